@@ -1,0 +1,238 @@
+/**
+ * The contract between Millrace and a durable log.
+ *
+ * Everything is a batch: what goes in and what comes out are Kafka v2 record batches as bytes
+ * (`record/`), never single records. Positions are "next offset to read". A log never looks into a
+ * record; it patches a batch's base offset and counts its records.
+ *
+ * `memory/`, `embedded/` and `kafka/` implement it and pass one conformance suite
+ * (`log/conformance.ts`).
+ */
+
+/** One partition of one topic. */
+export interface TopicPartition {
+  readonly topic: string
+  readonly partition: number
+}
+
+/** What a topic is made with; anything left out takes the log's own default. */
+export interface TopicSpec {
+  readonly name: string
+  readonly partitions: number
+  /** `delete` drops old batches by age and size, `compact` keeps the newest record of each key. */
+  readonly cleanup?: 'delete' | 'compact' | 'compact,delete'
+  /** Age limit by record time; -1 keeps for ever. */
+  readonly retentionMs?: number
+  /** Size limit of one partition; -1 is unbounded. */
+  readonly retentionBytes?: number
+  /** Made by Millrace for itself: repartition and changelog topics. */
+  readonly internal?: boolean
+}
+
+/** A topic that exists. `id` changes when a topic is deleted and created again under one name. */
+export interface TopicInfo extends Required<TopicSpec> {
+  readonly id: string
+}
+
+/** A place to read from: the next offset wanted. */
+export interface FetchPosition extends TopicPartition {
+  readonly offset: number
+}
+
+export interface FetchOptions {
+  /** How long to wait for the first byte of new data; 0 answers at once. */
+  readonly maxWaitMs: number
+  /** Stop collecting after this many bytes (the first batch is always whole). */
+  readonly maxBytes: number
+  readonly partitionMaxBytes: number
+  readonly signal?: AbortSignal
+}
+
+/**
+ * What one fetch found in one partition. Every asked partition is in the answer, also an empty one:
+ * an answer without batches whose `highWatermark` the position has reached is what "drained" rests on.
+ */
+export interface FetchedPartition extends TopicPartition {
+  /** The position that was asked for, so that a stale answer is recognised. */
+  readonly offset: number
+  /**
+   * Whole record batches in offset order, ready to be read; the first may begin before `offset`.
+   * Each lies in a buffer with at least 64 readable bytes behind its end (for projections that read words).
+   */
+  readonly batches: readonly Uint8Array[]
+  readonly highWatermark: number
+  readonly logStartOffset: number
+  readonly error?: LogError
+}
+
+/** A batch to append. Ownership of `bytes` passes to the log. Base offset 0; the log patches it. */
+export interface OutgoingBatch extends TopicPartition {
+  readonly bytes: Uint8Array
+}
+
+/** Who a commit is made by, captured when the commit was cut and never read again from the live membership. */
+export interface MemberIdentity {
+  readonly group: string
+  readonly memberId: string
+  readonly generation: number
+  readonly instanceId?: string
+}
+
+/** A position as it stands in the log, with the small binary blob the engine keeps beside it. */
+export interface CommittedPosition extends TopicPartition {
+  readonly offset: number
+  readonly metadata: Uint8Array
+}
+
+export interface PositionUpdate extends CommittedPosition {
+  /** The committed offset this one replaces, -1 for none; a mismatch refuses the whole commit. */
+  readonly previousOffset: number
+}
+
+/** Outputs, changelog and positions that become visible together or not at all. */
+export interface Commit {
+  readonly identity: MemberIdentity
+  readonly batches: readonly OutgoingBatch[]
+  readonly positions: readonly PositionUpdate[]
+}
+
+export interface CommitResult {
+  /** The base offset each batch of the commit was given, in the order of `Commit.batches`. */
+  readonly baseOffsets: readonly number[]
+}
+
+export interface JoinOptions {
+  readonly group: string
+  /** A stable name that lets a restarted process take its old place. */
+  readonly instanceId?: string
+  /**
+   * Sets of co-partitioned topics: partition p of every topic of one set always goes to one member.
+   * All topics of a set have the same partition count.
+   */
+  readonly topicSets: readonly (readonly string[])[]
+  /** Partitions go to members in proportion to it (threads). Default 1. */
+  readonly weight?: number
+  /** A small blob other members can read (layout and code version). */
+  readonly userData?: Uint8Array
+  readonly sessionTimeoutMs: number
+  /** How long a revoke may take before the member is thrown out. */
+  readonly rebalanceTimeoutMs: number
+  /** Called after partitions came; the identity is already the new one. */
+  onAssigned(partitions: readonly TopicPartition[], identity: MemberIdentity): void
+  /**
+   * Called before partitions go; the log waits for the promise (commits under the old identity are accepted until it settles).
+   */
+  onRevoked(partitions: readonly TopicPartition[]): Promise<void>
+  /** The assignment stayed but the generation moved: further commits carry this identity. */
+  onIdentity(identity: MemberIdentity): void
+  /** The membership is gone (session expired, fenced): nothing of it may be committed any more. It rejoins by itself as a new member. */
+  onLost(reason: Error): void
+}
+
+export interface Membership {
+  /** The identity to capture with a commit, or undefined between a loss and the next assignment. */
+  readonly identity: MemberIdentity | undefined
+  readonly assignment: readonly TopicPartition[]
+  /** Leaves the group: revokes everything (awaited) and gives the partitions to others at once. */
+  leave(): Promise<void>
+}
+
+export interface GroupMember {
+  readonly memberId: string
+  readonly instanceId?: string
+  readonly host: string
+  readonly pid: number
+  readonly assignment: readonly TopicPartition[]
+  readonly userData?: Uint8Array
+}
+
+export interface GroupInfo {
+  readonly group: string
+  readonly generation: number
+  readonly members: readonly GroupMember[]
+  readonly positions: readonly CommittedPosition[]
+}
+
+/** Where one partition begins and ends. */
+export interface PartitionOffsets {
+  readonly partition: number
+  readonly earliest: number
+  /** The offset the next record will get. */
+  readonly latest: number
+  readonly bytes?: number
+}
+
+export interface Log {
+  readonly kind: 'memory' | 'embedded' | 'kafka'
+  /** True where records can only enter through Millrace, so that reading needs no second schema check (SEMANTICS 5.6). */
+  readonly closed: boolean
+
+  /** Creates topics; one that exists with the same partition count is left as it is. Throws `LogError` code `topic-mismatch` otherwise. */
+  createTopics(specs: readonly TopicSpec[]): Promise<void>
+  /** All topics, or the named ones; a name that does not exist is simply not in the answer. */
+  describeTopics(names?: readonly string[]): Promise<TopicInfo[]>
+  deleteTopics(names: readonly string[]): Promise<void>
+  offsets(topic: string): Promise<PartitionOffsets[]>
+  /** The first offset whose record time is at or after `timestamp`; the latest offset when there is none. */
+  offsetForTime(topic: string, partition: number, timestamp: number): Promise<number>
+  /** Drops what lies before the offsets (repartition topics after a commit). */
+  trim(positions: readonly FetchPosition[]): Promise<void>
+  /** Applies retention and compaction now. Logs also do it by themselves, in the background. */
+  clean(): Promise<void>
+
+  fetch(positions: readonly FetchPosition[], options: FetchOptions): Promise<FetchedPartition[]>
+  /** Appends outside any transaction; resolves with the base offsets when the bytes are durable. */
+  append(batches: readonly OutgoingBatch[]): Promise<number[]>
+
+  join(options: JoinOptions): Promise<Membership>
+  committed(group: string, partitions: readonly TopicPartition[]): Promise<CommittedPosition[]>
+  /** One atomic commit. Rejects with a `CommitError` whose `outcome` says what is known. */
+  commit(commit: Commit): Promise<CommitResult>
+
+  listGroups(): Promise<string[]>
+  describeGroup(group: string): Promise<GroupInfo | undefined>
+  /** Sets positions of a group without members (`LogError` code `group-active` otherwise); keeps no metadata. */
+  resetGroup(group: string, positions: readonly FetchPosition[]): Promise<void>
+  deleteGroup(group: string): Promise<void>
+  close(): Promise<void>
+}
+
+export type LogErrorCode =
+  | 'unknown-topic'
+  | 'topic-mismatch'
+  | 'invalid-topic'
+  | 'offset-out-of-range'
+  | 'record-too-large'
+  | 'corrupt'
+  | 'group-active'
+  | 'unavailable'
+  | 'disk-full'
+  | 'read-only'
+  | 'locked'
+  | 'layout'
+  | 'closed'
+
+/** An error of the log; `retriable` says whether the same call may succeed later. */
+export class LogError extends Error {
+  override readonly name = 'LogError'
+  readonly code: LogErrorCode
+  readonly retriable: boolean
+  constructor(code: LogErrorCode, message: string, options: { retriable?: boolean; cause?: unknown } = {}) {
+    super(message, { cause: options.cause })
+    this.code = code
+    this.retriable = options.retriable ?? false
+  }
+}
+
+/**
+ * A commit that did not succeed. `aborted`: certainly nothing of it happened. `fenced`: nothing of it
+ * happened and the tasks belong to somebody else now. `unknown`: the committed positions decide.
+ */
+export class CommitError extends Error {
+  override readonly name = 'CommitError'
+  readonly outcome: 'aborted' | 'fenced' | 'unknown'
+  constructor(outcome: 'aborted' | 'fenced' | 'unknown', message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.outcome = outcome
+  }
+}

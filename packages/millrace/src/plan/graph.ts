@@ -1,0 +1,182 @@
+/**
+ * The frozen graph of a pipeline: plain data that the engine compiles, the interpreter executes, the
+ * reference model folds, and `describe` draws. It knows no execution.
+ *
+ * Nodes stand in the order the user wrote them, so a node's inputs always have smaller ids.
+ */
+import type { Topic } from './topic.ts'
+
+/** A field of the value by its name, or a callback that computes it (SEMANTICS 5.3). */
+export type FieldOrFn = string | ((value: any, record: any) => unknown)
+
+/**
+ * Which output of a node an edge takes. `out` is the main one; a branch has one port per case, named
+ * `case:<name>`; the others are side streams.
+ */
+export type Port = 'out' | 'late' | 'rejected' | 'failed' | 'tombstones' | `case:${string}`
+
+export interface Edge {
+  readonly from: number
+  readonly port: Port
+}
+
+/** How often a throwing callback is called again before its record goes to `.failed`. */
+export interface RetryPolicy {
+  /** Further calls after the first one. */
+  readonly retries: number
+  readonly backoffMs: number
+}
+
+interface NodeOf<K extends string> {
+  readonly kind: K
+  readonly id: number
+  readonly inputs: readonly Edge[]
+  /** The user's name of the step; what `describe`, errors and metrics call it. Stateless steps may have none. */
+  readonly name?: string
+}
+
+interface Callback {
+  readonly fn: (value: any, record: any) => any
+  readonly retry?: RetryPolicy
+}
+
+export interface SourceNode extends NodeOf<'source'> {
+  readonly topic: Topic
+  readonly outOfOrderMs: number
+  /** `Infinity` is `idle: 'never'`. */
+  readonly idleMs: number
+  readonly maxFutureMs: number
+  /** How long a task with several inputs waits for one that has nothing buffered; `Infinity` by default (SEMANTICS 6.1). */
+  readonly maxWaitMs: number
+  /** Tombstones go to the callbacks as null instead of to `.tombstones`. */
+  readonly nulls: boolean
+  /** Where a group without a position begins: an offset rule, or a time in ms since the epoch. */
+  readonly start: 'earliest' | 'latest' | number
+}
+export interface FilterNode extends NodeOf<'filter'>, Callback {}
+/** The callback's result is the new value, or `out(value, { key, headers, timestamp })`. */
+export interface MapNode extends NodeOf<'map'>, Callback {}
+/** The callback returns an iterable of values or `out(...)` results. */
+export interface FlatMapNode extends NodeOf<'flatMap'>, Callback {}
+export interface PeekNode extends NodeOf<'peek'>, Callback {}
+
+/** Re-keys through the logical topic `<app>.<pipeline>.<name>.repartition` (SEMANTICS 1.5, 3.3). */
+export interface KeyByNode extends NodeOf<'keyBy'> {
+  readonly name: string
+  readonly key: FieldOrFn
+  /** Fixed at first start; undefined: the largest input partition count. */
+  readonly partitions?: number
+  /** Granularity of the carried watermark. */
+  readonly watermarkMs: number
+}
+/** Uses the record's own key; no repartition. */
+export interface ByKeyNode extends NodeOf<'byKey'> {}
+
+/** The first case whose callback is true takes the record; `otherwise` (port `case:otherwise`) takes the rest. */
+export interface BranchNode extends NodeOf<'branch'> {
+  readonly cases: readonly { readonly name: string; readonly fn: (value: any, record: any) => boolean }[]
+}
+export interface MergeNode extends NodeOf<'merge'> {}
+
+export interface TumblingWindow {
+  readonly kind: 'tumbling'
+  readonly sizeMs: number
+  readonly offsetMs: number
+  readonly graceMs: number
+}
+export type WindowSpec = TumblingWindow
+
+/** One column of an aggregate's result. */
+export type Aggregator =
+  | { readonly kind: 'count'; readonly where?: (value: any, record: any) => boolean }
+  | { readonly kind: 'sum' | 'min' | 'max' | 'avg'; readonly field: FieldOrFn }
+  | { readonly kind: 'first' | 'last' | 'countDistinct'; readonly field: FieldOrFn }
+  | { readonly kind: 'quantile'; readonly field: FieldOrFn; readonly q: number; readonly relativeAccuracy: number }
+  | CustomAggregator
+
+/**
+ * A user's own aggregate. `add` returns the next state and may mutate the one it got. The state must
+ * survive `JSON.stringify`, or come with `encode` and `decode`.
+ */
+export interface CustomAggregator {
+  readonly kind: 'custom'
+  readonly init: () => unknown
+  readonly add: (state: any, value: any, record: any) => unknown
+  readonly merge?: (a: any, b: any) => unknown
+  readonly remove?: (state: any, value: any, record: any) => unknown
+  readonly result?: (state: any) => unknown
+  readonly encode?: (state: any) => unknown
+  readonly decode?: (stored: any) => unknown
+  readonly version: number
+  readonly migrate?: (old: any, from: number) => unknown
+}
+
+export interface AggregateNode extends NodeOf<'aggregate'> {
+  readonly name: string
+  /** Column name to aggregator, in the order written. `reduce` is one custom column named `value`. */
+  readonly columns: readonly { readonly name: string; readonly aggregator: Aggregator }[]
+  readonly window?: WindowSpec
+  /** `row`: the result is an object of the columns. `value`: `reduce`, the result is the column `value` itself. */
+  readonly result: 'row' | 'value'
+}
+
+/**
+ * When an aggregate's results leave it. `final` needs a window. `every` gives changed rows, by the wall
+ * clock or at watermark multiples (SEMANTICS 5.8).
+ */
+export type Emission =
+  | { readonly kind: 'final'; readonly order?: 'key' }
+  | { readonly kind: 'updates' }
+  | { readonly kind: 'every'; readonly everyMs: number; readonly time: 'wall' | 'event' }
+
+export interface EmitNode extends NodeOf<'emit'> {
+  readonly emission: Emission
+}
+
+export interface ToTopicNode extends NodeOf<'to'> {
+  readonly topic: Topic
+}
+/** Appends NDJSON lines; at-least-once. */
+export interface ToFileNode extends NodeOf<'toFile'> {
+  readonly path: string
+}
+/** Hands a line of text to the app's `print` (the CLI's standard output, the logger otherwise); at-least-once. */
+export interface PrintNode extends NodeOf<'print'> {
+  readonly format?: (value: any, record: any) => string
+}
+/** May be async: awaited before the offset is committed, order per partition kept; at-least-once. */
+export interface ForEachNode extends NodeOf<'forEach'>, Callback {
+  readonly concurrency: number
+  readonly timeoutMs: number
+}
+
+export type PlanNode =
+  | SourceNode
+  | FilterNode
+  | MapNode
+  | FlatMapNode
+  | PeekNode
+  | KeyByNode
+  | ByKeyNode
+  | BranchNode
+  | MergeNode
+  | AggregateNode
+  | EmitNode
+  | ToTopicNode
+  | ToFileNode
+  | PrintNode
+  | ForEachNode
+
+export interface Graph {
+  /** The pipeline's name; prefix of everything it owns outside the process (SEMANTICS 1.4). */
+  readonly name: string
+  readonly nodes: readonly PlanNode[]
+  readonly options: PipelineOptions
+}
+
+export interface PipelineOptions {
+  /** Longest time between commits; shorter when the inputs are drained (SEMANTICS 2.5). */
+  readonly commitIntervalMs: number
+  /** A task stops when more than this share of its last 100 or more records failed (SEMANTICS 7.1). */
+  readonly maxFailureRate: number
+}

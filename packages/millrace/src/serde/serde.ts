@@ -1,0 +1,38 @@
+/**
+ * Turns values into bytes and back.
+ *
+ * `deserialize` may throw; the engine sends such a record to `.rejected`. `serialize` may throw; the
+ * engine sends such a record to `.failed`.
+ */
+export interface Serde<T, I = T> {
+  /** Names the format in `describe` and in errors, for example `json`. */
+  readonly format: string
+  /** Two serdes with the same id write the same bytes, so a record may be copied as bytes between them. */
+  readonly id: string
+  serialize(value: I): Uint8Array
+  /** Reads the bytes `[start, end)` of `bytes`. The value must not keep a view of `bytes`. */
+  deserialize(bytes: Uint8Array, start: number, end: number): T
+  /** Present on JSON serdes: the engine may then decode single fields (SEMANTICS 5.5, 5.6). */
+  readonly json?: JsonTraits
+  /** Phantom, for inference only. */
+  readonly types?: { readonly value: T; readonly input: I }
+}
+
+/** What the engine may assume of a JSON serde. */
+export interface JsonTraits {
+  /** `undefined`: types only. Otherwise the Standard Schema that values are checked against. */
+  readonly schema?: unknown
+}
+
+/** The kind of a key: how its bytes are read back (SEMANTICS 5.1). Values are persisted: never renumber. */
+export const KeyKind = {
+  string: 1,
+  number: 2,
+  bigint: 3,
+  boolean: 4,
+  bytes: 5,
+  json: 6,
+  /** Written by a key serde of the user's; only that serde can read it. */
+  serde: 7,
+} as const
+export type KeyKind = (typeof KeyKind)[keyof typeof KeyKind]
