@@ -1,0 +1,51 @@
+import { type SliceBuffer, type Slots, Tag } from './slots.ts'
+
+/** The value in slot k as `JSON.parse` would give it; undefined where the member is absent. */
+export function slotValue(bytes: SliceBuffer, slots: Slots, k: number): unknown {
+  const start = slots.ranges[2 * k]!
+  const end = slots.ranges[2 * k + 1]!
+  switch (slots.tags[k]) {
+    case Tag.Ascii:
+      return bytes.latin1Slice(start, end)
+    case Tag.Utf8:
+      return bytes.utf8Slice(start, end)
+    case Tag.Escaped:
+      return JSON.parse(bytes.utf8Slice(start - 1, end + 1))
+    case Tag.Number:
+      return slots.numbers[k]
+    case Tag.True:
+      return true
+    case Tag.False:
+      return false
+    case Tag.Null:
+      return null
+    case Tag.Json:
+      return JSON.parse(bytes.utf8Slice(start, end))
+    default:
+      return undefined
+  }
+}
+
+/** Makes a fresh object of the slots that are filled. */
+export type BuildObject = (bytes: SliceBuffer) => Record<string, unknown>
+
+/** Generates the object builder of one projection: one literal, so one hidden class, while no field is absent. */
+export function compileBuilder(fields: readonly string[], slots: Slots): BuildObject {
+  const read = fields.map(
+    (_, k) => `const a${k} = T[${k}] === 1 ? u.latin1Slice(R[${2 * k}], R[${2 * k + 1}])
+  : T[${k}] === 4 ? F[${k}] : slotValue(u, slots, ${k})`,
+  )
+  const members = fields.map((field, k) => `${JSON.stringify(field)}: a${k}`)
+  const partial = fields.map((field, k) => `if (T[${k}] !== 0) o[${JSON.stringify(field)}] = a${k}`)
+  const body = `'use strict'
+const R = slots.ranges, F = slots.numbers, T = slots.tags
+return function build(u) {
+  ${read.join('\n')}
+  if (${fields.map((_, k) => `T[${k}] !== 0`).join(' && ') || 'true'}) return { ${members.join(', ')} }
+  const o = {}
+  ${partial.join('\n')}
+  return o
+}
+//# sourceURL=millrace-json-object.js`
+  return new Function('slots', 'slotValue', body)(slots, slotValue)
+}
