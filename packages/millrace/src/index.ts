@@ -1,1 +1,49 @@
-export {}
+export { type Out, type OutOptions, out } from './plan/out.ts'
+export { PlanError } from './plan/plan-error.ts'
+export type { DeepReadonly } from './plan/readonly.ts'
+export type { RecordHeader, StreamRecord } from './plan/record.ts'
+export type { Topic } from './plan/topic.ts'
+export { json } from './serde/json.ts'
+export type { KeySerde } from './serde/key.ts'
+export { keys } from './serde/keys.ts'
+export type { Serde } from './serde/serde.ts'
+export type { Duration } from './std/duration.ts'
+export {
+  type Aggregate,
+  avg,
+  type CustomOptions,
+  count,
+  countDistinct,
+  custom,
+  first,
+  last,
+  max,
+  min,
+  type QuantileOptions,
+  quantile,
+  sum,
+} from './stream/aggregates.ts'
+export type { RetryOptions, StepOptions } from './stream/callback-types.ts'
+export { type Every, type EveryOptions, every } from './stream/emission.ts'
+export {
+  type Pipeline,
+  type PipelineBuilder,
+  type PipelineSettings,
+  pipeline,
+  type SourceOptions,
+} from './stream/pipeline.ts'
+export type {
+  EmitOptions,
+  ForEachOptions,
+  KeyByOptions,
+  KeyedStream,
+  Sink,
+  SourceStream,
+  Stream,
+  Table,
+  WindowedStream,
+  WindowedTable,
+  WindowResults,
+  WindowRow,
+} from './stream/stream.ts'
+export { type TopicOptions, topic } from './stream/topic.ts'

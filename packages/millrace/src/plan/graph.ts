@@ -91,7 +91,12 @@ export type Aggregator =
   | { readonly kind: 'count'; readonly where?: (value: any, record: any) => boolean }
   | { readonly kind: 'sum' | 'min' | 'max' | 'avg'; readonly field: FieldOrFn }
   | { readonly kind: 'first' | 'last' | 'countDistinct'; readonly field: FieldOrFn }
-  | { readonly kind: 'quantile'; readonly field: FieldOrFn; readonly q: number; readonly relativeAccuracy: number }
+  | {
+      readonly kind: 'quantile'
+      readonly field: FieldOrFn
+      readonly q: number
+      readonly relativeAccuracy: number
+    }
   | CustomAggregator
 
 /**

@@ -1,0 +1,107 @@
+import { checkCallback, checkFieldOrFn } from './callbacks.ts'
+import type { Aggregator, Edge, PlanNode, Port, WindowSpec } from './graph.ts'
+import type { GraphBuilder } from './graph-builder.ts'
+import type { PlanPlace } from './plan-error.ts'
+
+// Checks of single steps, made when the step is added, so that an error's stack shows the user's line.
+
+const WINDOW_COLUMNS = ['key', 'start', 'end']
+const CUSTOM_CALLBACKS = ['init', 'add', 'merge', 'remove', 'result', 'encode', 'decode', 'migrate'] as const
+
+/** Throws unless the columns can be computed and, with a window, leave room for key, start and end. */
+export function checkColumns(
+  builder: GraphBuilder,
+  step: string,
+  columns: readonly { readonly name: string; readonly aggregator: Aggregator }[],
+  window: WindowSpec | undefined,
+): void {
+  const place = { pipeline: builder.pipeline, step }
+  if (columns.length === 0)
+    builder.fail(step, 'it has no columns', 'give at least one, for example { count: count() }')
+  for (const { name, aggregator } of columns) {
+    if (window !== undefined && WINDOW_COLUMNS.includes(name))
+      builder.fail(step, `a window's rows already have a column "${name}"`, 'call this one something else')
+    if (name === '__proto__') builder.fail(step, '"__proto__" cannot be a column', 'call it something else')
+    if (aggregator === undefined)
+      builder.fail(
+        step,
+        `the column "${name}" is not an aggregate`,
+        'use count(), sum(…), custom(…) or another one',
+      )
+    checkAggregator(aggregator, name, place)
+  }
+}
+
+function checkAggregator(aggregator: Aggregator, column: string, place: PlanPlace): void {
+  const what = `the callback of column "${column}"`
+  if (aggregator.kind === 'count') {
+    if (aggregator.where !== undefined) checkCallback(aggregator.where, what, place)
+  } else if (aggregator.kind === 'custom') {
+    for (const name of CUSTOM_CALLBACKS) {
+      const required = name === 'init' || name === 'add'
+      if (required || aggregator[name] !== undefined)
+        checkCallback(aggregator[name], `${name} of column "${column}"`, place)
+    }
+  } else {
+    checkFieldOrFn(aggregator.field, what, place)
+  }
+}
+
+/** Throws unless the aggregate behind `table` can emit this way. */
+export function checkEmission(builder: GraphBuilder, table: Edge, emission: { readonly kind: string }): void {
+  const node = builder.nodes[table.from]!
+  const windowed = node.kind === 'aggregate' && node.window !== undefined
+  const step = builder.stepName(table)
+  if (emission.kind === 'final' && !windowed)
+    builder.fail(
+      step,
+      "emit('final') needs a window: without one no result is ever final",
+      "use emit('updates')",
+    )
+  if (!['final', 'updates', 'every'].includes(emission.kind))
+    builder.fail(step, `it cannot emit "${emission.kind}"`, "use 'final', 'updates' or every('1s')")
+}
+
+/** Throws unless `topic` is one that this pipeline may write. */
+export function checkSink(builder: GraphBuilder, topic: unknown): void {
+  if (!isTopic(topic))
+    builder.fail('to', 'its argument is not a topic', "make one with topic('name', { value: json<…>() })")
+  const readHere = builder.nodes.some(node => node.kind === 'source' && node.topic.name === topic.name)
+  if (readHere) failLoop(builder, topic.name)
+}
+
+/** Throws unless `topic` is one that this pipeline may read. */
+export function checkSource(builder: GraphBuilder, topic: unknown): void {
+  if (!isTopic(topic))
+    builder.fail('from', 'its argument is not a topic', "make one with topic('name', { value: json<…>() })")
+  const writtenHere = builder.nodes.some(node => node.kind === 'to' && node.topic.name === topic.name)
+  if (writtenHere) failLoop(builder, topic.name)
+}
+
+function isTopic(topic: unknown): topic is { readonly name: string } {
+  return typeof topic === 'object' && topic !== null && 'kind' in topic && topic.kind === 'topic'
+}
+
+function failLoop(builder: GraphBuilder, topic: string): never {
+  return builder.fail(
+    topic,
+    'the pipeline reads and writes this topic, so it would feed itself for ever',
+    'write another topic, or read it in another pipeline',
+  )
+}
+
+/** Throws unless the node has this side stream. */
+export function checkPort(builder: GraphBuilder, { from }: Edge, port: Port): void {
+  const node = builder.nodes[from]!
+  const step = builder.stepName({ from, port })
+  if ((port === 'rejected' || port === 'tombstones') && node.kind !== 'source')
+    builder.fail(step, `it has no .${port}`, `take .${port} of what p.from(…) gives`)
+  if (port === 'late' && !(node.kind === 'aggregate' && node.window !== undefined))
+    builder.fail(step, 'it has no .late: only windows close', 'take .late of a windowed aggregate')
+  if (port === 'failed' && !canFail(node))
+    builder.fail(step, 'nothing can fail here', 'take .failed of the step that has the callback')
+}
+
+function canFail(node: PlanNode): boolean {
+  return node.kind !== 'source' && node.kind !== 'byKey' && node.kind !== 'merge' && node.kind !== 'emit'
+}

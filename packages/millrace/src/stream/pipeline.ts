@@ -1,0 +1,123 @@
+import type { Edge, Graph, PipelineOptions, SourceNode } from '../plan/graph.ts'
+import { GraphBuilder } from '../plan/graph-builder.ts'
+import { checkSource } from '../plan/steps.ts'
+import type { Topic } from '../plan/topic.ts'
+import { checkGraph } from '../plan/validate.ts'
+import { type Duration, toMs } from '../std/duration.ts'
+import type { NotPromise } from './callback-types.ts'
+import { sourceStream } from './graph-stream.ts'
+import type { SourceStream } from './stream.ts'
+
+/** A pipeline as data: what `start` runs and `describe` draws. */
+export interface Pipeline {
+  readonly kind: 'pipeline'
+  readonly name: string
+  /** Deeply frozen; shares nothing with other pipelines but the topics. */
+  readonly graph: Graph
+}
+
+export interface PipelineSettings {
+  /** Longest time between commits, 100 ms by default; shorter when the inputs are drained. */
+  readonly commitInterval?: Duration
+  /** A task stops when more than this share of its last 100 or more records failed; 0.5 by default. */
+  readonly maxFailureRate?: number
+}
+
+export interface SourceOptions {
+  /** How much older than the newest record of its partition a record may be; 0 by default. */
+  readonly outOfOrder?: Duration
+  /** How long a partition must have nothing new until time goes on without it; 5 s by default. */
+  readonly idle?: Duration | 'never'
+  /** How far ahead of its append time a record may lie before it is rejected; 1 h by default. */
+  readonly maxFuture?: Duration
+  /** How long a step with several inputs waits for one that has nothing; for ever by default. */
+  readonly maxWait?: Duration
+  /** Records without a value go to the callbacks as null instead of to `.tombstones`. */
+  readonly nulls?: boolean
+  /** Where to begin when the pipeline has no position yet: `earliest` (default), `latest`, or a time. */
+  readonly start?: 'earliest' | 'latest' | Date | number
+}
+
+/** Hands out the sources of a pipeline while it is built. */
+export interface PipelineBuilder {
+  /** The records of a topic. The same topic with the same options is the same source. */
+  from<V, K, O extends SourceOptions = {}>(
+    topic: Topic<V, K, any>,
+    options?: O,
+  ): SourceStream<O extends { readonly nulls: true } ? V | null : V, K | null>
+}
+
+type Build<R> = (p: PipelineBuilder) => NotPromise<R>
+
+/** Builds a pipeline by calling `build` once. Throws `PlanError` when it could not run as written. */
+export function pipeline<R>(name: string, build: Build<R>): Pipeline
+export function pipeline<R>(name: string, settings: PipelineSettings, build: Build<R>): Pipeline
+export function pipeline(name: string, ...rest: [unknown, unknown?]): Pipeline {
+  const [settings, build] = rest.length === 1 ? [{}, rest[0]] : rest
+  const builder = new GraphBuilder(name)
+  const options = pipelineOptions(builder, settings as PipelineSettings)
+  if (typeof build !== 'function')
+    return builder.fail(undefined, 'it has no function', 'pass p => { p.from(…)… }')
+  const result: unknown = build({
+    from: (topic: Topic, source?: SourceOptions) => from(builder, topic, source),
+  })
+  if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function')
+    builder.fail(undefined, 'its function is async', 'do what has to be awaited before pipeline(…)')
+  checkGraph(builder)
+  return Object.freeze({ kind: 'pipeline', name, graph: builder.freeze(options) })
+}
+
+function pipelineOptions(builder: GraphBuilder, settings: PipelineSettings): PipelineOptions {
+  const { commitInterval = 100, maxFailureRate = 0.5 } = settings
+  if (!(maxFailureRate >= 0 && maxFailureRate <= 1))
+    builder.fail(undefined, `maxFailureRate is ${maxFailureRate}`, 'give a number from 0 to 1')
+  return {
+    commitIntervalMs: toMs(commitInterval, `pipeline "${builder.pipeline}", commitInterval`),
+    maxFailureRate,
+  }
+}
+
+function from(builder: GraphBuilder, topic: Topic, options: SourceOptions = {}): SourceStream<any, any> {
+  checkSource(builder, topic)
+  const draft = sourceDraft(topic, options)
+  return sourceStream(builder, sameSource(builder, draft) ?? builder.add(draft))
+}
+
+function sourceDraft(topic: Topic, options: SourceOptions): Omit<SourceNode, 'id'> {
+  const {
+    outOfOrder = 0,
+    idle = '5s',
+    maxFuture = '1h',
+    maxWait,
+    nulls = false,
+    start = 'earliest',
+  } = options
+  const what = (option: string) => `topic "${topic.name}", ${option}`
+  return {
+    kind: 'source',
+    topic,
+    outOfOrderMs: toMs(outOfOrder, what('outOfOrder')),
+    idleMs: idle === 'never' ? Number.POSITIVE_INFINITY : toMs(idle, what('idle')),
+    maxFutureMs: toMs(maxFuture, what('maxFuture')),
+    maxWaitMs: maxWait === undefined ? Number.POSITIVE_INFINITY : toMs(maxWait, what('maxWait')),
+    nulls,
+    start: start instanceof Date ? start.getTime() : start,
+    inputs: [],
+  }
+}
+
+/** A pipeline has one position per topic partition, so it reads a topic once, one way. */
+function sameSource(builder: GraphBuilder, draft: Omit<SourceNode, 'id'>): Edge | undefined {
+  const other = builder.nodes.find(node => node.kind === 'source' && node.topic.name === draft.topic.name)
+  if (other === undefined) return undefined
+  const same = Object.entries(draft).every(
+    ([option, value]) => option === 'inputs' || other[option as keyof typeof other] === value,
+  )
+  if (!same)
+    builder.fail(
+      draft.topic.name,
+      'the topic is read twice with different options or declarations',
+      'keep the stream of the first p.from(…) in a variable and use it twice',
+    )
+  return { from: other.id, port: 'out' }
+}

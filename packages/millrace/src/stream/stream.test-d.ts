@@ -1,0 +1,264 @@
+import { out } from '../plan/out.ts'
+import { json } from '../serde/json.ts'
+import { keys } from '../serde/keys.ts'
+import { avg, count, countDistinct, custom, first, last, max, quantile, sum } from './aggregates.ts'
+import { every } from './emission.ts'
+import { pipeline } from './pipeline.ts'
+import type { KeyedStream, Stream } from './stream.ts'
+import { topic } from './topic.ts'
+
+// Checked by tsc, never run: types flow from the topic to the sink without an annotation.
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+type ValueType<S> = S extends { readonly types?: { readonly value: infer V } } ? V : never
+type KeyType<S> = S extends { readonly types?: { readonly key: infer K } } ? K : never
+declare function is<_T extends true>(): void
+/** The members of an intersection in one object. */
+type Flat<T> = { [P in keyof T]: T[P] }
+
+type View = {
+  visitor: string
+  url: string
+  ms: number
+  at: number
+  size?: number
+  tags: string[]
+  geo: { city: string }
+}
+type Page = { views: number; p95: number | null; key: string; start: number; end: number }
+
+const views = topic('views', {
+  value: json<View>(),
+  key: v => v.visitor,
+  timestamp: v => v.at,
+  partitions: 4,
+})
+const pages = topic('pages', { value: json<Page>() })
+const byNumber = topic('by-number', { value: json<View>(), keySerde: keys.number, key: 'ms' })
+
+topic('t', { value: json<View>(), timestamp: 'at' })
+// @ts-expect-error a time is no string
+topic('t', { value: json<View>(), timestamp: 'url' })
+// @ts-expect-error no such field
+topic('t', { value: json<View>(), key: 'nope' })
+// @ts-expect-error keys are strings unless keySerde says otherwise
+topic('t', { value: json<View>(), key: v => v.ms })
+
+pipeline('sources', p => {
+  const source = p.from(views)
+  is<Equal<ValueType<typeof source>, View>>()
+  is<Equal<KeyType<typeof source>, string | null>>()
+  is<Equal<ValueType<typeof source.rejected>, Uint8Array>>()
+  is<Equal<ValueType<typeof source.tombstones>, null>>()
+  const nulls = p.from(views, { nulls: true })
+  is<Equal<ValueType<typeof nulls>, View | null>>()
+  const numbers = p.from(byNumber, { outOfOrder: '10s', idle: 'never' })
+  is<Equal<KeyType<typeof numbers>, number | null>>()
+})
+
+pipeline('steps', p => {
+  const source = p.from(views)
+  const filtered = source.filter((v, record) => v.ms > 0 && record.key !== 'x')
+  is<Equal<typeof filtered, Stream<View, string | null, View>>>()
+  const mapped = source.map(v => ({ page: v.url }))
+  is<Equal<typeof mapped, Stream<{ page: string }, string | null, View>>>()
+  const set = source.map(v => out(v.ms, { key: 7, timestamp: v.at }))
+  is<Equal<ValueType<typeof set>, number>>()
+  is<Equal<KeyType<typeof set>, number>>()
+  const kept = source.map(v => out(v.ms, { headers: { a: 'b' } }))
+  is<Equal<KeyType<typeof kept>, string | null>>()
+  const flat = source.flatMap(v => v.tags)
+  is<Equal<ValueType<typeof flat>, string>>()
+  const generated = source.flatMap(function* (v) {
+    yield out(v.ms, { key: v.ms })
+  })
+  is<Equal<ValueType<typeof generated>, number>>()
+  is<Equal<ValueType<typeof mapped.failed>, View>>()
+
+  // @ts-expect-error values are read-only
+  source.peek(v => (v.ms = 1))
+  // @ts-expect-error all the way down
+  source.peek(v => v.tags.push('x'))
+  // @ts-expect-error async
+  source.filter(async v => v.ms > 0)
+  // @ts-expect-error async
+  source.map(async v => v.ms)
+  // @ts-expect-error async
+  source.peek(async v => void v.ms)
+  // @ts-expect-error async
+  source.flatMap(async v => [v.ms])
+  // @ts-expect-error no such field
+  source.filter(v => v.nope)
+  source.forEach(async v => void v.ms, { concurrency: 4 })
+  source.forEach('send', v => v.ms)
+})
+
+pipeline('guards', p => {
+  const shapes = p.from(
+    topic('shapes', { value: json<{ kind: 'circle'; r: number } | { kind: 'square'; a: number }>() }),
+  )
+  const circles = shapes.filter(v => v.kind === 'circle')
+  is<Equal<ValueType<typeof circles>['r'], number>>()
+  const { circle, otherwise } = shapes.branch({
+    circle: v => v.kind === 'circle',
+    big: v => 'a' in v && v.a > 3,
+  })
+  is<Equal<ValueType<typeof circle>['r'], number>>()
+  is<Equal<ValueType<typeof otherwise>['kind'], 'circle' | 'square'>>()
+  // @ts-expect-error async
+  shapes.branch({ circle: async v => v.kind === 'circle' })
+})
+
+pipeline('keys', p => {
+  const source = p.from(views)
+  const byUrl = source.keyBy('url')
+  is<Equal<typeof byUrl, KeyedStream<View, string, View>>>()
+  const bySize = source.keyBy('size')
+  is<Equal<KeyType<typeof bySize>, number>>()
+  const byHour = source.keyBy('by-hour', v => Math.floor(v.at / 3_600_000), { partitions: 8 })
+  is<Equal<KeyType<typeof byHour>, number>>()
+  const byCity = source.keyBy('by-url-2', 'url')
+  is<Equal<KeyType<typeof byCity>, string>>()
+  const own = source.byKey()
+  is<Equal<KeyType<typeof own>, string>>()
+  own
+    .filter(v => v.ms > 0)
+    .peek(v => void v.ms)
+    .reduce('r', (a, v) => (a.ms > v.ms ? a : v))
+  own.merge(own).reduce(
+    'r2',
+    (a, v) => a + v.ms,
+    () => 0,
+  )
+  // @ts-expect-error one of them has no partitions by key
+  own.merge(source).reduce(
+    'r3',
+    (a, v) => a + v.ms,
+    () => 0,
+  )
+  // @ts-expect-error a map may have changed the key
+  own
+    .map(v => v)
+    .reduce(
+      'r4',
+      (a, v) => a,
+      () => 0,
+    )
+  // @ts-expect-error no such field
+  source.keyBy('nope')
+  // @ts-expect-error a field is no stateful step
+  source.aggregate('x', { n: count() })
+})
+
+pipeline('aggregates', p => {
+  const table = p
+    .from(views)
+    .keyBy('url')
+    .aggregate('all', {
+      n: count(),
+      slow: count(v => v.ms > 1000),
+      total: sum('ms'),
+      long: sum((v, record) => v.ms + record.timestamp),
+      size: max('size'),
+      mean: avg('ms'),
+      p95: quantile('ms', 0.95, { relativeAccuracy: 0.02 }),
+      visitors: countDistinct('visitor'),
+      cities: countDistinct(v => v.geo.city),
+      city: first(v => v.geo.city),
+      lastSize: last('size'),
+      own: custom({ init: () => 0, add: (s, v) => s + v.ms, version: 1 }),
+      shown: custom({
+        init: () => new Set<string>(),
+        add: (s, v) => s.add(v.url),
+        result: s => s.size,
+        version: 1,
+      }),
+    })
+  const rows = table.emit('updates')
+  is<
+    Equal<
+      ValueType<typeof rows>,
+      {
+        n: number
+        slow: number
+        total: number
+        long: number
+        size: number | null
+        mean: number | null
+        p95: number | null
+        visitors: number
+        cities: number
+        city: string
+        lastSize: number | null
+        own: number
+        shown: number
+      } | null
+    >
+  >()
+  const keyed = p.from(views).byKey()
+  // @ts-expect-error a string has no sum
+  keyed.aggregate('a', { s: sum('url') })
+  // @ts-expect-error no such field
+  keyed.aggregate('b', { s: first('nope') })
+  // @ts-expect-error no such field
+  keyed.aggregate('c', { s: sum(v => v.nope) })
+  // @ts-expect-error a string has no quantile
+  keyed.aggregate('d', { s: quantile(v => v.url, 0.5) })
+  // @ts-expect-error without a window nothing is final
+  table.emit('final')
+  table.emit(every('1s'))
+})
+
+pipeline('windows', p => {
+  const table = p
+    .from(views)
+    .keyBy('url')
+    .window({ kind: 'tumbling', sizeMs: 60_000, offsetMs: 0, graceMs: 0 })
+    .aggregate('per-page', { views: count(), p95: quantile('ms', 0.95) })
+  const perPage = table.emit('final')
+  is<Equal<Flat<ValueType<typeof perPage>>, Page>>()
+  is<Equal<ValueType<typeof perPage.late>, View>>()
+  perPage.to(pages)
+  perPage.late.to(views)
+  table.late.to(views)
+  const reduced = p.from(views).byKey().window({ kind: 'tumbling', sizeMs: 1, offsetMs: 0, graceMs: 0 })
+  const longest = reduced
+    .reduce(
+      'longest',
+      (a, v) => Math.max(a, v.ms),
+      () => 0,
+    )
+    .emit('updates')
+  is<Equal<Flat<ValueType<typeof longest>>, { value: number; key: string; start: number; end: number }>>()
+})
+
+pipeline('sinks', p => {
+  const source = p.from(views)
+  source.to(views).failed.to(topic('dead', { value: json<unknown>(), keySerde: keys.json() as never }))
+  // @ts-expect-error another shape
+  source.to(pages)
+  // @ts-expect-error a key of another type
+  source.to(byNumber)
+  // @ts-expect-error a key of another type
+  source.keyBy('ms').to(views)
+  source.keyBy('ms').to(byNumber)
+  source.map(v => ({ ...v, tags: [...v.tags] })).to(views)
+  source.map(v => v).to(views)
+  source.map(v => out(null, { key: v.url })).to(views)
+  source.print(v => v.url)
+  // @ts-expect-error a line is a string
+  source.print(v => v.ms)
+})
+
+pipeline('fragments', p => {
+  const slow = <V extends { ms: number }, K>(stream: Stream<V, K>) => stream.filter(v => v.ms > 1000)
+  const result = p.from(views).apply(slow)
+  result.to(views)
+  const again = result.filter(v => v.url !== '').apply(slow)
+  is<Equal<ValueType<typeof again>['geo']['city'], string>>()
+  const counted = (stream: KeyedStream<View, string>) => stream.aggregate('n', { n: count() })
+  p.from(views).byKey().apply(counted).emit('updates')
+})
+
+// @ts-expect-error a pipeline is built at once
+pipeline('async', async p => void p.from(views))

@@ -1,0 +1,71 @@
+import { checkFieldOrFn } from '../plan/callbacks.ts'
+import { checkTopicName } from '../plan/names.ts'
+import { PlanError } from '../plan/plan-error.ts'
+import type { DeepReadonly } from '../plan/readonly.ts'
+import type { Topic } from '../plan/topic.ts'
+import type { KeySerde } from '../serde/key.ts'
+import { keys } from '../serde/keys.ts'
+import type { Serde } from '../serde/serde.ts'
+import { type Duration, toMs } from '../std/duration.ts'
+import type { FieldName, FieldNameOf } from './callback-types.ts'
+
+export interface TopicOptions<V, K, I> {
+  /** How values are written and read, for example `json<View>()`. */
+  readonly value: Serde<V, I>
+  /** The key of a value that is sent without one: a field's name or a callback. */
+  readonly key?: FieldName<I> | ((value: DeepReadonly<I>) => NoInfer<K>)
+  /** How keys are written and read back; strings by default. */
+  readonly keySerde?: KeySerde<K>
+  /** Event time in ms since the epoch or as a Date: a field's name or a callback. Default: the record's time. */
+  readonly timestamp?: FieldNameOf<V, number | Date> | ((value: DeepReadonly<V>) => number | Date)
+  /** How many partitions it is created with where it does not exist; 1 by default. */
+  readonly partitions?: number
+  /** Age limit of its records; the log's own default when absent. */
+  readonly retention?: Duration
+  /** Size limit of a partition. */
+  readonly retentionBytes?: number
+  /** `delete` drops what is old, `compact` keeps the newest record of each key. */
+  readonly cleanup?: 'delete' | 'compact' | 'compact,delete'
+  /** What a schema checks on reading (SEMANTICS 5.6): `full` (default), `used` fields only, or nothing. */
+  readonly validate?: 'full' | 'used' | 'off'
+}
+
+/** Declares a topic. Nothing is created until something starts; throws `PlanError` when it never could be. */
+export function topic<V, I = V, K = string>(name: string, options: TopicOptions<V, K, I>): Topic<V, K, I> {
+  checkTopicName(name)
+  checkOptions(name, options)
+  const {
+    value,
+    key,
+    timestamp,
+    partitions = 1,
+    retention,
+    retentionBytes,
+    cleanup,
+    validate = 'full',
+  } = options
+  return Object.freeze({
+    kind: 'topic',
+    name,
+    value,
+    key,
+    keySerde: options.keySerde ?? (keys.string as unknown as KeySerde<K>),
+    timestamp,
+    partitions,
+    retentionMs: retention === undefined ? undefined : toMs(retention, `topic "${name}", retention`),
+    retentionBytes,
+    cleanup,
+    validate,
+  })
+}
+
+function checkOptions(name: string, options: TopicOptions<any, any, any>): void {
+  const place = { topic: name }
+  const { value, key, timestamp, partitions = 1 } = options
+  if (typeof value?.serialize !== 'function' || typeof value?.deserialize !== 'function')
+    throw new PlanError(place, 'value is not a serde', 'give one, for example value: json<View>()')
+  if (!(Number.isSafeInteger(partitions) && partitions > 0))
+    throw new PlanError(place, `partitions is ${partitions}`, 'give a whole number from 1')
+  if (key !== undefined) checkFieldOrFn(key, 'key', place)
+  if (timestamp !== undefined) checkFieldOrFn(timestamp, 'timestamp', place)
+}
