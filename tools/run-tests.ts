@@ -1,0 +1,113 @@
+import { spawn } from 'node:child_process'
+import { globSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+export const repositoryRoot = fileURLToPath(new URL('..', import.meta.url))
+
+const testFilePatterns = [
+  'packages/*/src/**/*.test.ts',
+  'examples/**/*.test.ts',
+  'bench/**/*.test.ts',
+  'tools/**/*.test.ts',
+]
+
+/** Every unit test file of the repository, sorted, relative to its root. */
+export function testFiles(): string[] {
+  return globSync(testFilePatterns, { cwd: repositoryRoot, exclude: ['**/node_modules/**'] }).sort()
+}
+
+export interface FailedTest {
+  readonly title: string
+  /** `file:line`, relative to the repository. */
+  readonly place: string
+  readonly message: string
+}
+
+export interface TestCounts {
+  readonly passed: number
+  readonly failed: number
+  readonly skipped: number
+  readonly failures: readonly FailedTest[]
+}
+
+/** What the reporter sends after each test; `pending` is how many known tests have not ended. */
+export interface TestProgress extends TestCounts {
+  readonly pending: number
+}
+
+export interface TestRun extends TestCounts {
+  /** Set when the process did not end as a test run ends; it counts as one more failure. */
+  readonly ended?: string
+}
+
+export interface RunTestsOptions {
+  readonly files: readonly string[]
+  /** Only tests whose full title (suite titles before it) matches. */
+  readonly titlePattern?: string
+  readonly env?: NodeJS.ProcessEnv
+  /** Print failures while the run goes on. */
+  readonly print: boolean
+  /** The whole run; beyond it the process is killed. */
+  readonly timeoutMs: number
+}
+
+/** Runs the files in one process of this Node and gives the counts. Never rejects for a failing test. */
+export function runTests(options: RunTestsOptions): Promise<TestRun> {
+  const args = [
+    '--conditions=source',
+    '--disable-warning=ExperimentalWarning',
+    '--expose-gc',
+    '--test',
+    '--test-isolation=none',
+    '--test-timeout=120000',
+    `--test-reporter=${fileURLToPath(new URL('test-reporter.ts', import.meta.url))}`,
+    ...(options.titlePattern ? [`--test-name-pattern=${options.titlePattern}`] : []),
+    ...options.files,
+  ]
+  const output = options.print ? 'inherit' : 'ignore'
+  const child = spawn(process.execPath, args, {
+    cwd: repositoryRoot,
+    env: { ...process.env, ...options.env },
+    stdio: ['ignore', output, output, 'ipc'],
+  })
+  let counts: TestCounts | undefined
+  let ended: string | undefined
+  const stop = (why: string) => {
+    ended ??= why
+    child.kill('SIGKILL')
+  }
+  const deadline = setTimeout(() => stop(`was killed after ${options.timeoutMs / 1000} s`), options.timeoutMs)
+  let leftOpen: NodeJS.Timeout | undefined
+  child.on('message', message => {
+    const { pending, ...soFar } = message as TestProgress
+    counts = soFar
+    clearTimeout(leftOpen)
+    if (pending === 0)
+      leftOpen = setTimeout(
+        () => stop('was alive 15 s after the last test, so one left something open: killed'),
+        15_000,
+      )
+  })
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code, signal) => {
+      clearTimeout(deadline)
+      clearTimeout(leftOpen)
+      resolve(settle(counts, ended, code, signal))
+    })
+  })
+}
+
+function settle(
+  counts: TestCounts | undefined,
+  ended: string | undefined,
+  code: number | null,
+  signal: string | null,
+): TestRun {
+  const run = counts ?? { passed: 0, failed: 0, skipped: 0, failures: [] }
+  const exit = signal ? `signal ${signal}` : `exit code ${code}`
+  const unexplained = run.failed === 0 && (code !== 0 || signal !== null)
+  const why =
+    ended ?? (!counts ? `ended early, with ${exit}` : unexplained ? `ended with ${exit}` : undefined)
+  return why ? { ...run, failed: run.failed + 1, ended: why } : run
+}
