@@ -13,6 +13,8 @@ export interface BatchInfo {
   /** Largest record time, -1 when the records have none. */
   readonly maxTimestamp: number
   readonly attributes: number
+  /** Record times are the time of the append (`maxTimestamp`), not the producer's. */
+  readonly isAppendTime: boolean
   readonly isControl: boolean
   readonly isTransactional: boolean
   readonly producerId: number
@@ -39,6 +41,7 @@ export function batchInfo(bytes: Uint8Array, at = 0): BatchInfo {
     baseTimestamp: readInt64(bytes, at + AT.baseTimestamp),
     maxTimestamp: readInt64(bytes, at + AT.maxTimestamp),
     attributes,
+    isAppendTime: (attributes & ATTRIBUTE.logAppendTime) !== 0,
     isControl: (attributes & ATTRIBUTE.control) !== 0,
     isTransactional: (attributes & ATTRIBUTE.transactional) !== 0,
     producerId: readInt64(bytes, at + AT.producerId),
