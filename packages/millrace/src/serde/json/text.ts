@@ -1,0 +1,104 @@
+/**
+ * Writes pieces of JSON at a position and gives the position behind them. The caller has made room: 25 bytes
+ * for a number, 3 bytes per unit of a text, 6 per byte of a key and 2 for its quotes.
+ */
+
+/** Buffer methods that Node has on every Buffer, though its types leave them out. */
+export interface WriteBuffer extends Uint8Array {
+  utf8Write(text: string, position: number): number
+}
+
+/** Up to this length a loop over the characters beats the call into Node. */
+const LOOP_MAX = 24
+
+/** Text as UTF-8. */
+export function writeText(u: WriteBuffer, p: number, text: string): number {
+  const { length } = text
+  if (length > LOOP_MAX) return p + u.utf8Write(text, p)
+  for (let i = 0; i < length; i++) {
+    const c = text.charCodeAt(i)
+    if (c > 127) return p + u.utf8Write(text, p)
+    u[p + i] = c
+  }
+  return p + length
+}
+
+/** A number as `JSON.stringify` writes it: NaN and the infinities are null, −0 is 0. */
+export function writeNumber(u: WriteBuffer, p: number, n: number): number {
+  if (!Number.isSafeInteger(n)) return writeText(u, p, Number.isFinite(n) ? String(n) : 'null')
+  if (n < 0) {
+    u[p++] = 45
+    n = -n
+  }
+  if (n < 100_000_000) return writeDigits(u, p, n)
+  // Two halves that fit 32 bits: 1700000000123 is 17000 and 00000123.
+  const high = Math.floor(n / 100_000_000)
+  p = writeDigits(u, p, high)
+  let low = (n - high * 100_000_000) | 0
+  for (let i = p + 7; i >= p; i--) {
+    const rest = (low / 10) | 0
+    u[i] = 48 + low - rest * 10
+    low = rest
+  }
+  return p + 8
+}
+
+function writeDigits(u: WriteBuffer, p: number, n: number): number {
+  let left = n | 0
+  let end = p + 1
+  for (let bound = 10; left >= bound; bound *= 10) end++
+  for (let i = end - 1; i >= p; i--) {
+    const rest = (left / 10) | 0
+    u[i] = 48 + left - rest * 10
+    left = rest
+  }
+  return end
+}
+
+/** The bytes of a string, in quotes. ASCII that needs no escape is copied; anything else goes through `JSON.stringify`. */
+export function writeQuoted(
+  u: WriteBuffer,
+  p: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): number {
+  let q = p
+  u[q++] = 34
+  for (let i = start; i < end; i++) {
+    const c = bytes[i]!
+    if (c < 32 || c > 126 || c === 34 || c === 92)
+      return writeText(u, p, JSON.stringify(decode(bytes, start, end)))
+    u[q++] = c
+  }
+  u[q++] = 34
+  return q
+}
+
+/** Bytes that are JSON already. */
+export function writeRaw(u: WriteBuffer, p: number, bytes: Uint8Array, start: number, end: number): number {
+  for (let i = start; i < end; i++) u[p++] = bytes[i]!
+  return p
+}
+
+export function decode(bytes: Uint8Array, start: number, end: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8')
+}
+
+/** The JSON text of a member, or undefined where `JSON.stringify` leaves the member out. */
+export function memberText(value: unknown, name: string): string | undefined {
+  // toJSON is told the member's name, so such a value is written as the member it is.
+  if (typeof value === 'bigint' || hasToJson(value)) {
+    const text = JSON.stringify({ [name]: value })
+    return text === '{}' ? undefined : text.slice(JSON.stringify(name).length + 2, -1)
+  }
+  return JSON.stringify(value)
+}
+
+function hasToJson(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as { toJSON?: unknown }).toJSON === 'function'
+  )
+}
