@@ -1,3 +1,7 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { Transformation } from './schema-nature.ts'
+import type { ByteSink } from './sink.ts'
+
 /**
  * Turns values into bytes and back.
  *
@@ -10,6 +14,8 @@ export interface Serde<T, I = T> {
   /** Two serdes with the same id write the same bytes, so a record may be copied as bytes between them. */
   readonly id: string
   serialize(value: I): Uint8Array
+  /** Appends what `serialize` would give, without a copy in between. After a throw the sink stands where it stood. */
+  serializeInto?(value: I, sink: ByteSink): void
   /** Reads the bytes `[start, end)` of `bytes`. The value must not keep a view of `bytes`. */
   deserialize(bytes: Uint8Array, start: number, end: number): T
   /** Present on JSON serdes: the engine may then decode single fields (SEMANTICS 5.5, 5.6). */
@@ -18,10 +24,20 @@ export interface Serde<T, I = T> {
   readonly types?: { readonly value: T; readonly input: I }
 }
 
-/** What the engine may assume of a JSON serde. */
-export interface JsonTraits {
+/** What the engine may assume of a JSON serde, and its parts one by one (SEMANTICS 5.6). */
+export interface JsonTraits<T = unknown> {
   /** `undefined`: types only. Otherwise the Standard Schema that values are checked against. */
-  readonly schema?: unknown
+  readonly schema?: StandardSchemaV1
+  /** Only where this is `none` may reading leave the check out, or decode single fields. */
+  readonly transformation: Transformation
+  /** Values are turned back into the schema's input by the user's `encode` before they are written. */
+  readonly encodes: boolean
+  /** `JSON.parse` without the check. Throws `SyntaxError`. */
+  parse(bytes: Uint8Array, start: number, end: number): unknown
+  /** Checks a parsed value and gives the schema's output; without a schema the value itself. Throws `SchemaError`. */
+  check(value: unknown): T
+  /** Checks and writes a value of the schema's input type, past `encode`: JSON that came from outside. */
+  serializeInput(input: unknown): Uint8Array
 }
 
 /** The kind of a key: how its bytes are read back (SEMANTICS 5.1). Values are persisted: never renumber. */
