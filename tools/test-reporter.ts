@@ -26,7 +26,8 @@ export default async function* report(events: AsyncIterable<TestEvent>): AsyncGe
       failures.push(failure)
       yield `\n✖ ${failure.title}\n  ${failure.place}\n${indent(failure.message)}\n`
     }
-    if (event.type === 'test:diagnostic' && event.data.level === 'error') yield `\n✖ ${event.data.message}\n`
+    if (event.type === 'test:diagnostic' && /^(Error|Warning): /.test(event.data.message))
+      yield `\n✖ ${event.data.message}\n`
     if (event.type === 'test:pass' || event.type === 'test:fail' || event.type === 'test:summary') {
       const progress: TestProgress = { passed, failed: failures.length, skipped, failures, pending }
       process.send?.(progress)
@@ -35,7 +36,11 @@ export default async function* report(events: AsyncIterable<TestEvent>): AsyncGe
 }
 
 function failedThroughItsSubtests(end: TestEnd): boolean {
-  return (end.details.error as { failureType?: string } | undefined)?.failureType === 'subtestsFailed'
+  return (errorOf(end) as { failureType?: string } | undefined)?.failureType === 'subtestsFailed'
+}
+
+function errorOf(end: TestEnd): Error | undefined {
+  return 'error' in end.details ? end.details.error : undefined
 }
 
 /** Node reports a file without tests as one test that has the file's name. */
@@ -48,7 +53,7 @@ function placeOf(end: TestEnd): string {
 }
 
 function messageOf(end: TestEnd): string {
-  const error = end.details.error as Error | undefined
+  const error = errorOf(end)
   const cause = error?.cause ?? error
   if (!(cause instanceof Error)) return inspect(cause)
   return (cause.stack ?? cause.message)
