@@ -23,7 +23,7 @@ export function readLayering(markdown: string): Layering {
     const above = [...folders.keys()]
     const names = /all of the above/.test(allowed!) ? above : listed(allowed!)
     for (const name of names) {
-      if (!folders.has(name))
+      if (!folders.has(name.split('/')[0]!))
         throw new Error(`ARCHITECTURE.md: ${folder} may import ${name}, which is not above it`)
     }
     folders.set(folder!.replace(/[`/]/g, ''), new Set([...names, everywhere]))
