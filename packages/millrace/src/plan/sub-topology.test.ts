@@ -32,14 +32,17 @@ describe('sub-topologies', () => {
       byUrl.failed.to(target)
       byUrl.aggregate('n', { n: count() }).emit('updates').to(rows)
     })
-    assert.deepEqual(shown(graph), ['views: views filter url target', 'url.repartition*: n emit rows'])
+    assert.deepEqual(shown(graph), [
+      'views: views filter url to(target)',
+      'url.repartition*: n emit to(rows)',
+    ])
   })
 
   it('[1.2] that keep no state are one per input, with the same steps', () => {
     const { graph } = pipeline('p', p => {
       p.from(views).merge(p.from(others)).to(target)
     })
-    assert.deepEqual(shown(graph), ['views: views merge target', 'others: others merge target'])
+    assert.deepEqual(shown(graph), ['views: views merge to(target)', 'others: others merge to(target)'])
   })
 
   it('[5.9] are one where several inputs meet in a store', () => {
@@ -52,7 +55,7 @@ describe('sub-topologies', () => {
         .to(rows)
     })
     assert.deepEqual(shown(graph), [
-      'views+others+url.repartition*: views byKey others byKey merge n emit rows',
+      'views+others+url.repartition*: views byKey others byKey merge n emit to(rows)',
       'target: target url',
     ])
   })
@@ -63,6 +66,6 @@ describe('sub-topologies', () => {
       byUrl.aggregate('a', { n: count() }).emit('updates').to(rows)
       byUrl.aggregate('b', { n: count() }).emit('updates').to(rows)
     })
-    assert.deepEqual(shown(graph), ['views: views url', 'url.repartition*: a emit rows b emit rows'])
+    assert.deepEqual(shown(graph), ['views: views url', 'url.repartition*: a emit to(rows) b emit to(rows)'])
   })
 })

@@ -21,6 +21,6 @@ export function crossesTopic(graph: Graph, edge: Edge): boolean {
 /** What errors and pictures call a node. */
 export function labelOf(node: PlanNode): string {
   if (node.name !== undefined) return node.name
-  if (node.kind === 'source' || node.kind === 'to') return node.topic.name
-  return node.kind
+  if (node.kind === 'to') return `to(${node.topic.name})`
+  return node.kind === 'source' ? node.topic.name : node.kind
 }
