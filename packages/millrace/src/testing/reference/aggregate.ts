@@ -1,0 +1,126 @@
+import type { AggregateNode, Aggregator, TumblingWindow } from '../../plan/graph.ts'
+import type { StreamRecord } from '../../plan/record.ts'
+import { canonicalText, kindOfKey } from './bytes.ts'
+import { call, fieldOf, StepFailure } from './callbacks.ts'
+import type { FlowRecord } from './types.ts'
+
+export interface Window {
+  readonly start: number
+  readonly end: number
+}
+
+export function windowAt(spec: TumblingWindow, timestamp: number): Window {
+  const start = Math.floor((timestamp - spec.offsetMs) / spec.sizeMs) * spec.sizeMs + spec.offsetMs
+  return { start, end: start + spec.sizeMs }
+}
+
+/** The state of one key, or of one key and window: the list of what each column has taken. */
+export interface Slot {
+  readonly record: FlowRecord
+  readonly window?: Window
+  columns: readonly Column[]
+  /** The largest contributing time. */
+  timestamp: number
+}
+
+/** All arguments that a column was given, or a custom aggregator's own state. */
+type Column = { readonly taken: readonly unknown[] } | { readonly state: unknown }
+
+export function emptyColumns(node: AggregateNode): readonly Column[] {
+  return node.columns.map(({ aggregator }) =>
+    aggregator.kind === 'custom' ? { state: call(aggregator.init) } : { taken: [] },
+  )
+}
+
+/** The columns with one more record in them. Throws `StepFailure` and has then changed nothing. */
+export function withRecord(
+  node: AggregateNode,
+  columns: readonly Column[],
+  value: unknown,
+  record: StreamRecord,
+): readonly Column[] {
+  return node.columns.map(({ aggregator }, i) => {
+    const column = columns[i]!
+    if (aggregator.kind === 'custom')
+      return {
+        state: call(aggregator.add, structuredClone((column as { state: unknown }).state), value, record),
+      }
+    return { taken: [...(column as { taken: unknown[] }).taken, ...argumentsOf(aggregator, value, record)] }
+  })
+}
+
+/** What a record gives to a column: one argument or none. */
+function argumentsOf(
+  aggregator: Exclude<Aggregator, { kind: 'custom' }>,
+  value: unknown,
+  record: StreamRecord,
+): unknown[] {
+  if (aggregator.kind === 'count')
+    return aggregator.where === undefined || call(aggregator.where, value, record) ? [1] : []
+  const argument = fieldOf(aggregator.field, value, record)
+  if (argument === undefined) return []
+  switch (aggregator.kind) {
+    case 'first':
+    case 'last':
+      return [argument]
+    case 'countDistinct':
+      return [distinctText(argument)]
+    default:
+      if (argument === null) return []
+      if (typeof argument !== 'number' || Number.isNaN(argument))
+        throw new StepFailure('not-a-number', `${aggregator.kind} was given ${canonicalText(argument)}`)
+      return [argument]
+  }
+}
+
+function distinctText(argument: unknown): string {
+  if (argument === null) return 'null'
+  try {
+    return `${kindOfKey(argument)}:${canonicalText(argument)}`
+  } catch (cause) {
+    throw new StepFailure('error', `countDistinct was given what no key can be: ${cause}`, cause)
+  }
+}
+
+/** The result of a slot: a row of the columns, or of `reduce` its one column. */
+export function resultOf(node: AggregateNode, columns: readonly Column[]): unknown {
+  const row = Object.fromEntries(
+    node.columns.map(({ name, aggregator }, i) => [name, columnResult(aggregator, columns[i]!)]),
+  )
+  return node.result === 'row' ? row : row[node.columns[0]!.name]
+}
+
+function columnResult(aggregator: Aggregator, column: Column): unknown {
+  if (aggregator.kind === 'custom') {
+    const state = structuredClone((column as { state: unknown }).state)
+    return aggregator.result ? call(aggregator.result, state) : state
+  }
+  const { taken } = column as { taken: readonly unknown[] }
+  const numbers = taken as readonly number[]
+  switch (aggregator.kind) {
+    case 'count':
+      return taken.length
+    case 'sum':
+      return total(numbers)
+    case 'avg':
+      return taken.length === 0 ? null : total(numbers) / taken.length
+    case 'min':
+      return taken.length === 0 ? null : Math.min(...numbers)
+    case 'max':
+      return taken.length === 0 ? null : Math.max(...numbers)
+    case 'first':
+      return taken.length === 0 ? null : taken[0]
+    case 'last':
+      return taken.length === 0 ? null : taken.at(-1)
+    case 'countDistinct':
+      return new Set(taken).size
+    case 'quantile':
+      return taken.length === 0
+        ? null
+        : numbers.toSorted((a, b) => a - b)[Math.floor(aggregator.q * (taken.length - 1))]
+  }
+}
+
+function total(numbers: readonly number[]): number {
+  return numbers.reduce((sum, x) => sum + x, 0)
+}

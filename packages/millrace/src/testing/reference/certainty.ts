@@ -1,0 +1,165 @@
+import type { AggregateNode, Aggregator, Edge, Graph, PlanNode, Port } from '../../plan/graph.ts'
+import type { EntryNode, Layout } from './layout.ts'
+import type { Binding, LooseColumns } from './types.ts'
+
+/** What the input alone decides about the records on an edge (SEMANTICS 4.1, 4.2). */
+export interface Certainty {
+  /**
+   * `sequence`: each task's records and their order. `set`: the records, not their order. `last`: the last
+   * value of each key. `open`: none of these.
+   */
+  readonly content: 'sequence' | 'set' | 'last' | 'open'
+  /** Whether a later window's verdict "late" is decided too; never true behind a minimum over several channels. */
+  readonly lateness: boolean
+  /**
+   * Rows of closed windows: no record lies below the watermark it travels with. A `map` that sets an
+   * earlier timestamp behind them breaks this, and with it the model's claim.
+   */
+  readonly fresh: boolean
+  readonly loose: LooseColumns
+}
+
+const open: Certainty = { content: 'open', lateness: false, fresh: false, loose: new Map() }
+
+/** Follows certainty from the sources along every edge. Knows the graph and the partition counts, no records. */
+export class Certainties {
+  readonly #graph: Graph
+  readonly #layout: Layout
+  readonly #known = new Map<string, Certainty>()
+
+  constructor(graph: Graph, layout: Layout) {
+    this.#graph = graph
+    this.#layout = layout
+  }
+
+  /** Of the records that a node is given. */
+  into(node: PlanNode): Certainty {
+    return this.on(node.inputs[0]!)
+  }
+
+  on({ from, port }: Edge): Certainty {
+    const id = `${from} ${port}`
+    const known = this.#known.get(id) ?? this.#leaving(this.#graph.nodes[from]!, port)
+    this.#known.set(id, known)
+    return known
+  }
+
+  /** Of the rows in an aggregate's table. */
+  ofTable(node: AggregateNode): Certainty {
+    const input = this.into(node)
+    if (!isDecidedAt(node, input)) return open
+    return { ...input, loose: looseColumnsOf(node, input.content === 'sequence') }
+  }
+
+  /** Of a side stream. */
+  ofSide(node: PlanNode, port: Port): Certainty {
+    if (node.kind === 'source') return { content: 'sequence', lateness: true, fresh: false, loose: new Map() }
+    const input = node.kind === 'merge' ? open : this.into(node)
+    if (!isDecidedAt(node, input)) return open
+    return { ...input, fresh: input.fresh && port === 'failed' }
+  }
+
+  #leaving(node: PlanNode, port: Port): Certainty {
+    if (port === 'late' || port === 'failed' || port === 'rejected' || port === 'tombstones')
+      return this.ofSide(node, port)
+    switch (node.kind) {
+      case 'source':
+        return this.ofSide(node, port)
+      case 'merge':
+        return this.#merged(node)
+      case 'keyBy':
+        return this.#rekeyed(node)
+      case 'emit':
+        return this.#emitted(node)
+      case 'byKey':
+      case 'peek':
+        return this.into(node)
+      default:
+        return isReadable(this.into(node)) ? this.into(node) : open
+    }
+  }
+
+  #merged(node: PlanNode): Certainty {
+    const inputs = node.inputs.map(edge => this.on(edge))
+    if (!inputs.every(isReadable)) return open
+    const inOrder = inputs.every(input => input.content === 'sequence') && this.#channelsInto(node) === 1
+    return {
+      content: inOrder ? 'sequence' : 'set',
+      lateness: inputs.every(input => input.lateness),
+      fresh: inputs.every(input => input.fresh),
+      loose: new Map(),
+    }
+  }
+
+  #rekeyed(node: PlanNode): Certainty {
+    const input = this.into(node)
+    if (!isReadable(input)) return open
+    const oneWriter = this.#writersOf(node) === 1
+    return {
+      ...input,
+      content: oneWriter ? input.content : 'set',
+      // The carried watermark is the smallest of the writer's channels: decided when there is only one.
+      lateness: input.lateness && this.#channelsInto(node) === 1,
+    }
+  }
+
+  #emitted(node: PlanNode & { kind: 'emit' }): Certainty {
+    const aggregate = this.#graph.nodes[node.inputs[0]!.from] as AggregateNode
+    const table = this.ofTable(aggregate)
+    if (table.content === 'open') return open
+    const { lateness, loose } = table
+    if (aggregate.result === 'value' && loose.size > 0) return open
+    if (node.emission.kind === 'final') return { content: 'set', lateness, fresh: true, loose }
+    const inOrder = node.emission.kind === 'updates' && table.content === 'sequence' && loose.size === 0
+    return { content: inOrder ? 'sequence' : 'last', lateness, fresh: false, loose }
+  }
+
+  /** How many tasks write the repartition topic. */
+  #writersOf(node: PlanNode): number {
+    const entries = this.#layout.entriesOf(node)
+    const { tasks } = this.#layout.subTopologies.find(({ nodes }) => nodes.includes(node))!
+    return tasks.filter(task => task.entries.some(entry => entries.has(entry))).length
+  }
+
+  /** The largest number of channels whose records meet at a node in one task. */
+  #channelsInto(node: PlanNode): number {
+    const entries = this.#layout.entriesOf(node)
+    const { tasks } = this.#layout.subTopologies.find(({ nodes }) => nodes.includes(node))!
+    const channelsOf = (entry: EntryNode) => (entry.kind === 'source' ? 1 : this.#writersOf(entry))
+    const counts = tasks.map(task =>
+      task.entries.filter(entry => entries.has(entry)).reduce((sum, entry) => sum + channelsOf(entry), 0),
+    )
+    return Math.max(...counts)
+  }
+}
+
+/** How strictly records of this certainty are compared where they end. */
+export function bindingOf({ content }: Certainty): Binding {
+  if (content === 'open') return 'open'
+  return content === 'last' ? 'last-per-key' : 'exact'
+}
+
+/** A callback may read any column, so what it makes of undecided ones is undecided. */
+function isReadable({ content, loose }: Certainty): boolean {
+  return (content === 'sequence' || content === 'set') && loose.size === 0
+}
+
+function isDecidedAt(node: PlanNode, input: Certainty): boolean {
+  const windowed = node.kind === 'aggregate' && node.window !== undefined
+  return isReadable(input) && (!windowed || input.lateness || input.fresh)
+}
+
+function looseColumnsOf(node: AggregateNode, inOrder: boolean): LooseColumns {
+  const loose = new Map<string, 'any' | number>()
+  for (const { name, aggregator } of node.columns) {
+    if (aggregator.kind === 'quantile') loose.set(name, aggregator.relativeAccuracy)
+    else if (!inOrder && dependsOnOrder(aggregator)) loose.set(name, 'any')
+  }
+  return loose
+}
+
+/** A custom aggregator that can be merged is taken to be free of order. */
+function dependsOnOrder(aggregator: Aggregator): boolean {
+  if (aggregator.kind === 'custom') return aggregator.merge === undefined
+  return aggregator.kind === 'first' || aggregator.kind === 'last'
+}

@@ -1,0 +1,362 @@
+import type {
+  AggregateNode,
+  EmitNode,
+  Graph,
+  KeyByNode,
+  PlanNode,
+  Port,
+  ToTopicNode,
+} from '../../plan/graph.ts'
+import { Out } from '../../plan/out.ts'
+import { KeyKind } from '../../serde/serde.ts'
+import { emptyColumns, resultOf, type Slot, type Window, windowAt, withRecord } from './aggregate.ts'
+import { bytesOfKey, canonicalText, keyReadBack, kindOfKey, throughJson, withWindowStart } from './bytes.ts'
+import { call, fieldOf, frozen, recordView, StepFailure } from './callbacks.ts'
+import type { EntryNode } from './layout.ts'
+import type { ChannelItem, FlowRecord, SidePort, SideReason } from './types.ts'
+
+/** What a task reads: one source partition, or what one upstream task wrote into its repartition partition. */
+export interface Channel {
+  readonly entry: EntryNode
+  readonly items: readonly ChannelItem[]
+}
+
+/** Where what leaves a task goes. */
+export interface TaskOutlet {
+  toTopic(node: ToTopicNode, key: Uint8Array | null, record: FlowRecord): void
+  toSide(node: PlanNode, port: SidePort, reason: SideReason, record: FlowRecord): void
+  repartition(node: KeyByNode, record: FlowRecord): void
+  repartitionWatermark(node: KeyByNode, watermark: number): void
+}
+
+/** One task as SEMANTICS 1 to 5 describe it, a record at a time; its state is a Map per aggregate step. */
+export class SequentialTask {
+  readonly #graph: Graph
+  readonly #nodes: readonly PlanNode[]
+  readonly #channels: readonly Channel[]
+  readonly #outlet: TaskOutlet
+  /** Per aggregate step, by key bytes and window start. */
+  readonly slots = new Map<AggregateNode, Map<string, Slot>>()
+  readonly #keyKinds = new Map<AggregateNode, KeyKind>()
+  readonly #channelWatermarks: number[]
+  /** The watermark that has reached each node; a node that no channel reaches has none. */
+  readonly #watermarks = new Map<PlanNode, number>()
+
+  constructor(graph: Graph, nodes: readonly PlanNode[], channels: readonly Channel[], outlet: TaskOutlet) {
+    this.#graph = graph
+    this.#nodes = nodes
+    this.#channels = channels
+    this.#outlet = outlet
+    this.#channelWatermarks = channels.map(() => Number.NEGATIVE_INFINITY)
+  }
+
+  /** Takes everything: always the head with the smallest time, and watermarks as soon as they are heads. */
+  run(): void {
+    const next = this.#channels.map(() => 0)
+    const timeOfHead = (channel: Channel, i: number) => {
+      const head = channel.items[next[i]!]
+      if (head === undefined) return Number.POSITIVE_INFINITY
+      return head.kind === 'record' ? head.record.timestamp : Number.NEGATIVE_INFINITY
+    }
+    for (;;) {
+      const times = this.#channels.map(timeOfHead)
+      const smallest = Math.min(...times)
+      if (smallest === Number.POSITIVE_INFINITY) return
+      const chosen = times.indexOf(smallest)
+      this.#take(chosen, this.#channels[chosen]!.items[next[chosen]!++]!)
+    }
+  }
+
+  #take(channel: number, item: ChannelItem): void {
+    const { entry } = this.#channels[channel]!
+    if (item.kind === 'watermark') {
+      this.#channelWatermarks[channel] = item.watermark
+      this.#advance()
+      return
+    }
+    const record = { ...item.record, channelWatermark: this.#channelWatermarks[channel]! }
+    if (item.kind === 'record') this.#send(entry, 'out', record)
+    else this.#sendAside(entry, item.port, item.reason, record)
+  }
+
+  /** Brings the watermark to every node, inputs first; rows that become due leave before it goes on (3.2). */
+  #advance(): void {
+    for (const node of this.#nodes) {
+      const watermark = this.#watermarkInto(node)
+      if (watermark === undefined) continue
+      this.#watermarks.set(node, watermark)
+      if (node.kind === 'aggregate' && node.window !== undefined) this.#closeWindows(node, watermark)
+      if (node.kind === 'keyBy') this.#outlet.repartitionWatermark(node, watermark)
+    }
+  }
+
+  #watermarkInto(node: PlanNode): number | undefined {
+    if (node.kind === 'source') return this.#watermarkOfEntry(node)
+    const watermarks = node.inputs.map(({ from, port }) => {
+      const input = this.#graph.nodes[from]!
+      if (input.kind === 'keyBy' && port === 'out') return this.#watermarkOfEntry(input)
+      const watermark = this.#watermarks.get(input)
+      return watermark === undefined ? undefined : watermark - heldBackMs(this.#graph, input)
+    })
+    return smallestOf(watermarks)
+  }
+
+  #watermarkOfEntry(entry: EntryNode): number | undefined {
+    return smallestOf(this.#channelWatermarks.filter((_, i) => this.#channels[i]!.entry === entry))
+  }
+
+  #send(from: PlanNode, port: Port, record: FlowRecord): void {
+    for (const [node, input] of consumersOf(this.#graph, from, port)) {
+      if (!this.#nodes.includes(node)) continue
+      const lane =
+        record.lane !== undefined && node.kind === 'merge'
+          ? `${record.lane} ${node.id}.${input}`
+          : record.lane
+      this.#receive(node, { ...record, lane, value: frozen(record.value) })
+    }
+  }
+
+  #sendAside(from: PlanNode, port: SidePort, reason: SideReason, record: FlowRecord): void {
+    if (consumersOf(this.#graph, from, port).length > 0) this.#send(from, port, record)
+    else this.#outlet.toSide(from, port, reason, record)
+  }
+
+  #receive(node: PlanNode, record: FlowRecord): void {
+    let effects: () => void
+    try {
+      effects = this.#effectsOf(node, record)
+    } catch (failure) {
+      if (!(failure instanceof StepFailure)) throw failure
+      this.#sendAside(node, 'failed', failure.reason, record)
+      return
+    }
+    effects()
+  }
+
+  /** Does what can fail and gives back what follows, so that a failure has changed nothing. */
+  #effectsOf(node: PlanNode, record: FlowRecord): () => void {
+    const { value } = record
+    const view = recordView(record)
+    switch (node.kind) {
+      case 'merge':
+      case 'byKey':
+        return () => this.#send(node, 'out', record)
+      case 'filter': {
+        const kept = call(node.fn, value, view)
+        return () => (kept ? this.#send(node, 'out', record) : undefined)
+      }
+      case 'peek':
+        call(node.fn, value, view)
+        return () => this.#send(node, 'out', record)
+      case 'map': {
+        const mapped = withResult(record, call(node.fn, value, view))
+        return () => this.#send(node, 'out', mapped)
+      }
+      case 'flatMap': {
+        const results = call(() => [...node.fn(value, view)]).map(result => withResult(record, result))
+        return () => {
+          for (const result of results) this.#send(node, 'out', result)
+        }
+      }
+      case 'branch': {
+        const taken = node.cases.find(({ fn }) => call(fn, value, view))
+        return () => this.#send(node, `case:${taken?.name ?? 'otherwise'}`, record)
+      }
+      case 'keyBy': {
+        const rekeyed = reKeyed(node, record)
+        return () => this.#outlet.repartition(node, rekeyed)
+      }
+      case 'aggregate':
+        return this.#aggregate(node, record)
+      case 'to':
+        return this.#write(node, record)
+      case 'forEach':
+        call(node.fn, value, view)
+        return () => {}
+      case 'toFile':
+      case 'print':
+        return () => {}
+      default:
+        throw new Error(`the reference model met a ${node.kind} step inside a stream`)
+    }
+  }
+
+  #write(node: ToTopicNode, record: FlowRecord): () => void {
+    const written = { ...record, value: call(() => asWritten(node, record.value)) }
+    const key = call(() => keyAsWritten(node, record))
+    return () => this.#outlet.toTopic(node, key, written)
+  }
+
+  #aggregate(node: AggregateNode, record: FlowRecord): () => void {
+    this.#checkKey(node, record)
+    const window = node.window === undefined ? undefined : windowAt(node.window, record.timestamp)
+    if (window !== undefined && this.#isLate(node, window, record))
+      return () => this.#sendAside(node, 'late', 'late', record)
+    const slots = this.#slotsOf(node)
+    const id = `${window?.start} ${canonicalText(bytesOfRecordKey(record))}`
+    const slot = slots.get(id)
+    const columns = withRecord(node, slot?.columns ?? emptyColumns(node), record.value, recordView(record))
+    const next: Slot = {
+      record: slot?.record ?? record,
+      window,
+      columns,
+      timestamp: Math.max(slot?.timestamp ?? Number.NEGATIVE_INFINITY, record.timestamp),
+    }
+    const before = slot && canonicalText(resultOf(node, slot.columns))
+    const result = resultOf(node, columns)
+    return () => {
+      slots.set(id, next)
+      if (canonicalText(result) !== before) this.#emitUpdate(node, next, record.channelWatermark)
+    }
+  }
+
+  #checkKey(node: AggregateNode, record: FlowRecord): void {
+    if (record.key === null || record.key === undefined)
+      throw new StepFailure('no-key', 'the record has no key')
+    const kind = record.keySerde?.kind ?? kindOfKey(record.key)
+    const known = this.#keyKinds.get(node)
+    if (known !== undefined && known !== kind) throw new StepFailure('key-kind', 'the key is of another kind')
+    this.#keyKinds.set(node, kind)
+  }
+
+  /** 3.2 (1), by the watermarks as they reach this step. */
+  #isLate(node: AggregateNode, window: Window, record: FlowRecord): boolean {
+    const own = record.channelWatermark - heldBackBeforeMs(this.#graph, node)
+    const task = this.#watermarks.get(node) ?? Number.NEGATIVE_INFINITY
+    return window.end + node.window!.graceMs <= Math.max(own, task)
+  }
+
+  #closeWindows(node: AggregateNode, watermark: number): void {
+    const slots = this.#slotsOf(node)
+    const due = [...slots].filter(([, slot]) => slot.window!.end + node.window!.graceMs <= watermark)
+    due.sort(([, a], [, b]) => a.window!.end - b.window!.end)
+    for (const [id, slot] of due) {
+      slots.delete(id)
+      for (const emit of emitsOf(this.#graph, node))
+        if (emit.emission.kind === 'final')
+          this.#send(emit, 'out', {
+            ...resultRecord(node, slot, Number.NEGATIVE_INFINITY),
+            timestamp: slot.window!.end - 1,
+          })
+    }
+  }
+
+  #emitUpdate(node: AggregateNode, slot: Slot, channelWatermark: number): void {
+    for (const emit of emitsOf(this.#graph, node))
+      if (emit.emission.kind !== 'final')
+        this.#send(emit, 'out', {
+          ...resultRecord(node, slot, channelWatermark),
+          keyWindowStart: slot.window?.start,
+        })
+  }
+
+  #slotsOf(node: AggregateNode): Map<string, Slot> {
+    if (!this.slots.has(node)) this.slots.set(node, new Map())
+    return this.slots.get(node)!
+  }
+}
+
+/** A row with its key and window where there is one; a windowed result that is no object is in `value` (5.8). */
+function resultRecord(node: AggregateNode, slot: Slot, channelWatermark: number): FlowRecord {
+  const result = resultOf(node, slot.columns)
+  const { key, keySerde } = slot.record
+  const columns = isPlainObject(result) ? result : { value: result }
+  const value = slot.window === undefined ? result : { ...columns, key, ...slot.window }
+  return { key, keySerde, value, timestamp: slot.timestamp, headers: [], channelWatermark }
+}
+
+function isPlainObject(value: unknown): value is object {
+  const exotic = Array.isArray(value) || value instanceof Uint8Array || value instanceof Date
+  return typeof value === 'object' && value !== null && !exotic
+}
+
+/** A `map` result: a value, or an `out()` that sets more than that (5.7). */
+function withResult(record: FlowRecord, result: unknown): FlowRecord {
+  if (result === undefined) throw new StepFailure('error', 'the callback gave undefined')
+  if (!(result instanceof Out)) return { ...record, value: result }
+  const { key, headers, timestamp } = result.options
+  const time = timestamp instanceof Date ? timestamp.getTime() : (timestamp ?? record.timestamp)
+  if (!(time >= 0)) throw new StepFailure('error', `the timestamp ${time} is not a time`)
+  const ownKey = 'key' in result.options && key !== undefined
+  return {
+    ...record,
+    ...(ownKey ? { key, keySerde: undefined, keyWindowStart: undefined } : {}),
+    value: result.value,
+    headers: headers === undefined ? record.headers : headerList(headers),
+    timestamp: time,
+  }
+}
+
+function headerList(headers: Readonly<Record<string, string | Uint8Array>>): FlowRecord['headers'] {
+  return Object.entries(headers).map(([name, value]) => ({
+    name,
+    value: typeof value === 'string' ? Buffer.from(value, 'utf8') : value,
+  }))
+}
+
+/** The record under its new key, as the repartition topic gives it back. */
+function reKeyed(node: KeyByNode, record: FlowRecord): FlowRecord {
+  const key = fieldOf(node.key, record.value, recordView(record))
+  if (key === null || key === undefined) throw new StepFailure('no-key', `${node.name} gave no key`)
+  const value = record.value instanceof Uint8Array ? record.value : call(throughJson, record.value)
+  return { ...record, key: call(keyReadBack, key), keySerde: undefined, keyWindowStart: undefined, value }
+}
+
+function asWritten({ topic }: ToTopicNode, value: unknown): unknown {
+  if (value === null) return null
+  if (topic.value.format === 'json' && topic.value.json?.schema === undefined) return throughJson(value)
+  const bytes = topic.value.serialize(value)
+  return topic.value.deserialize(bytes, 0, bytes.length)
+}
+
+/** A key serde of the topic's own writes the key; otherwise its bytes are those of 5.1 (and 5.8 for windows). */
+function keyAsWritten({ topic }: ToTopicNode, record: FlowRecord): Uint8Array | null {
+  if (record.key === null || record.key === undefined) return null
+  const bytes =
+    topic.keySerde.kind === KeyKind.serde ? topic.keySerde.serialize(record.key) : bytesOfRecordKey(record)
+  return record.keyWindowStart === undefined ? bytes : withWindowStart(bytes, record.keyWindowStart)
+}
+
+/** The key bytes of a record under a key of its own; empty for a null key. */
+export function bytesOfRecordKey({ key, keySerde }: FlowRecord): Uint8Array {
+  if (key === null || key === undefined) return new Uint8Array()
+  return keySerde === undefined ? bytesOfKey(key) : keySerde.serialize(key)
+}
+
+/** The nodes that read a port of a node, each with the number of its input. */
+function consumersOf(graph: Graph, from: PlanNode, port: Port): [PlanNode, number][] {
+  return graph.nodes.flatMap(node =>
+    node.inputs.flatMap((edge, i): [PlanNode, number][] =>
+      edge.from === from.id && edge.port === port && node.kind !== 'emit' ? [[node, i]] : [],
+    ),
+  )
+}
+
+function emitsOf(graph: Graph, aggregate: AggregateNode): EmitNode[] {
+  return graph.nodes
+    .filter(node => node.kind === 'emit')
+    .filter(node => node.inputs[0]!.from === aggregate.id)
+}
+
+/** How far the watermark behind a node lies below the one before it: rows of `final` wait for the grace. */
+function heldBackMs(graph: Graph, node: PlanNode): number {
+  if (node.kind !== 'emit' || node.emission.kind !== 'final') return 0
+  return (graph.nodes[node.inputs[0]!.from] as AggregateNode).window!.graceMs
+}
+
+/** The same, summed over the longest path from the task's channels to a node. */
+function heldBackBeforeMs(graph: Graph, node: PlanNode): number {
+  return Math.max(
+    0,
+    ...node.inputs.map(({ from, port }) => {
+      const input = graph.nodes[from]!
+      if (input.kind === 'keyBy' && port === 'out') return 0
+      return heldBackBeforeMs(graph, input) + heldBackMs(graph, input)
+    }),
+  )
+}
+
+function smallestOf(watermarks: readonly (number | undefined)[]): number | undefined {
+  const known = watermarks.filter(watermark => watermark !== undefined)
+  return known.length === 0 ? undefined : Math.min(...known)
+}
