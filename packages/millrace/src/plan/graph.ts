@@ -4,7 +4,11 @@
  *
  * Nodes stand in the order the user wrote them, so a node's inputs always have smaller ids.
  */
+import type { WindowSpec } from '../window/window.ts'
 import type { Topic } from './topic.ts'
+
+export type { TumblingWindow } from '../window/tumbling.ts'
+export type { WindowSpec }
 
 /** A field of the value by its name, or a callback that computes it (SEMANTICS 5.3). */
 export type FieldOrFn = string | ((value: any, record: any) => unknown)
@@ -77,14 +81,6 @@ export interface BranchNode extends NodeOf<'branch'> {
   readonly cases: readonly { readonly name: string; readonly fn: (value: any, record: any) => boolean }[]
 }
 export interface MergeNode extends NodeOf<'merge'> {}
-
-export interface TumblingWindow {
-  readonly kind: 'tumbling'
-  readonly sizeMs: number
-  readonly offsetMs: number
-  readonly graceMs: number
-}
-export type WindowSpec = TumblingWindow
 
 /** One column of an aggregate's result. */
 export type Aggregator =

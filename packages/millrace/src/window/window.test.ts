@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { type TumblingWindow, tumbling } from './tumbling.ts'
+import { closeTime, isLate, windowEnd, windowStart } from './window.ts'
+
+const spec: fc.Arbitrary<TumblingWindow> = fc
+  .integer({ min: 1, max: 1e10 })
+  .chain(size => fc.tuple(fc.constant(size), fc.nat({ max: size - 1 }), fc.nat({ max: 1e10 })))
+  .map(([size, offset, grace]) => tumbling(size, { offset, grace }))
+const timestamp = fc.oneof(
+  fc.integer({ min: -1000, max: 1000 }),
+  fc.maxSafeInteger().map(n => Math.trunc(n / 2)),
+)
+
+describe('tumbling windows', () => {
+  it('[3.2] hold every timestamp, negative ones too, in the one window that starts at offset + n · size', () => {
+    fc.assert(
+      fc.property(timestamp, spec, (at, window) => {
+        const start = windowStart(at, window)
+        assert.ok(Number.isSafeInteger(start))
+        assert.ok(start <= at && at < windowEnd(start, window))
+        assert.equal(BigInt(start - window.offsetMs) % BigInt(window.sizeMs), 0n)
+      }),
+    )
+  })
+
+  it('[3.2] agree with exact arithmetic up to the largest safe integers', () => {
+    fc.assert(
+      fc.property(spec, fc.nat({ max: 1e6 }), fc.boolean(), (window, back, negative) => {
+        const at = negative ? Number.MIN_SAFE_INTEGER + 2e10 + back : Number.MAX_SAFE_INTEGER - back
+        const size = BigInt(window.sizeMs)
+        const past = (((BigInt(at) - BigInt(window.offsetMs)) % size) + size) % size
+        assert.equal(BigInt(windowStart(at, window)), BigInt(at) - past)
+      }),
+    )
+  })
+
+  it('[3.2] lie side by side: the start of a window is the end of the one before', () => {
+    fc.assert(
+      fc.property(timestamp, spec, (at, window) => {
+        const start = windowStart(at, window)
+        assert.equal(windowStart(start, window), start)
+        assert.equal(windowStart(windowEnd(start, window), window), windowEnd(start, window))
+        assert.equal(windowEnd(windowStart(start - 1, window), window), start)
+      }),
+    )
+  })
+
+  it('[3.2] are late from the moment the watermark reaches end + grace, not a millisecond before', () => {
+    fc.assert(
+      fc.property(timestamp, spec, (at, window) => {
+        const start = windowStart(at, window)
+        const close = closeTime(start, window)
+        assert.equal(close, windowEnd(start, window) + window.graceMs)
+        assert.equal(isLate(start, window, close - 1), false)
+        assert.equal(isLate(start, window, close), true)
+      }),
+    )
+    const window = tumbling('1m', { grace: '30s' })
+    assert.equal(isLate(0, window, Number.NEGATIVE_INFINITY), false)
+    assert.equal(isLate(0, window, Number.POSITIVE_INFINITY), true)
+  })
+
+  it('take sizes, grace and offset as durations', () => {
+    assert.deepEqual(tumbling('1d', { grace: '30s', offset: '6h' }), {
+      kind: 'tumbling',
+      sizeMs: 86_400_000,
+      offsetMs: 21_600_000,
+      graceMs: 30_000,
+    })
+    assert.deepEqual(tumbling(10), { kind: 'tumbling', sizeMs: 10, offsetMs: 0, graceMs: 0 })
+    assert.ok(Object.isFrozen(tumbling(10)))
+    assert.equal(windowStart(5 * 3_600_000, tumbling('1d', { offset: '6h' })), -18 * 3_600_000)
+  })
+
+  it('refuse sizes, offsets and graces that make no window, saying which', () => {
+    assert.throws(() => tumbling(0), { name: 'TypeError', message: /size/ })
+    assert.throws(() => tumbling('0s'), { name: 'TypeError', message: /size/ })
+    assert.throws(() => tumbling(-1), { name: 'TypeError', message: /size/ })
+    assert.throws(() => tumbling(1.5), { name: 'TypeError', message: /size/ })
+    assert.throws(() => tumbling(Number.NaN), { name: 'TypeError', message: /size/ })
+    assert.throws(() => tumbling('1m', { grace: -1 }), { name: 'TypeError', message: /grace/ })
+    assert.throws(() => tumbling('1m', { offset: '1m' }), {
+      name: 'TypeError',
+      message: /offset.*offset of 0 ms/,
+    })
+    assert.throws(() => tumbling('1m', { offset: '70s' }), {
+      name: 'TypeError',
+      message: /offset of 10000 ms/,
+    })
+    assert.throws(() => tumbling('1m', { offset: -1 }), { name: 'TypeError', message: /offset/ })
+  })
+})

@@ -1,0 +1,28 @@
+import type { TumblingWindow } from './tumbling.ts'
+
+/** Every kind of window there is. */
+export type WindowSpec = TumblingWindow
+
+/** The start, inclusive, of the window that holds `timestamp` (whole ms; negative ones lie before the epoch). */
+export function windowStart(timestamp: number, spec: WindowSpec): number {
+  // The remainder comes first: `timestamp - offset` could leave the safe integers.
+  let past = (timestamp % spec.sizeMs) - spec.offsetMs
+  if (past < 0) past += spec.sizeMs
+  if (past < 0) past += spec.sizeMs
+  return timestamp - past
+}
+
+/** The end, exclusive, of the window that begins at `start`. */
+export function windowEnd(start: number, spec: WindowSpec): number {
+  return start + spec.sizeMs
+}
+
+/** The window closes as soon as the watermark reaches this: its end and the grace after it (SEMANTICS 3.2). */
+export function closeTime(start: number, spec: WindowSpec): number {
+  return start + spec.sizeMs + spec.graceMs
+}
+
+/** Whether a record for the window that begins at `start` comes too late for this watermark (SEMANTICS 3.2). */
+export function isLate(start: number, spec: WindowSpec, watermark: number): boolean {
+  return closeTime(start, spec) <= watermark
+}
