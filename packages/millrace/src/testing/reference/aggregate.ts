@@ -1,4 +1,4 @@
-import type { AggregateNode, Aggregator, TumblingWindow } from '../../plan/graph.ts'
+import type { AggregateNode, Aggregator, WindowSpec } from '../../plan/graph.ts'
 import type { StreamRecord } from '../../plan/record.ts'
 import { canonicalText, kindOfKey } from './bytes.ts'
 import { call, fieldOf, StepFailure } from './callbacks.ts'
@@ -9,7 +9,7 @@ export interface Window {
   readonly end: number
 }
 
-export function windowAt(spec: TumblingWindow, timestamp: number): Window {
+export function windowAt(spec: WindowSpec, timestamp: number): Window {
   const start = Math.floor((timestamp - spec.offsetMs) / spec.sizeMs) * spec.sizeMs + spec.offsetMs
   return { start, end: start + spec.sizeMs }
 }

@@ -116,19 +116,15 @@ export class Certainties {
 
   /** How many tasks write the repartition topic. */
   #writersOf(node: PlanNode): number {
-    const entries = this.#layout.entriesOf(node)
-    const { tasks } = this.#layout.subTopologies.find(({ nodes }) => nodes.includes(node))!
-    return tasks.filter(task => task.entries.some(entry => entries.has(entry))).length
+    return this.#layout.tasksAt(node).length
   }
 
   /** The largest number of channels whose records meet at a node in one task. */
   #channelsInto(node: PlanNode): number {
-    const entries = this.#layout.entriesOf(node)
-    const { tasks } = this.#layout.subTopologies.find(({ nodes }) => nodes.includes(node))!
     const channelsOf = (entry: EntryNode) => (entry.kind === 'source' ? 1 : this.#writersOf(entry))
-    const counts = tasks.map(task =>
-      task.entries.filter(entry => entries.has(entry)).reduce((sum, entry) => sum + channelsOf(entry), 0),
-    )
+    const counts = this.#layout
+      .tasksAt(node)
+      .map(({ entries }) => entries.reduce((sum, entry) => sum + channelsOf(entry), 0))
     return Math.max(...counts)
   }
 }

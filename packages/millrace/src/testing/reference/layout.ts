@@ -3,7 +3,7 @@ import type { Graph, KeyByNode, PlanNode, SourceNode } from '../../plan/graph.ts
 /** A node through which records enter a sub-topology. */
 export type EntryNode = SourceNode | KeyByNode
 
-/** Where one task reads: partition `partition` of each entry. */
+/** One task: partition `partition` of each entry. */
 export interface TaskPlace {
   readonly id: string
   readonly partition: number
@@ -12,9 +12,8 @@ export interface TaskPlace {
 
 /** What lies between topics (SEMANTICS 1.1), and its tasks. */
 export interface SubTopology {
-  /** In graph order: a node's inputs come before it. */
+  /** In graph order: a node's inputs come before it. A stateless node may stand in several sub-topologies (5.9). */
   readonly nodes: readonly PlanNode[]
-  readonly entries: readonly EntryNode[]
   readonly tasks: readonly TaskPlace[]
 }
 
@@ -22,82 +21,70 @@ export interface Layout {
   /** Upstream first. */
   readonly subTopologies: readonly SubTopology[]
   readonly partitionsOf: (entry: EntryNode) => number
-  /** The entries of its own sub-topology that a node's records come from. */
-  readonly entriesOf: (node: PlanNode) => ReadonlySet<EntryNode>
+  /** The tasks that a node's records come through, each with those of its entries that lead there. */
+  readonly tasksAt: (node: PlanNode) => readonly TaskPlace[]
 }
 
-/** Cuts a graph at its re-keyings. A keyBy ends one sub-topology, its output begins the next. */
+/**
+ * Cuts a graph at its re-keyings: a keyBy ends one sub-topology and its output enters the next. Entries
+ * whose records meet in one store share their tasks; all others have tasks of their own.
+ */
 export function layoutOf(graph: Graph, sourcePartitions: (topic: string) => number): Layout {
-  const groups = connectedGroups(graph)
-  const partitions = new Map<EntryNode, number>()
-  const reached = new Map<PlanNode, ReadonlySet<EntryNode>>()
-  const partitionsOf = (entry: EntryNode) => partitions.get(entry)!
-  const layoutGroup = (nodes: readonly PlanNode[]): SubTopology => {
-    const entries = entriesOfGroup(graph, nodes)
-    for (const entry of entries)
-      if (entry.kind === 'source') partitions.set(entry, sourcePartitions(entry.topic.name))
-    const largest = Math.max(...entries.map(partitionsOf))
-    for (const node of nodes) {
-      reached.set(node, new Set(entries.filter(entry => isReachedFrom(graph, node, entry))))
-      if (node.kind === 'keyBy') partitions.set(node, node.partitions ?? largest)
-    }
-    return { nodes, entries, tasks: tasksOf(nodes, entries, partitionsOf) }
+  const entriesOf = (node: PlanNode) => allEntries(graph).filter(entry => isReachedFrom(graph, node, entry))
+  const partitionsOf = (entry: EntryNode): number =>
+    entry.kind === 'source'
+      ? sourcePartitions(entry.topic.name)
+      : (entry.partitions ?? Math.max(...entriesOf(entry).map(partitionsOf)))
+  const groups = upstreamFirst(graph, entriesThatMeet(graph, entriesOf))
+  const subTopologies = groups.map(entries => ({
+    nodes: nodesBehind(graph, entries),
+    tasks: tasksOf(entries, partitionsOf),
+  }))
+  const tasksAt = (node: PlanNode) => {
+    const leading = entriesOf(node)
+    const tasks = subTopologies.flatMap(subTopology => subTopology.tasks)
+    return tasks
+      .map(task => ({ ...task, entries: task.entries.filter(entry => leading.includes(entry)) }))
+      .filter(task => task.entries.length > 0)
   }
-  const subTopologies = upstreamFirst(graph, groups).map(layoutGroup)
-  return { subTopologies, partitionsOf, entriesOf: node => reached.get(node)! }
+  return { subTopologies, partitionsOf, tasksAt }
 }
 
-/** Stateful: one task per partition number, over all entries (1.2). Stateless: one per entry and partition (5.9). */
-function tasksOf(
-  nodes: readonly PlanNode[],
-  entries: readonly EntryNode[],
-  partitionsOf: (entry: EntryNode) => number,
-): TaskPlace[] {
-  const stateful = nodes.some(node => node.kind === 'aggregate')
-  const inputs = stateful ? [entries] : entries.map(entry => [entry])
-  return inputs.flatMap(taskEntries => {
-    const count = Math.max(...taskEntries.map(partitionsOf))
-    return Array.from({ length: count }, (_, partition) => ({
-      id: `${taskEntries.map(entry => entry.id).join('+')}/${partition}`,
-      partition,
-      entries: taskEntries.filter(entry => partition < partitionsOf(entry)),
-    }))
-  })
+function tasksOf(entries: readonly EntryNode[], partitionsOf: (entry: EntryNode) => number): TaskPlace[] {
+  const count = Math.max(...entries.map(partitionsOf))
+  return Array.from({ length: count }, (_, partition) => ({
+    id: `${entries.map(entry => entry.id).join('+')}/${partition}`,
+    partition,
+    entries: entries.filter(entry => partition < partitionsOf(entry)),
+  }))
 }
 
-/** Sets of nodes that are joined by edges other than those behind a keyBy. */
-function connectedGroups(graph: Graph): PlanNode[][] {
-  const groupOf = graph.nodes.map(node => node.id)
-  const join = (a: number, b: number) => {
-    const [from, to] = [groupOf[a]!, groupOf[b]!]
-    groupOf.forEach((group, id) => {
-      if (group === from) groupOf[id] = to
-    })
-  }
-  const consumersOfKeyBy = new Map<number, number>()
-  for (const node of graph.nodes)
-    for (const { from, port } of node.inputs) {
-      if (!(graph.nodes[from]!.kind === 'keyBy' && port === 'out')) join(from, node.id)
-      else if (consumersOfKeyBy.has(from)) join(consumersOfKeyBy.get(from)!, node.id)
-      else consumersOfKeyBy.set(from, node.id)
-    }
-  return [...new Set(groupOf)].map(group => graph.nodes.filter(node => groupOf[node.id] === group))
+/** Sources, and the keyBys that somebody reads. */
+function allEntries(graph: Graph): EntryNode[] {
+  const isRead = (node: PlanNode) =>
+    graph.nodes.some(({ inputs }) => inputs.some(({ from, port }) => from === node.id && port === 'out'))
+  return graph.nodes.filter(
+    node => node.kind === 'source' || (node.kind === 'keyBy' && isRead(node)),
+  ) as EntryNode[]
 }
 
-function entriesOfGroup(graph: Graph, nodes: readonly PlanNode[]): EntryNode[] {
-  const entries = new Set<EntryNode>()
-  for (const node of nodes) {
-    if (node.kind === 'source') entries.add(node)
-    for (const { from, port } of node.inputs) {
-      const input = graph.nodes[from]!
-      if (input.kind === 'keyBy' && port === 'out') entries.add(input)
-    }
+function entriesThatMeet(graph: Graph, entriesOf: (node: PlanNode) => EntryNode[]): EntryNode[][] {
+  let groups = allEntries(graph).map(entry => [entry])
+  for (const node of graph.nodes) {
+    if (node.kind !== 'aggregate') continue
+    const meeting = entriesOf(node)
+    const isMeeting = (group: readonly EntryNode[]) => group.some(entry => meeting.includes(entry))
+    groups = [...groups.filter(group => !isMeeting(group)), groups.filter(isMeeting).flat()]
   }
-  return [...entries].sort((a, b) => a.id - b.id)
+  return groups
+}
+
+function nodesBehind(graph: Graph, entries: readonly EntryNode[]): PlanNode[] {
+  return graph.nodes.filter(node => entries.some(entry => isReachedFrom(graph, node, entry)))
 }
 
 function isReachedFrom(graph: Graph, node: PlanNode, entry: EntryNode): boolean {
-  if (node === entry) return node.kind === 'source'
+  if (node.kind === 'source') return node === entry
   return node.inputs.some(({ from, port }) => {
     const input = graph.nodes[from]!
     if (input.kind === 'keyBy' && port === 'out') return input === entry
@@ -105,18 +92,17 @@ function isReachedFrom(graph: Graph, node: PlanNode, entry: EntryNode): boolean 
   })
 }
 
-function upstreamFirst(graph: Graph, groups: readonly PlanNode[][]): PlanNode[][] {
-  const done = new Set<PlanNode>()
-  const sorted: PlanNode[][] = []
-  while (sorted.length < groups.length) {
-    const ready = groups.find(
-      group =>
-        !sorted.includes(group) &&
-        entriesOfGroup(graph, group).every(entry => entry.kind === 'source' || done.has(entry)),
-    )
+/** A group comes behind all groups that write what it reads. */
+function upstreamFirst(graph: Graph, groups: readonly EntryNode[][]): EntryNode[][] {
+  const sorted: EntryNode[][] = []
+  const waiting = new Set(groups)
+  while (waiting.size > 0) {
+    const isWritten = (entry: EntryNode) =>
+      entry.kind === 'keyBy' && [...waiting].some(group => nodesBehind(graph, group).includes(entry))
+    const ready = [...waiting].find(group => !group.some(isWritten))
     if (ready === undefined) throw new Error(`pipeline ${graph.name}: its re-keyings form a cycle`)
     sorted.push(ready)
-    for (const node of ready) done.add(node)
+    waiting.delete(ready)
   }
   return sorted
 }

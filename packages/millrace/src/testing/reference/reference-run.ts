@@ -4,7 +4,14 @@ import { bytesOfKey, partitionOfKey } from './bytes.ts'
 import { bindingOf, Certainties, type Certainty } from './certainty.ts'
 import { type Layout, layoutOf, type SubTopology, type TaskPlace } from './layout.ts'
 import { readPartition } from './source.ts'
-import { bytesOfRecordKey, type Channel, SequentialTask, type TaskOutlet } from './task.ts'
+import {
+  bytesOfRecordKey,
+  type Channel,
+  type ChooseChannel,
+  earliestHead,
+  SequentialTask,
+  type TaskOutlet,
+} from './task.ts'
 import type {
   Binding,
   ChannelItem,
@@ -23,14 +30,21 @@ import type {
  * Runs a pipeline one record at a time, one task after the other, with Maps for state: what every other
  * run of the same graph over the same input must equal (SEMANTICS 4). No partition is ever released
  * (`idle: 'never'`), no record lies in the future, and files, prints and clocks are left out.
+ *
+ * `choose` picks which channel of a task goes on next; what the result calls decided does not depend on it.
  */
-export function referenceRun(graph: Graph, input: ReferenceInput): ReferenceResult {
-  return new ReferenceRun(graph, input).run()
+export function referenceRun(
+  graph: Graph,
+  input: ReferenceInput,
+  choose: ChooseChannel = earliestHead,
+): ReferenceResult {
+  return new ReferenceRun(graph, input, choose).run()
 }
 
 class ReferenceRun {
   readonly #graph: Graph
   readonly #input: ReferenceInput
+  readonly #choose: ChooseChannel
   readonly #layout: Layout
   readonly #certainties: Certainties
   /** What each task wrote into each partition of each repartition topic: a channel of the tasks behind it. */
@@ -39,8 +53,9 @@ class ReferenceRun {
   readonly #sideStreams = new Collected<SidePort, ExpectedSideRecord>()
   readonly #tables = new Collected<string, ExpectedTableRow>()
 
-  constructor(graph: Graph, input: ReferenceInput) {
+  constructor(graph: Graph, input: ReferenceInput, choose: ChooseChannel) {
     this.#graph = graph
+    this.#choose = choose
     this.#input = input
     this.#layout = layoutOf(graph, topic => this.#partitionsOf(topic).length)
     this.#certainties = new Certainties(graph, this.#layout)
@@ -73,7 +88,7 @@ class ReferenceRun {
 
   #runTask({ nodes }: SubTopology, place: TaskPlace): void {
     const task = new SequentialTask(this.#graph, nodes, this.#channelsOf(place), this.#outletOf(place, nodes))
-    task.run()
+    task.run(this.#choose)
     for (const [node, slots] of task.slots)
       for (const { record, window, columns } of slots.values())
         this.#tables.add(node.name, {
@@ -127,7 +142,7 @@ class ReferenceRun {
   /** A task that no record can take to a keyBy is no channel behind it. */
   #openRepartition(node: KeyByNode, place: TaskPlace, written: Map<KeyByNode, ChannelItem[][]>): void {
     if (!this.#repartitions.has(node)) this.#repartitions.set(node, [])
-    if (!place.entries.some(entry => this.#layout.entriesOf(node).has(entry))) return
+    if (!this.#layout.tasksAt(node).some(({ id }) => id === place.id)) return
     const partitions = Array.from({ length: this.#layout.partitionsOf(node) }, (): ChannelItem[] => [])
     written.set(node, partitions)
     this.#repartitions.get(node)!.push(partitions)

@@ -21,6 +21,22 @@ export interface Channel {
   readonly items: readonly ChannelItem[]
 }
 
+/** The next item of a channel. */
+export interface Head {
+  readonly channel: number
+  readonly item: ChannelItem
+}
+
+/** Picks which channel of a task goes on; each channel keeps its order whatever is picked. */
+export type ChooseChannel = (heads: readonly Head[]) => Head
+
+/** The head with the smallest time; what has none, and watermarks, as soon as they are heads. */
+export function earliestHead(heads: readonly Head[]): Head {
+  const timeOf = ({ item }: Head) =>
+    item.kind === 'record' ? item.record.timestamp : Number.NEGATIVE_INFINITY
+  return heads.reduce((earliest, head) => (timeOf(head) < timeOf(earliest) ? head : earliest))
+}
+
 /** Where what leaves a task goes. */
 export interface TaskOutlet {
   toTopic(node: ToTopicNode, key: Uint8Array | null, record: FlowRecord): void
@@ -50,20 +66,18 @@ export class SequentialTask {
     this.#channelWatermarks = channels.map(() => Number.NEGATIVE_INFINITY)
   }
 
-  /** Takes everything: always the head with the smallest time, and watermarks as soon as they are heads. */
-  run(): void {
+  /** Takes everything that the channels bring. */
+  run(choose: ChooseChannel): void {
     const next = this.#channels.map(() => 0)
-    const timeOfHead = (channel: Channel, i: number) => {
-      const head = channel.items[next[i]!]
-      if (head === undefined) return Number.POSITIVE_INFINITY
-      return head.kind === 'record' ? head.record.timestamp : Number.NEGATIVE_INFINITY
-    }
     for (;;) {
-      const times = this.#channels.map(timeOfHead)
-      const smallest = Math.min(...times)
-      if (smallest === Number.POSITIVE_INFINITY) return
-      const chosen = times.indexOf(smallest)
-      this.#take(chosen, this.#channels[chosen]!.items[next[chosen]!++]!)
+      const heads = this.#channels.flatMap(({ items }, channel) => {
+        const item = items[next[channel]!]
+        return item === undefined ? [] : [{ channel, item }]
+      })
+      if (heads.length === 0) return
+      const { channel, item } = choose(heads)
+      next[channel]!++
+      this.#take(channel, item)
     }
   }
 
