@@ -109,18 +109,23 @@ function readStep(reads: Reads, graph: Graph, node: PlanNode, options: FieldOpti
     case 'flatMap':
     case 'peek':
     case 'forEach':
-      return reads.callback(step, node.fn)
+      reads.callback(step, node.fn)
+      break
     case 'keyBy':
-      return reads.fieldOrFn(step, node.key)
+      reads.fieldOrFn(step, node.key)
+      break
     case 'branch':
       for (const { name, fn } of node.cases) reads.callback(`${step}, ${name}`, fn)
-      return
+      break
     case 'aggregate':
-      return readColumns(reads, node)
+      readColumns(reads, node)
+      break
     case 'to':
-      return readWrite(reads, graph, node, options)
+      readWrite(reads, graph, node, options)
+      break
     case 'toFile':
-      return reads.whole('toFile: it writes the whole value')
+      reads.whole('toFile: it writes the whole value')
+      break
     case 'print':
       if (node.format === undefined) reads.whole('print: without a format it prints the whole value')
       else reads.callback(step, node.format)
@@ -128,7 +133,10 @@ function readStep(reads: Reads, graph: Graph, node: PlanNode, options: FieldOpti
 }
 
 function readColumns(reads: Reads, node: AggregateNode): void {
-  if (node.result === 'value') return reads.whole(`${node.name}: reduce gets the whole value`)
+  if (node.result === 'value') {
+    reads.whole(`${node.name}: reduce gets the whole value`)
+    return
+  }
   for (const { name, aggregator } of node.columns) {
     const column = `${node.name}, ${name}`
     if (aggregator.kind === 'custom') reads.whole(`${column}: a custom aggregate gets the whole value`)

@@ -38,6 +38,11 @@ export function sideTopic(app: string, pipeline: string, side: SideTopic): strin
   return `${app}.${pipeline}.${side}`
 }
 
+/** Whether `name` may be part of a topic name. */
+export function isName(name: unknown): boolean {
+  return typeof name === 'string' && NAME.test(name) && name.length <= NAME_LENGTH_MAX && !RESERVED.has(name)
+}
+
 /** Throws unless `name` may be part of a topic name: `[A-Za-z0-9_-]+`, at most 80 characters, not reserved. */
 export function checkName(name: unknown, what: string, place: PlanPlace): asserts name is string {
   if (typeof name !== 'string' || name === '')

@@ -1,6 +1,7 @@
 import { checkCallback, checkFieldOrFn } from './callbacks.ts'
 import type { Aggregator, Edge, PlanNode, Port, WindowSpec } from './graph.ts'
 import type { GraphBuilder } from './graph-builder.ts'
+import { isName } from './names.ts'
 import type { PlanPlace } from './plan-error.ts'
 
 // Checks of single steps, made when the step is added, so that an error's stack shows the user's line.
@@ -45,6 +46,22 @@ function checkAggregator(aggregator: Aggregator, column: string, place: PlanPlac
   } else {
     checkFieldOrFn(aggregator.field, what, place)
   }
+}
+
+/** Throws unless records can be re-keyed this way. Without a key the name is the field's. */
+export function checkKeyBy(
+  builder: GraphBuilder,
+  name: unknown,
+  key: unknown,
+  partitions: number | undefined,
+): void {
+  const step = typeof name === 'string' ? name : 'keyBy'
+  if (typeof name === 'function') builder.fail(step, 'it has no name', "name it: keyBy('by-page', v => …)")
+  if (key !== undefined) checkFieldOrFn(key, 'the key', { pipeline: builder.pipeline, step })
+  else if (!isName(name))
+    builder.fail(step, 'the field cannot be the name of a step', `name it: keyBy('by-…', '${step}')`)
+  if (partitions !== undefined && !(Number.isSafeInteger(partitions) && partitions > 0))
+    builder.fail(step, `partitions is ${partitions}`, 'give a whole number from 1')
 }
 
 /** Throws unless the aggregate behind `table` can emit this way. */

@@ -1,7 +1,7 @@
-import { type CallbackRules, checkCallback, checkFieldOrFn } from '../plan/callbacks.ts'
+import { type CallbackRules, checkCallback } from '../plan/callbacks.ts'
 import type { Aggregator, Edge, Emission, Port, RetryPolicy, WindowSpec } from '../plan/graph.ts'
 import type { GraphBuilder } from '../plan/graph-builder.ts'
-import { checkColumns, checkEmission, checkPort, checkSink } from '../plan/steps.ts'
+import { checkColumns, checkEmission, checkKeyBy, checkPort, checkSink } from '../plan/steps.ts'
 import type { Topic, TopicToWrite } from '../plan/topic.ts'
 import { toMs } from '../std/duration.ts'
 import type { Columns } from './aggregates.ts'
@@ -65,17 +65,11 @@ class GraphStream extends GraphEdge {
     return this.#step('peek', fn, options)
   }
 
-  keyBy(name: string, key: string | Fn = name, options: KeyByOptions = {}): AnyStream {
-    checkFieldOrFn(key, `the key of keyBy "${name}"`, this.#place(name))
+  keyBy(name: string, key?: string | Fn, options: KeyByOptions = {}): AnyStream {
+    checkKeyBy(this.builder, name, key, options.partitions)
     const watermarkMs = toMs(options.watermark ?? 100, `keyBy "${name}", watermark`)
-    return this.#add({
-      kind: 'keyBy',
-      name,
-      key,
-      partitions: options.partitions,
-      watermarkMs,
-      inputs: [this.edge],
-    })
+    const { partitions } = options
+    return this.#add({ kind: 'keyBy', name, key: key ?? name, partitions, watermarkMs, inputs: [this.edge] })
   }
 
   byKey(): AnyStream {

@@ -63,8 +63,9 @@ export function pipeline(name: string, ...rest: [unknown, unknown?]): Pipeline {
   })
   if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function')
     builder.fail(undefined, 'its function is async', 'do what has to be awaited before pipeline(…)')
-  checkGraph(builder)
-  return Object.freeze({ kind: 'pipeline', name, graph: builder.freeze(options) })
+  const graph = builder.freeze(options)
+  checkGraph(graph)
+  return Object.freeze({ kind: 'pipeline', name, graph })
 }
 
 function pipelineOptions(builder: GraphBuilder, settings: PipelineSettings): PipelineOptions {

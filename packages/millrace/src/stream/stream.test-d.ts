@@ -141,7 +141,7 @@ pipeline('keys', p => {
     .map(v => v)
     .reduce(
       'r4',
-      (a, v) => a,
+      a => a,
       () => 0,
     )
   // @ts-expect-error no such field
