@@ -1,0 +1,183 @@
+import type { Topic, TopicToWrite } from '../../plan/topic.ts'
+import { json } from '../../serde/json.ts'
+import {
+  avg,
+  type Columns,
+  count,
+  countDistinct,
+  custom,
+  first,
+  last,
+  max,
+  min,
+  quantile,
+  sum,
+} from '../../stream/aggregates.ts'
+import { type Pipeline, type PipelineBuilder, pipeline } from '../../stream/pipeline.ts'
+import type { KeyedStream, Stream } from '../../stream/stream.ts'
+import { topic } from '../../stream/topic.ts'
+import { tumbling } from '../../window/tumbling.ts'
+import { earlier, flatMaps, type Hit, hitOfRow, maps, predicates } from './hit.ts'
+import type { ColumnName, Recipe, SourceRecipe, StageRecipe, StepRecipe } from './recipe.ts'
+
+type Hits = Stream<Hit, unknown>
+type KeyedHits = KeyedStream<Hit, unknown>
+
+export interface BuiltRecipe {
+  readonly pipeline: Pipeline
+  readonly sources: readonly Topic[]
+  /** Every topic it writes, side streams that are not wired left out. */
+  readonly sinks: readonly Topic[]
+}
+
+/** The pipeline of a recipe, made with the public API. */
+export function buildRecipe(recipe: Recipe): BuiltRecipe {
+  const sources = recipe.sources.map(({ partitions, timed }, i) =>
+    topic(`source-${i}`, { value: json<Hit>(), partitions, timestamp: timed ? hit => hit.at! : undefined }),
+  )
+  const sinks = new Sinks()
+  const built = pipeline('random', { maxFailureRate: 1 }, p =>
+    new RecipeBuilder(recipe, sources, sinks).build(p),
+  )
+  return { pipeline: built, sources, sinks: sinks.topics }
+}
+
+/** Makes a topic per sink; partition counts differ. */
+class Sinks {
+  readonly topics: Topic[] = []
+  next(): TopicToWrite<unknown, unknown> {
+    const made = topic(`sink-${this.topics.length}`, {
+      value: json<unknown>(),
+      partitions: 1 + (this.topics.length % 3),
+    }) as Topic
+    this.topics.push(made)
+    return made as TopicToWrite<unknown, unknown>
+  }
+}
+
+class RecipeBuilder {
+  readonly #recipe: Recipe
+  readonly #topics: readonly Topic<Hit, string>[]
+  readonly #sinks: Sinks
+
+  constructor(recipe: Recipe, topics: readonly Topic<Hit, string>[], sinks: Sinks) {
+    this.#recipe = recipe
+    this.#topics = topics
+    this.#sinks = sinks
+  }
+
+  build(p: PipelineBuilder): void {
+    const heads = this.#recipe.sources.map((source, i) => this.#source(p, source, i))
+    let stream = heads.length === 1 ? heads[0]! : heads[0]!.merge(...heads.slice(1))
+    for (const [i, stage] of this.#recipe.stages.entries()) {
+      const rows = this.#stage(this.#steps(stream, stage.steps), stage, i)
+      if (rows === undefined) return
+      stream = rows
+    }
+    this.#steps(stream, this.#recipe.last).to(this.#sinks.next())
+  }
+
+  #source(p: PipelineBuilder, { outOfOrder, nulls, steps }: SourceRecipe, i: number): Hits {
+    const read = p.from(this.#topics[i]!, { outOfOrder, idle: 'never', nulls })
+    const isOdd = outOfOrder === 500
+    return this.#steps(isOdd ? read.map(earlier) : read, steps)
+  }
+
+  #steps(stream: Hits, steps: readonly StepRecipe[]): Hits {
+    return steps.reduce((before, step) => this.#step(before, step), stream)
+  }
+
+  #step(stream: Hits, recipe: StepRecipe): Hits {
+    switch (recipe.step) {
+      case 'filter':
+        return stream.filter(predicates[recipe.by])
+      case 'map':
+        return stream.map<Hit>(maps[recipe.by] as (v: Hit) => Hit)
+      case 'flatMap':
+        return stream.flatMap(flatMaps[recipe.by])
+      case 'peek':
+        return stream.peek(() => {})
+      case 'copyTo':
+        stream.to(this.#sinks.next())
+        return stream
+      case 'failedTo': {
+        const checked = stream.filter(predicates.throwing)
+        checked.failed.to(this.#sinks.next())
+        return checked
+      }
+      case 'branch': {
+        const { taken, otherwise } = stream.branch({ taken: predicates[recipe.by] })
+        const renamed = otherwise.map(v => ({ ...v, page: 'other' }))
+        if (recipe.rejoin) return taken.merge(renamed)
+        renamed.to(this.#sinks.next())
+        return taken
+      }
+    }
+  }
+
+  /** The final rows as hits, or undefined when nothing can follow. */
+  #stage(stream: Hits, stage: StageRecipe, i: number): Hits | undefined {
+    let keyed = this.#keyed(stream, stage, i)
+    if (stage.tap) keyed.to(this.#sinks.next())
+    if (stage.keyedFilter !== 'none') keyed = keyed.filter(predicates[stage.keyedFilter])
+    const columns = columnsOf(stage.columns)
+    if (stage.window === 'none' || stage.keying.twice) {
+      keyed.aggregate(`table-${i}`, columns).emit('updates').to(this.#sinks.next())
+      return undefined
+    }
+    const { sizeMs, offsetMs, graceMs } = stage.window
+    const table = keyed
+      .window(tumbling(sizeMs, { offset: offsetMs, grace: graceMs }))
+      .aggregate(`table-${i}`, columns)
+    if (stage.lateTo) table.late.to(this.#sinks.next())
+    if (stage.updates) table.emit('updates').to(this.#sinks.next())
+    const rows = table.emit('final')
+    rows.to(this.#sinks.next())
+    return stage.columns.some(isLoose) ? undefined : rows.map(hitOfRow)
+  }
+
+  #keyed(stream: Hits, { keying }: StageRecipe, i: number): KeyedHits {
+    const { partitions, watermark } = keying
+    const once = keying.twice ? stream.keyBy(`first-${i}`, v => v.ms ?? 0, { partitions, watermark }) : stream
+    const counts = new Set(this.#recipe.sources.map(source => source.partitions))
+    if (keying.by === 'own' && !keying.twice && (i > 0 || counts.size === 1)) return once.byKey()
+    const keyOf = {
+      own: (v: Hit) => v.user,
+      user: (v: Hit) => v.user,
+      page: (v: Hit) => v.page,
+      bucket: (v: Hit) => v.id % 4,
+    }[keying.by]
+    return once.keyBy(`by-${i}`, keyOf as (v: Hit) => unknown, { partitions, watermark })
+  }
+}
+
+/** `n` and `total` are always there: the stage behind makes hits of them. */
+function columnsOf(names: readonly ColumnName[]): Columns<Hit> {
+  const all: Record<ColumnName, Columns<Hit>[string]> = {
+    lo: min('ms'),
+    hi: max(v => v.ms),
+    mean: avg('ms'),
+    pages: countDistinct('page'),
+    first: first<Hit, (v: Hit) => number>(v => v.id),
+    last: last<Hit, (v: Hit) => number>(v => v.id),
+    p90: quantile('ms', 0.9),
+    slow: count(predicates.slow),
+    bits: custom<Hit, { xor: number }, number>({
+      init: () => ({ xor: 0 }),
+      add(state, v) {
+        state.xor ^= v.id
+        return state
+      },
+      merge: (a, b) => ({ xor: a.xor ^ b.xor }),
+      result: state => state.xor,
+      version: 1,
+    }),
+  }
+  const chosen = Object.fromEntries(names.map(name => [name, all[name]]))
+  return { n: count<Hit>(), total: sum<Hit>('ms'), ...chosen }
+}
+
+/** Behind these columns nothing is decided, so the pipeline ends with them. */
+function isLoose(name: ColumnName): boolean {
+  return name === 'first' || name === 'last' || name === 'p90'
+}

@@ -1,0 +1,109 @@
+import fc from 'fast-check'
+import { type FlatMapName, flatMaps, type MapName, maps, type PredicateName, predicates } from './hit.ts'
+
+/** A random pipeline as data: it is what fast-check prints and shrinks; `buildRecipe` makes it real. */
+export interface Recipe {
+  readonly sources: readonly SourceRecipe[]
+  /** Fed one into the next, through final rows. */
+  readonly stages: readonly StageRecipe[]
+  readonly last: readonly StepRecipe[]
+}
+
+export interface SourceRecipe {
+  readonly partitions: number
+  readonly outOfOrder: number
+  /** The event time is the field `at` instead of the record's time. */
+  readonly timed: boolean
+  readonly nulls: boolean
+  readonly steps: readonly StepRecipe[]
+}
+
+export type StepRecipe =
+  | { readonly step: 'filter'; readonly by: PredicateName }
+  | { readonly step: 'map'; readonly by: MapName }
+  | { readonly step: 'flatMap'; readonly by: FlatMapName }
+  | { readonly step: 'peek' }
+  | { readonly step: 'copyTo' }
+  | { readonly step: 'failedTo' }
+  | { readonly step: 'branch'; readonly by: PredicateName; readonly rejoin: boolean }
+
+export interface StageRecipe {
+  readonly steps: readonly StepRecipe[]
+  readonly keying: KeyingRecipe
+  /** A stateless sink right behind the keying. */
+  readonly tap: boolean
+  readonly keyedFilter: PredicateName | 'none'
+  readonly window: WindowRecipe | 'none'
+  readonly columns: readonly ColumnName[]
+  readonly updates: boolean
+  readonly lateTo: boolean
+}
+
+export interface KeyingRecipe {
+  /** `own` is byKey(); it falls back to keyBy where several sources have unequal partition counts. */
+  readonly by: 'own' | 'user' | 'page' | 'bucket'
+  readonly partitions: number | undefined
+  readonly watermark: number
+  /** One more keyBy in front; a window may then not follow (its lateness would be undecided). */
+  readonly twice: boolean
+}
+
+export interface WindowRecipe {
+  readonly sizeMs: number
+  readonly offsetMs: number
+  readonly graceMs: number
+}
+
+export const columnNames = ['lo', 'hi', 'mean', 'pages', 'first', 'last', 'p90', 'bits', 'slow'] as const
+export type ColumnName = (typeof columnNames)[number]
+
+const namesOf = <T extends object>(callbacks: T) =>
+  fc.constantFrom(...(Object.keys(callbacks) as (keyof T)[]))
+
+const step: fc.Arbitrary<StepRecipe> = fc.oneof(
+  fc.record({ step: fc.constant('filter' as const), by: namesOf(predicates) }),
+  fc.record({ step: fc.constant('map' as const), by: namesOf(maps) }),
+  fc.record({ step: fc.constant('flatMap' as const), by: namesOf(flatMaps) }),
+  fc.record({ step: fc.constant('branch' as const), by: namesOf(predicates), rejoin: fc.boolean() }),
+  fc.record({ step: fc.constantFrom('peek' as const, 'copyTo' as const, 'failedTo' as const) }),
+)
+
+const source: fc.Arbitrary<SourceRecipe> = fc.record({
+  partitions: fc.integer({ min: 1, max: 4 }),
+  outOfOrder: fc.constantFrom(0, 500, 5_000),
+  timed: fc.boolean(),
+  nulls: fc.boolean(),
+  steps: fc.array(step, { maxLength: 2 }),
+})
+
+const stage: fc.Arbitrary<StageRecipe> = fc.record({
+  steps: fc.array(step, { maxLength: 2 }),
+  keying: fc.record({
+    by: fc.constantFrom('own' as const, 'user' as const, 'page' as const, 'bucket' as const),
+    partitions: fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined }),
+    watermark: fc.constantFrom(1, 100, 7_000),
+    twice: fc.nat({ max: 4 }).map(n => n === 4),
+  }),
+  tap: fc.boolean(),
+  keyedFilter: fc.constantFrom('none' as const, 'none' as const, 'slow' as const, 'throwing' as const),
+  window: fc.oneof(
+    { weight: 1, arbitrary: fc.constant('none' as const) },
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        sizeMs: fc.constantFrom(1_000, 10_000, 45_000),
+        offsetMs: fc.constantFrom(0, 0, 300),
+        graceMs: fc.constantFrom(0, 0, 2_000, 60_000),
+      }),
+    },
+  ),
+  columns: fc.subarray([...columnNames]),
+  updates: fc.boolean(),
+  lateTo: fc.boolean(),
+})
+
+export const arbitraryRecipe: fc.Arbitrary<Recipe> = fc.record({
+  sources: fc.array(source, { minLength: 1, maxLength: 2 }),
+  stages: fc.array(stage, { maxLength: 2 }),
+  last: fc.array(step, { maxLength: 2 }),
+})

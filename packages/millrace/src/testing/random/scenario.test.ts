@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { seededRandom } from '../../std/random.ts'
+import { compareRuns } from '../reference/compare.ts'
+import { observeResult } from '../reference/observe-result.ts'
+import { referenceRun } from '../reference/reference-run.ts'
+import type { ChooseChannel } from '../reference/task.ts'
+import { arbitraryCrashes } from './faults.ts'
+import { arbitraryScenario } from './scenario.ts'
+
+describe('random scenarios', () => {
+  it('[4.1] what the model calls decided does not depend on the order in which channels go on', () => {
+    fc.assert(
+      fc.property(arbitraryScenario(), fc.integer(), ({ pipeline: { pipeline }, input }, seed) => {
+        const random = seededRandom(seed)
+        const anyHead: ChooseChannel = heads => heads[Math.floor(random() * heads.length)]!
+        const expected = referenceRun(pipeline.graph, input)
+        const other = referenceRun(pipeline.graph, input, anyHead)
+        assert.deepEqual(compareRuns(observeResult(other), expected), [])
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('meet every rule that they are made for', () => {
+    const seen = new Map<string, number>()
+    const note = (what: string, rows: { readonly length: number }) =>
+      seen.set(what, (seen.get(what) ?? 0) + rows.length)
+    for (const { pipeline, input } of fc.sample(arbitraryScenario(), { seed: 1, numRuns: 200 })) {
+      const { outputs, sideStreams, tables } = referenceRun(pipeline.pipeline.graph, input)
+      for (const { binding, rows } of [...outputs.values(), ...tables.values()]) note(binding, rows)
+      for (const { rows } of sideStreams.values()) for (const { reason } of rows) note(reason, [reason])
+    }
+    const rules = ['late', 'malformed', 'timestamp', 'tombstone', 'error', 'no-key', 'not-a-number']
+    for (const what of [...rules, 'exact', 'last-per-key'])
+      assert.ok((seen.get(what) ?? 0) >= 20, `${what} was met ${seen.get(what) ?? 0} times`)
+    const decided = seen.get('exact')! + seen.get('last-per-key')!
+    assert.ok((seen.get('open') ?? 0) < decided / 4, `${seen.get('open')} rows are open, ${decided} decided`)
+  })
+
+  it('cut every partition into batches that hold all of its records', () => {
+    fc.assert(
+      fc.property(arbitraryScenario({ recordsMax: 10 }), ({ input, cuts }) => {
+        for (const [topic, partitions] of input.topics)
+          for (const [p, records] of partitions.entries()) {
+            const sizes = cuts.get(topic)![p]!
+            assert.ok(sizes.every(size => size > 0))
+            assert.equal(
+              sizes.reduce((sum, size) => sum + size, 0),
+              records.length,
+            )
+          }
+      }),
+      { numRuns: 50 },
+    )
+  })
+
+  it('are the same for the same seed', () => {
+    const sample = () =>
+      fc.sample(fc.tuple(arbitraryScenario(), arbitraryCrashes(['before', 'after'])), {
+        seed: 7,
+        numRuns: 20,
+      })
+    const shown = (samples: ReturnType<typeof sample>) =>
+      samples.map(([{ pipeline, input, cuts }, crashes]) =>
+        fc.stringify([pipeline.recipe, input, cuts, crashes]),
+      )
+    assert.deepEqual(shown(sample()), shown(sample()))
+  })
+})

@@ -1,0 +1,46 @@
+import fc from 'fast-check'
+import type { ReferenceInput } from '../reference/types.ts'
+import { type BuiltRecipe, buildRecipe } from './build-recipe.ts'
+import { arbitraryCuts, type BatchCuts } from './faults.ts'
+import { arbitraryInput } from './input.ts'
+import { arbitraryRecipe, type Recipe } from './recipe.ts'
+
+/** A random pipeline; printed by its recipe. */
+export class RandomPipeline implements BuiltRecipe {
+  readonly recipe: Recipe
+  readonly pipeline: BuiltRecipe['pipeline']
+  readonly sources: BuiltRecipe['sources']
+  readonly sinks: BuiltRecipe['sinks']
+  constructor(recipe: Recipe) {
+    const { pipeline, sources, sinks } = buildRecipe(recipe)
+    this.recipe = recipe
+    this.pipeline = pipeline
+    this.sources = sources
+    this.sinks = sinks
+  }
+
+  /** What fast-check prints of a counterexample. */
+  [fc.toStringMethod](): string {
+    return `pipeline ${fc.stringify(this.recipe)}`
+  }
+}
+
+/** Pipelines of 1–2 sources and 0–2 windows or tables, each behind a re-keying or on the records' own keys. */
+export function arbitraryPipeline(): fc.Arbitrary<RandomPipeline> {
+  return arbitraryRecipe.map(recipe => new RandomPipeline(recipe))
+}
+
+export interface Scenario {
+  readonly pipeline: RandomPipeline
+  readonly input: ReferenceInput
+  readonly cuts: BatchCuts
+}
+
+/** A pipeline, its input and how the input is cut into batches. */
+export function arbitraryScenario(options: { recordsMax?: number } = {}): fc.Arbitrary<Scenario> {
+  return arbitraryPipeline().chain(pipeline =>
+    arbitraryInput(pipeline.sources, options).chain(input =>
+      arbitraryCuts(input).map(cuts => ({ pipeline, input, cuts })),
+    ),
+  )
+}
