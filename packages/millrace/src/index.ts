@@ -1,12 +1,24 @@
+export {
+  describeGraph,
+  type InputDescription,
+  type PipelineDescription,
+  type StepDescription,
+  type SubTopologyDescription,
+} from './plan/describe.ts'
+export { descriptionMermaid } from './plan/describe-mermaid.ts'
+export { descriptionText } from './plan/describe-text.ts'
 export { type Out, type OutOptions, out } from './plan/out.ts'
 export { PlanError } from './plan/plan-error.ts'
 export type { DeepReadonly } from './plan/readonly.ts'
 export type { RecordHeader, StreamRecord } from './plan/record.ts'
 export type { Topic } from './plan/topic.ts'
+export { bytes } from './serde/bytes.ts'
 export { json } from './serde/json.ts'
 export type { KeySerde } from './serde/key.ts'
 export { keys } from './serde/keys.ts'
+export { number } from './serde/number.ts'
 export type { Serde } from './serde/serde.ts'
+export { string } from './serde/text.ts'
 export type { Duration } from './std/duration.ts'
 export {
   type Aggregate,
@@ -47,3 +59,4 @@ export type {
   WindowRow,
 } from './stream/stream.ts'
 export { type TopicOptions, topic } from './stream/topic.ts'
+export { type TumblingOptions, tumbling } from './window/tumbling.ts'

@@ -5,6 +5,7 @@ import { out } from '../plan/out.ts'
 import { PlanError } from '../plan/plan-error.ts'
 import { json } from '../serde/json.ts'
 import { keys } from '../serde/keys.ts'
+import { tumbling } from '../window/tumbling.ts'
 import { count, custom, quantile, sum } from './aggregates.ts'
 import { every } from './emission.ts'
 import { type PipelineBuilder, pipeline } from './pipeline.ts'
@@ -14,7 +15,7 @@ import { topic } from './topic.ts'
 type View = { url: string; ms: number }
 const views = topic('views', { value: json<View>(), partitions: 4 })
 const target = topic('target', { value: json<View>() })
-const window = { kind: 'tumbling', sizeMs: 60_000, offsetMs: 0, graceMs: 0 } as const
+const window = tumbling('1m')
 
 const nodesOf = (build: (p: PipelineBuilder) => unknown) => pipeline('p', p => void build(p)).graph.nodes
 

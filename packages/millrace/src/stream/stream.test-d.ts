@@ -1,6 +1,7 @@
 import { out } from '../plan/out.ts'
 import { json } from '../serde/json.ts'
 import { keys } from '../serde/keys.ts'
+import { tumbling } from '../window/tumbling.ts'
 import { avg, count, countDistinct, custom, first, last, max, quantile, sum } from './aggregates.ts'
 import { every } from './emission.ts'
 import { pipeline } from './pipeline.ts'
@@ -213,7 +214,7 @@ pipeline('windows', p => {
   const table = p
     .from(views)
     .keyBy('url')
-    .window({ kind: 'tumbling', sizeMs: 60_000, offsetMs: 0, graceMs: 0 })
+    .window(tumbling('1m'))
     .aggregate('per-page', { views: count(), p95: quantile('ms', 0.95) })
   const perPage = table.emit('final')
   is<Equal<Flat<ValueType<typeof perPage>>, Page>>()
@@ -221,7 +222,7 @@ pipeline('windows', p => {
   perPage.to(pages)
   perPage.late.to(views)
   table.late.to(views)
-  const reduced = p.from(views).byKey().window({ kind: 'tumbling', sizeMs: 1, offsetMs: 0, graceMs: 0 })
+  const reduced = p.from(views).byKey().window(tumbling('1s'))
   const longest = reduced
     .reduce(
       'longest',

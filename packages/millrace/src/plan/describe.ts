@@ -1,0 +1,108 @@
+import { type FieldOptions, type FieldUse, sourceFields } from './fields.ts'
+import type { Aggregator, Edge, FieldOrFn, Graph, PlanNode, WindowSpec } from './graph.ts'
+import { inputName, type SubTopology, subTopologies } from './sub-topology.ts'
+import { labelOf } from './walk.ts'
+
+/** A pipeline as data that survives JSON: what `describe` prints and the console draws. */
+export interface PipelineDescription {
+  readonly pipeline: string
+  readonly subTopologies: readonly SubTopologyDescription[]
+  readonly steps: readonly StepDescription[]
+}
+
+export interface SubTopologyDescription {
+  readonly name: string
+  readonly inputs: readonly InputDescription[]
+  /** Ids of its steps; a step behind a merge without a store is in several. */
+  readonly steps: readonly number[]
+  readonly keyed: boolean
+}
+
+export interface InputDescription {
+  readonly name: string
+  /** What is decoded of its records: the fields that are read, or the whole record and why. */
+  readonly decodes: FieldUse
+}
+
+export interface StepDescription {
+  readonly id: number
+  readonly kind: PlanNode['kind']
+  readonly label: string
+  /** What it does beyond its kind: topic, key, window, columns, emission; empty for a plain callback. */
+  readonly detail: string
+  readonly inputs: readonly Edge[]
+}
+
+/** Describes a pipeline as it would run on a log of this kind. */
+export function describeGraph(graph: Graph, options?: FieldOptions): PipelineDescription {
+  return {
+    pipeline: graph.name,
+    subTopologies: subTopologies(graph).map(sub => describeSub(graph, sub, options)),
+    steps: graph.nodes.map(node => ({
+      id: node.id,
+      kind: node.kind,
+      label: labelOf(node),
+      detail: detailOf(node),
+      inputs: node.inputs,
+    })),
+  }
+}
+
+function describeSub(graph: Graph, sub: SubTopology, options?: FieldOptions): SubTopologyDescription {
+  const inputs = sub.inputs.map(input => ({
+    name: inputName(input),
+    decodes: sourceFields(graph, input.kind === 'source' ? input.node : input.keyBy, options),
+  }))
+  return { name: sub.name, inputs, steps: sub.nodeIds, keyed: sub.keyed }
+}
+
+function detailOf(node: PlanNode): string {
+  switch (node.kind) {
+    case 'source': {
+      const idle = Number.isFinite(node.idleMs) ? `${node.idleMs} ms` : 'never'
+      return `${node.topic.value.format}, out of order ${node.outOfOrderMs} ms, idle ${idle}`
+    }
+    case 'keyBy':
+      return fieldText(node.key)
+    case 'branch':
+      return node.cases.map(({ name }) => name).join(', ')
+    case 'aggregate': {
+      const columns = node.columns.map(({ name, aggregator }) => `${name}: ${aggregatorText(aggregator)}`)
+      return `${node.window === undefined ? '' : `${windowText(node.window)}; `}${columns.join(', ')}`
+    }
+    case 'emit':
+      return node.emission.kind === 'every'
+        ? `every ${node.emission.everyMs} ms of ${node.emission.time} time`
+        : node.emission.kind
+    case 'to':
+      return node.topic.value.format
+    case 'toFile':
+      return node.path
+    default:
+      return ''
+  }
+}
+
+/** For example `tumbling 60000 ms, grace 30000 ms`. */
+export function windowText({ kind, sizeMs, offsetMs, graceMs }: WindowSpec): string {
+  const offset = offsetMs === 0 ? '' : `, offset ${offsetMs} ms`
+  return `${kind} ${sizeMs} ms${offset}, grace ${graceMs} ms`
+}
+
+/** For example `quantile(ms, 0.95)`; a callback is shown as `…`. */
+export function aggregatorText(aggregator: Aggregator): string {
+  switch (aggregator.kind) {
+    case 'count':
+      return aggregator.where === undefined ? 'count()' : 'count(…)'
+    case 'quantile':
+      return `quantile(${fieldText(aggregator.field)}, ${aggregator.q})`
+    case 'custom':
+      return `custom v${aggregator.version}`
+    default:
+      return `${aggregator.kind}(${fieldText(aggregator.field)})`
+  }
+}
+
+function fieldText(field: FieldOrFn): string {
+  return typeof field === 'string' ? field : '…'
+}
