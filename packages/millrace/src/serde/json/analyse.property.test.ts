@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { analyseCallback } from './analyse.ts'
 
-const field = fc.constantFrom('a', 'b', 'c', 'd')
+const field = fc.constantFrom('a', 'b', 'c', 'd', 'm')
 
 /** `E1` and `E2` stand for an expression, `S1` for a statement, `F` for a field. */
 const NESTED = [
@@ -117,32 +117,40 @@ const callback = fc.oneof(
   fc.tuple(expression, expression).map(([e1, e2]) => `(v, x = ${e1}) => ${e2}`),
 )
 
+/** What a member that is called on the value can do. */
+function readThroughThis(this: { d?: unknown } | undefined): unknown {
+  return this?.d
+}
+
 /** A value that notes how it is touched. Its members are plain, so only the value itself is watched. */
 function watched(): { value: object; touched: Set<string> } {
   const touched = new Set<string>()
-  const value = new Proxy({ a: { x: 1 }, b: 's', c: [2], d: { x: 3, v: 4 } } as Record<string, unknown>, {
-    get(target, name) {
-      touched.add(String(name))
-      return target[name as string]
+  const value = new Proxy(
+    { a: { x: 1 }, b: 's', c: [2], d: { x: 3, v: 4 }, m: readThroughThis } as Record<string, unknown>,
+    {
+      get(target, name) {
+        touched.add(String(name))
+        return target[name as string]
+      },
+      ...Object.fromEntries(
+        [
+          'set',
+          'has',
+          'deleteProperty',
+          'ownKeys',
+          'getOwnPropertyDescriptor',
+          'defineProperty',
+          'getPrototypeOf',
+        ].map(trap => [
+          trap,
+          (...args: [never, never, never]) => {
+            touched.add(`trap ${trap}`)
+            return (Reflect as unknown as Record<string, Function>)[trap]!(...args)
+          },
+        ]),
+      ),
     },
-    ...Object.fromEntries(
-      [
-        'set',
-        'has',
-        'deleteProperty',
-        'ownKeys',
-        'getOwnPropertyDescriptor',
-        'defineProperty',
-        'getPrototypeOf',
-      ].map(trap => [
-        trap,
-        (...args: [never, never, never]) => {
-          touched.add(`trap ${trap}`)
-          return (Reflect as unknown as Record<string, Function>)[trap]!(...args)
-        },
-      ]),
-    ),
-  })
+  )
   return { value, touched }
 }
 

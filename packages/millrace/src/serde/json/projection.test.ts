@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { compileProjection, decodeWhole, type JsonProjection, Tag } from './projection.ts'
@@ -145,9 +146,30 @@ describe('a JSON projection', () => {
     assert.deepEqual(projection.stats, { layout: 0, scanner: 0, parser: 3 })
   })
 
+  it('finds out where a process forbids generated code', () => {
+    const url = new URL('./projection.ts', import.meta.url)
+    const script = `const { compileProjection } = await import(${JSON.stringify(url.href)})
+      const projection = compileProjection(['a'])
+      const buffer = Buffer.from('{"b":1,"a":"x"}' + ' '.repeat(64))
+      process.stdout.write(JSON.stringify([projection.decode(buffer, 0, 15), projection.stats]))`
+    const flags = ['--disallow-code-generation-from-strings', '--input-type=module', '--eval', script]
+    const output = execFileSync(process.execPath, flags, { encoding: 'utf8' })
+    assert.equal(output, '[{"a":"x"},{"layout":0,"scanner":0,"parser":1}]')
+  })
+
   it('decodes whole records as JSON.parse does', () => {
-    const { buffer, start, end } = padded('{"a":"é","b":[1]}')
-    assert.deepEqual(decodeWhole(buffer, start, end), { a: 'é', b: [1] })
+    for (const json of [
+      '{"a":"é","b":[1]}',
+      '{"a":"ascii only, and long enough","b":[1]}',
+      '3',
+      'null',
+      '"12345678é"',
+    ]) {
+      const { buffer, start, end } = padded(json)
+      assert.deepEqual(decodeWhole(buffer, start, end), JSON.parse(json))
+    }
+    const { buffer, start, end } = padded('{')
+    assert.throws(() => decodeWhole(buffer, start, end), SyntaxError)
   })
 
   it('agrees with JSON.parse on every record, whole or broken, after any training', () => {

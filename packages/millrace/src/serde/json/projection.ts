@@ -3,7 +3,7 @@ import { unprojectable } from './projectable.ts'
 import { compileScanner } from './scanner.ts'
 import { createSlots, type Locate, type SliceBuffer, type Slots, Tag } from './slots.ts'
 import { compileTiers, type TierHits } from './tiers.ts'
-import { type BuildObject, compileBuilder, slotValue } from './values.ts'
+import { type BuildObject, compileBuilder, slotValue, textOf } from './values.ts'
 
 export { Tag } from './slots.ts'
 
@@ -89,7 +89,7 @@ function assemble(
     stats: hits,
     scan,
     decode(buffer, start, end) {
-      if (build !== undefined && scan(buffer, start, end)) return build(bytes)
+      if (build !== undefined && scan(buffer, start, end)) return build(bytes, view)
       hits.parser++
       return pick(decodeWhole(buffer, start, end), fields)
     },
@@ -100,7 +100,7 @@ function assemble(
 
 /** Decodes all of a record, as `JSON.parse` does. */
 export function decodeWhole(buffer: Buffer, start: number, end: number): unknown {
-  return JSON.parse((buffer as unknown as SliceBuffer).utf8Slice(start, end))
+  return JSON.parse(textOf(buffer as unknown as SliceBuffer, start, end))
 }
 
 function pick(value: unknown, fields: readonly string[]): unknown {
