@@ -9,6 +9,7 @@ import type {
   ExpectedTableRow,
   LooseColumns,
   ReferenceResult,
+  SidePort,
 } from './types.ts'
 
 /** What of a side record is compared; an engine that names reasons its own way leaves `reason` out. */
@@ -17,6 +18,8 @@ export type SideField = 'step' | 'reason' | 'origin' | 'key' | 'value' | 'timest
 export interface CompareOptions {
   /** Default: step, key and timestamp. */
   readonly sideFields?: readonly SideField[]
+  /** Default: those that go to durable topics when nothing is wired to them (SEMANTICS 7.1). */
+  readonly sidePorts?: readonly SidePort[]
 }
 
 /**
@@ -26,14 +29,18 @@ export interface CompareOptions {
 export function compareRuns(
   actual: ObservedRun,
   expected: ReferenceResult,
-  { sideFields = ['step', 'key', 'timestamp'] }: CompareOptions = {},
+  {
+    sideFields = ['step', 'key', 'timestamp'],
+    sidePorts = ['late', 'rejected', 'failed'],
+  }: CompareOptions = {},
 ): string[] {
   const differences: string[] = []
   for (const [topic, records, place] of paired(actual.outputs, expected.outputs))
     differences.push(...titled(`topic ${topic}`, outputDifferences(records, place)))
   if (actual.sideStreams !== undefined)
     for (const [port, records, place] of paired(actual.sideStreams, expected.sideStreams))
-      differences.push(...titled(`side stream ${port}`, sideDifferences(records, place, sideFields)))
+      if (sidePorts.includes(port as SidePort))
+        differences.push(...titled(`side stream ${port}`, sideDifferences(records, place, sideFields)))
   if (actual.tables !== undefined)
     for (const [step, rows, place] of paired(actual.tables, expected.tables))
       differences.push(...titled(`table ${step}`, tableDifferences(rows, place)))

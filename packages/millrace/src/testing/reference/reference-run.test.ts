@@ -54,7 +54,7 @@ describe('the reference model: stateless steps', () => {
     assert.deepEqual(valuesOf(run(split, { hits: [input] }), 'result'), ['slow 9', 'named 1', 'other 2'])
   })
 
-  it('[5.7] lets out() set key and timestamp, and fails a map that gives undefined', () => {
+  it('lets out() set key and timestamp, and fails a map that gives undefined (5.7)', () => {
     const steps = pipeline('steps', p => {
       p.from(hits)
         .map(v =>
@@ -68,7 +68,7 @@ describe('the reference model: stateless steps', () => {
     assert.deepEqual(incidentsOf(one, 'failed'), [['map', 'error', 1]])
   })
 
-  it('[5.4] freezes values, so that a mutation is a failure', () => {
+  it('freezes values, so that a mutation is a failure (5.4)', () => {
     const steps = pipeline('steps', p => {
       p.from(hits)
         .peek(v => {
@@ -81,7 +81,7 @@ describe('the reference model: stateless steps', () => {
     assert.deepEqual(incidentsOf(one, 'failed'), [['peek', 'error', 0]])
   })
 
-  it('[5.4] rejects malformed values and times that are no times', () => {
+  it('rejects malformed values and times that are no times (5.4)', () => {
     const timed = topic('timed', { value: json<Hit>(), timestamp: v => v.at! })
     const copy = pipeline('copy', p => void p.from(timed).to(result))
     const times = [storyStart, storyStart / 1000, -1, undefined, 'soon'].map(at => record(0, { at }))
@@ -96,7 +96,7 @@ describe('the reference model: stateless steps', () => {
     ])
   })
 
-  it('[5.7] gives tombstones to their side stream, or to callbacks with nulls', () => {
+  it('gives tombstones to their side stream, or to callbacks with nulls (5.7)', () => {
     const aside = pipeline('aside', p => void p.from(hits).to(result))
     assert.deepEqual(incidentsOf(run(aside, { hits: [[record(0, null, 'a')]] }), 'tombstones'), [
       ['hits', 'tombstone', 0],
@@ -105,7 +105,7 @@ describe('the reference model: stateless steps', () => {
     assert.deepEqual(pairsOf(run(through, { hits: [[record(0, null, 'a')]] }), 'result'), [['a', null]])
   })
 
-  it('[7.5] fails a callback that gives a promise', () => {
+  it('fails a callback that gives a promise (7.5)', () => {
     const steps = pipeline(
       'steps',
       p =>
@@ -130,7 +130,7 @@ describe('the reference model: stateless steps', () => {
 })
 
 describe('the reference model: keys', () => {
-  it('[5.1] reads a re-keyed key back as its type and finds its partition by murmur2', () => {
+  it('reads a re-keyed key back as its type and finds its partition by murmur2 (5.1)', () => {
     const rekeyed = pipeline('rekeyed', p => {
       p.from(hits)
         .keyBy('ms', v => v.ms!, { partitions: 3 })
@@ -144,7 +144,7 @@ describe('the reference model: keys', () => {
     )
   })
 
-  it('[5.1] fails null keys, keys of a second kind and keys that are no keys', () => {
+  it('fails null keys, keys of a second kind and keys that are no keys (5.1)', () => {
     const counted = pipeline('counted', p => {
       p.from(hits).keyBy('page').aggregate('pages', { n: count() }).emit('updates').to(result)
     })
@@ -158,7 +158,7 @@ describe('the reference model: keys', () => {
     ])
   })
 
-  it('[5.1] keeps keys apart that name members of Object.prototype', () => {
+  it('keeps keys apart that name members of Object.prototype (5.1)', () => {
     const counted = pipeline('counted', p => {
       p.from(hits).byKey().aggregate('pages', { n: count() })
     })
@@ -170,7 +170,7 @@ describe('the reference model: keys', () => {
     ])
   })
 
-  it("[5.2] keeps the record's partition with byKey, so that one key in two partitions has two rows", () => {
+  it("keeps the record's partition with byKey, so that one key in two partitions has two rows (5.2)", () => {
     const counted = pipeline('counted', p => {
       p.from(hits).byKey().aggregate('pages', { n: count() })
     })
@@ -244,7 +244,7 @@ describe('the reference model: aggregates', () => {
     assert.deepEqual(incidentsOf(one, 'failed'), [['table', 'not-a-number', 1]])
   })
 
-  it('[5.8] emits an update for each record that changes the result, at the largest contributing time', () => {
+  it('emits an update for each record that changes the result, at the largest contributing time (5.8)', () => {
     const smallest = pipeline('smallest', p => {
       p.from(hits)
         .byKey()

@@ -7,7 +7,7 @@ import { pipeline } from '../../stream/pipeline.ts'
 import { topic } from '../../stream/topic.ts'
 import { incidentsOf, pairsOf, record, run, storyStart, valuesOf } from './story.ts'
 
-type Hit = { page: string; ms: number }
+type Hit = { page: string; ms: number; at?: number }
 
 const hits = topic('hits', { value: json<Hit>() })
 const result = topic('result', { value: json<unknown>() }) as TopicToWrite<unknown, unknown> & Topic
@@ -26,7 +26,7 @@ const counted = (outOfOrder: number, graceMs: number) =>
 const hit = (second: number, key = 'a') => record(second, { page: key, ms: 1 }, key)
 
 describe('the reference model: windows and watermarks', () => {
-  it('[3.2] emits one final row per key and window, at end − 1', () => {
+  it('emits one final row per key and window, at end − 1 (3.2)', () => {
     const one = run(counted(0, 0), { hits: [[hit(0), hit(9), hit(10), hit(10, 'b')]] })
     assert.deepEqual(pairsOf(one, 'result'), [
       ['a', ['a', 0, 2]],
@@ -36,7 +36,7 @@ describe('the reference model: windows and watermarks', () => {
     assert.equal(one.outputs.get('result')!.rows[0]!.timestamp, storyStart + 9_999)
   })
 
-  it('[3.1] allows disorder up to outOfOrder: late is end + grace ≤ W, judged before the record raises W', () => {
+  it('allows disorder up to outOfOrder: late is end + grace ≤ W, judged before the record raises W (3.1)', () => {
     const input = [hit(0), hit(14), hit(1), hit(15), hit(2), hit(30)]
     const one = run(counted(5_000, 0), { hits: [input] })
     assert.deepEqual(valuesOf(one, 'result'), [
@@ -47,14 +47,14 @@ describe('the reference model: windows and watermarks', () => {
     assert.deepEqual(incidentsOf(one, 'late'), [['windows', 'late', 4]])
   })
 
-  it('[3.2] accepts a record for a window until its grace is over', () => {
+  it('accepts a record for a window until its grace is over (3.2)', () => {
     const input = [hit(0), hit(12.999), hit(1), hit(13), hit(2)]
     const one = run(counted(0, 3_000), { hits: [input] })
     assert.deepEqual(valuesOf(one, 'result')[0], ['a', 0, 2])
     assert.deepEqual(incidentsOf(one, 'late'), [['windows', 'late', 4]])
   })
 
-  it('[3.1] closes nothing before the slowest partition is there', () => {
+  it('closes nothing before the slowest partition is there (3.1)', () => {
     const joint = pipeline('joint', p => {
       p.from(hits)
         .keyBy('page')
@@ -74,12 +74,12 @@ describe('the reference model: windows and watermarks', () => {
     assert.equal(ended.tables.get('windows')!.rows.length, 0)
   })
 
-  it("[3.2] judges lateness by the record's own channel, however far other channels are", () => {
+  it("judges lateness by the record's own channel, however far other channels are (3.2)", () => {
     const one = run(counted(0, 0), { hits: [[hit(100)], [hit(0), hit(20), hit(1)]] })
     assert.deepEqual(incidentsOf(one, 'late'), [['windows', 'late', 2]])
   })
 
-  it('[3.3] carries the watermark through a re-keying, rounded down', () => {
+  it('carries the watermark through a re-keying, rounded down (3.3)', () => {
     const rekeyed = (watermark: number) =>
       pipeline('rekeyed', p => {
         p.from(hits)
@@ -94,7 +94,7 @@ describe('the reference model: windows and watermarks', () => {
     assert.deepEqual(incidentsOf(run(rekeyed(20_000), { hits: [input] }), 'late'), [])
   })
 
-  it('[3.2] loses nothing in a window behind a window', () => {
+  it('loses nothing in a window behind a window (3.2)', () => {
     const twice = pipeline('twice', p => {
       p.from(hits)
         .byKey()
@@ -118,12 +118,48 @@ describe('the reference model: windows and watermarks', () => {
     assert.deepEqual(incidentsOf(one, 'late'), [['tens', 'late', 4]])
   })
 
-  it('[4.3] loses no window over a gap of years', () => {
+  it('judges every record of a step by the watermark that reaches it, held back by a window in front (3.2)', () => {
+    const joint = pipeline('joint', p => {
+      const read = p.from(hits).byKey()
+      const rows = read
+        .window({ ...tenSeconds, graceMs: 4_000 })
+        .aggregate('tens', { n: count() })
+        .emit('final')
+      read
+        .merge(rows.byKey())
+        .window(tenSeconds)
+        .aggregate('both', { records: count() })
+        .emit('final')
+        .to(result)
+    })
+    const one = run(joint, { hits: [[hit(0), hit(13.999), hit(1), hit(14), hit(2)]] })
+    assert.deepEqual(incidentsOf(one, 'late'), [
+      ['tens', 'late', 4],
+      ['both', 'late', 4],
+    ])
+    const records = valuesOf(one, 'result').map(row => (row as { records: number }).records)
+    assert.deepEqual(records, [3, 3])
+  })
+
+  it('a tombstone moves the watermark by its record time, unless event time is a field (3.1)', () => {
+    const timed = topic('hits', { value: json<Hit>(), timestamp: v => v.at! })
+    const lateFrom = (source: Topic<Hit, string>) =>
+      run(
+        pipeline('judged', p => {
+          p.from(source).byKey().window(tenSeconds).aggregate('windows', { n: count() })
+        }),
+        { hits: [[record(20, null, 'a'), record(1, { at: storyStart + 1_000 }, 'a')]] },
+      ).sideStreams.get('late')!.rows.length
+    assert.equal(lateFrom(hits), 1)
+    assert.equal(lateFrom(timed), 0)
+  })
+
+  it('loses no window over a gap of years (4.3)', () => {
     const one = run(counted(0, 0), { hits: [[hit(0), hit(100_000_000), hit(200_000_000)]] })
     assert.equal(valuesOf(one, 'result').length, 3)
   })
 
-  it('[5.8] writes updates of a window under the key and the start', () => {
+  it('writes updates of a window under the key and the start (5.8)', () => {
     const updates = pipeline('updates', p => {
       p.from(hits).byKey().window(tenSeconds).aggregate('windows', { n: count() }).emit('updates').to(result)
     })
@@ -136,7 +172,7 @@ describe('the reference model: windows and watermarks', () => {
 })
 
 describe('the reference model: what the input alone decides', () => {
-  it('[4.2] compares updates behind several partitions by their last value only', () => {
+  it('compares updates behind several partitions by their last value only (4.2)', () => {
     const updates = pipeline('updates', p => {
       p.from(hits).keyBy('page').aggregate('pages', { n: count() }).emit('updates').to(result)
     })
