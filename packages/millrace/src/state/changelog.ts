@@ -1,0 +1,57 @@
+/** How stores write their changes and read them back, whatever log or file lies behind. */
+import { BatchWriter } from '../record/writer.ts'
+
+/** Takes the changelog records of one store. */
+export interface ChangeSink {
+  /** Ranges are copied; a null value is a tombstone. */
+  append(
+    timestamp: number,
+    key: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    value: Uint8Array | null,
+    valueStart: number,
+    valueEnd: number,
+  ): void
+}
+
+/** A record read back: a `RecordCursor` that stands on it is one. */
+export interface ChangeRecord {
+  readonly buffer: Buffer
+  readonly keyStart: number
+  readonly keyEnd: number
+  /** -1 for a tombstone. */
+  readonly valueStart: number
+  readonly valueEnd: number
+  readonly offset: number
+}
+
+/** Collects changelog records into batches of at most `batchBytesMax`. */
+export class ChangelogBatches implements ChangeSink {
+  readonly #writer: BatchWriter
+  readonly #batches: Uint8Array[] = []
+
+  constructor(batchBytesMax = 1_000_000) {
+    this.#writer = new BatchWriter({ maxBytes: batchBytesMax })
+  }
+
+  append(
+    timestamp: number,
+    key: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    value: Uint8Array | null,
+    valueStart: number,
+    valueEnd: number,
+  ): void {
+    if (this.#writer.append(timestamp, key, keyStart, keyEnd, value, valueStart, valueEnd)) return
+    this.#batches.push(this.#writer.finish())
+    this.#writer.append(timestamp, key, keyStart, keyEnd, value, valueStart, valueEnd)
+  }
+
+  /** Gives the batches away, in order, and begins anew. Throws `RecordTooLargeError` from `append` for a row too large for any. */
+  finish(): Uint8Array[] {
+    if (this.#writer.count > 0) this.#batches.push(this.#writer.finish())
+    return this.#batches.splice(0)
+  }
+}

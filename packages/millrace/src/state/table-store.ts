@@ -1,0 +1,89 @@
+import type { ChangeRecord, ChangeSink } from './changelog.ts'
+import { isEscaped, keyForm } from './changelog-key.ts'
+import type { KeyTable } from './key-table.ts'
+import type { StoreLayout } from './layout.ts'
+import { RowCodec, type StoreDefinition } from './row-codec.ts'
+import { StoreHeader } from './store-header.ts'
+
+/** A store of one row per key. */
+export class TableStore {
+  readonly table: KeyTable
+  readonly #codec: RowCodec
+  readonly #header: StoreHeader
+  #key = Buffer.alloc(256)
+
+  constructor(definition: StoreDefinition) {
+    this.#codec = new RowCodec(definition)
+    this.#header = new StoreHeader(definition.layout, this.#codec, () => [this.table])
+    this.table = this.#codec.newTable()
+  }
+
+  get layout(): StoreLayout {
+    return this.#header.layout
+  }
+
+  get keyKind(): number {
+    return this.#header.keyKind
+  }
+
+  get dirtyCount(): number {
+    return this.table.dirtyCount
+  }
+
+  /** True when a key of that kind may enter; the first one decides (SEMANTICS 5.1). */
+  acceptKeyKind(kind: number): boolean {
+    return this.#header.acceptKeyKind(kind)
+  }
+
+  /** Appends every row changed since the last call, at wall time, and begins a new epoch. Gives the number of records. */
+  writeChanges(sink: ChangeSink, wallTimeMs: number): number {
+    const { table } = this
+    const count = table.dirtyCount
+    if (count === 0) return 0
+    if (this.#header.isDue) this.#header.write(sink, wallTimeMs)
+    for (let n = 0; n < count; n++) {
+      const row = table.dirtyRow(n)
+      const [key, start, end] = this.#recordKey(table.keyStart(row), table.keyEnd(row))
+      if (table.isLive(row)) {
+        const valueEnd = this.#codec.encode(table, row, this.keyKind)
+        sink.append(wallTimeMs, key, start, end, this.#codec.bytes, 0, valueEnd)
+      } else sink.append(wallTimeMs, key, start, end, null, 0, 0)
+    }
+    table.clearDirty()
+    return count
+  }
+
+  /** Takes over one changelog record while restoring. Throws `LayoutChangedError` when its rows are of no use. */
+  apply(record: ChangeRecord, nowMs: number): void {
+    const { buffer, keyEnd } = record
+    const form = keyForm(false, buffer, record.keyStart, keyEnd)
+    if (form === 'header') {
+      this.#header.apply(record, nowMs)
+      for (const held of this.#header.takeHeld()) this.apply(held, nowMs)
+      return
+    }
+    if (this.#header.holdsBack(record, form === 'row')) return
+    const keyStart = record.keyStart + (isEscaped(buffer, record.keyStart, keyEnd) ? 1 : 0)
+    if (record.valueStart >= 0) {
+      const row = this.table.upsert(buffer, keyStart, keyEnd)
+      this.#header.keyKind = this.#codec.decode(buffer, record.valueStart, record.valueEnd, this.table, row)
+      return
+    }
+    const row = this.table.find(buffer, keyStart, keyEnd)
+    if (row !== 0) this.table.discard(row)
+  }
+
+  /** Ends a restore; throws `LayoutChangedError` when the stored columns do not fit. */
+  finishRestore(): void {
+    this.#header.finish()
+  }
+
+  #recordKey(start: number, end: number): readonly [Buffer, number, number] {
+    const { keyBytes } = this.table
+    if (!isEscaped(keyBytes, start, end)) return [keyBytes, start, end]
+    if (this.#key.length < end - start + 1) this.#key = Buffer.alloc(2 * (end - start))
+    this.#key[0] = 0xff
+    keyBytes.copy(this.#key, 1, start, end)
+    return [this.#key, 0, end - start + 1]
+  }
+}
