@@ -1,26 +1,23 @@
-const POLYNOMIAL = 0x82f63b78
+import { crcTables } from './crc32c-tables.ts'
+import { wasmCrc } from './crc32c-wasm.ts'
 
-/** Eight tables of 256 words, one after the other: table k advances a byte over k further zero bytes. */
-const TABLES = makeTables()
+const TABLES = crcTables()
+const continueInWasm = wasmCrc(TABLES)
 
-function makeTables(): Int32Array {
-  const tables = new Int32Array(8 * 256)
-  for (let byte = 0; byte < 256; byte++) {
-    let crc = byte
-    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ POLYNOMIAL : crc >>> 1
-    tables[byte] = crc
-  }
-  for (let i = 256; i < tables.length; i++) {
-    const before = tables[i - 256]!
-    tables[i] = (before >>> 8) ^ tables[before & 255]!
-  }
-  return tables
-}
+/** Below it the copy into WebAssembly memory costs more than it saves. */
+const WASM_BYTES_MIN = 192
 
 /** CRC-32C (Castagnoli) of `bytes[start, end)`, as an unsigned 32-bit integer. */
 export function crc32c(bytes: Uint8Array, start: number, end: number): number {
+  if (continueInWasm === undefined || end - start < WASM_BYTES_MIN) {
+    return ~crc32cByTables(-1, bytes, start, end) >>> 0
+  }
+  return ~continueInWasm(-1, bytes, start, end) >>> 0
+}
+
+/** Continues an inverted CRC over `bytes[start, end)`, eight bytes a step. */
+export function crc32cByTables(crc: number, bytes: Uint8Array, start: number, end: number): number {
   const t = TABLES
-  let crc = -1
   let at = start
   if (end - start >= 16) {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -39,5 +36,5 @@ export function crc32c(bytes: Uint8Array, start: number, end: number): number {
     }
   }
   for (; at < end; at++) crc = (crc >>> 8) ^ t[(crc ^ bytes[at]!) & 255]!
-  return ~crc >>> 0
+  return crc
 }
