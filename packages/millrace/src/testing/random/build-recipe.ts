@@ -77,10 +77,9 @@ class RecipeBuilder {
     this.#steps(stream, this.#recipe.last).to(this.#sinks.next())
   }
 
-  #source(p: PipelineBuilder, { outOfOrder, nulls, steps }: SourceRecipe, i: number): Hits {
+  #source(p: PipelineBuilder, { outOfOrder, nulls, steps, ...source }: SourceRecipe, i: number): Hits {
     const read = p.from(this.#topics[i]!, { outOfOrder, idle: 'never', nulls })
-    const isOdd = outOfOrder === 500
-    return this.#steps(isOdd ? read.map(earlier) : read, steps)
+    return this.#steps(source.earlier ? read.map(earlier) : read, steps)
   }
 
   #steps(stream: Hits, steps: readonly StepRecipe[]): Hits {

@@ -65,7 +65,7 @@ export function arbitraryInput(
   topics: readonly Topic[],
   { recordsMax = 30 }: { recordsMax?: number } = {},
 ): fc.Arbitrary<ReferenceInput> {
-  const partition = fc.array(event, { maxLength: recordsMax })
+  const partition = fc.array(event, { maxLength: recordsMax, size: 'max' })
   const lists = topics.map(({ partitions }) =>
     fc.tuple(...Array.from({ length: partitions }, () => partition)),
   )

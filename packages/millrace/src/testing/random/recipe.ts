@@ -15,6 +15,8 @@ export interface SourceRecipe {
   /** The event time is the field `at` instead of the record's time. */
   readonly timed: boolean
   readonly nulls: boolean
+  /** A map in front of everything sets earlier event times. */
+  readonly earlier: boolean
   readonly steps: readonly StepRecipe[]
 }
 
@@ -73,6 +75,7 @@ const source: fc.Arbitrary<SourceRecipe> = fc.record({
   outOfOrder: fc.constantFrom(0, 500, 5_000),
   timed: fc.boolean(),
   nulls: fc.boolean(),
+  earlier: fc.nat({ max: 3 }).map(n => n === 3),
   steps: fc.array(step, { maxLength: 2 }),
 })
 

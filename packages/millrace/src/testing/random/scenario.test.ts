@@ -21,7 +21,7 @@ describe('random scenarios', () => {
         const other = referenceRun(pipeline.graph, input, anyHead)
         assert.deepEqual(compareRuns(observeResult(other), expected, { sidePorts: allPorts }), [])
       }),
-      { numRuns: 200 },
+      { numRuns: 150 },
     )
   })
 
