@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { z } from 'zod'
+import { bytes } from '../serde/bytes.ts'
 import { json } from '../serde/json.ts'
 import { avg, count, custom, sum } from '../stream/aggregates.ts'
 import { type PipelineBuilder, pipeline } from '../stream/pipeline.ts'
 import type { SourceStream } from '../stream/stream.ts'
 import { topic } from '../stream/topic.ts'
-import { type FieldOptions, sourceFields } from './fields.ts'
-import type { KeyByNode, SourceNode } from './graph.ts'
+import { copyObstacle, type FieldOptions, sourceFields } from './fields.ts'
+import type { KeyByNode, SourceNode, ToTopicNode } from './graph.ts'
 import type { Topic } from './topic.ts'
 
 type View = { url: string; ms: number; at: number; size: number; visitor: string }
@@ -159,6 +160,49 @@ describe('the whole record', () => {
     assert.deepEqual(
       fields(s => s.to(target), used, { closedLog: true }),
       { fields: [] },
+    )
+  })
+})
+
+describe('a sink', () => {
+  const obstacle = (build: Build, from?: Topic) => {
+    const graph = graphOf(build, from)
+    return copyObstacle(graph, graph.nodes.findLast(node => node.kind === 'to') as ToTopicNode)
+  }
+
+  it('[5.5] copies the bytes of records that come unchanged, also through a keyBy', () => {
+    assert.equal(
+      obstacle(s => s.to(copy)),
+      undefined,
+    )
+    assert.equal(
+      obstacle(s =>
+        s
+          .keyBy('url')
+          .filter(v => v.ms > 0)
+          .to(copy),
+      ),
+      undefined,
+    )
+    assert.equal(
+      obstacle(s => s.map(v => v.ms).failed.to(copy)),
+      undefined,
+    )
+  })
+
+  it('[5.5] writes anew what a step made, what has another serde and what a schema changes', () => {
+    assert.equal(
+      obstacle(s => s.map(v => v).to(copy)),
+      'the value is not the one that was read',
+    )
+    assert.equal(
+      obstacle(s => s.to(topic('raw', { value: bytes() }) as never)),
+      'it has another serde',
+    )
+    const trimming = topic('trimming', { value: json(z.object({ url: z.string().trim() })) })
+    assert.equal(
+      obstacle(s => s.to(copy), trimming),
+      'its schema changes values',
     )
   })
 })

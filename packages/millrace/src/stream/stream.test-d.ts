@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { out } from '../plan/out.ts'
 import { json } from '../serde/json.ts'
 import { keys } from '../serde/keys.ts'
@@ -249,6 +250,16 @@ pipeline('sinks', p => {
   source.print(v => v.url)
   // @ts-expect-error a line is a string
   source.print(v => v.ms)
+})
+
+pipeline('schemas', p => {
+  const order = topic('order', { value: json(z.object({ id: z.string(), count: z.number().default(1) })) })
+  const orders = p.from(order)
+  is<Equal<ValueType<typeof orders>, { id: string; count: number }>>()
+  const copy = topic('copy', { value: order.value })
+  orders.map(v => ({ id: v.id })).to(copy)
+  // @ts-expect-error the schema does not take this
+  orders.map(v => ({ count: v.count })).to(copy)
 })
 
 pipeline('fragments', p => {
