@@ -28,10 +28,12 @@ export interface ChangeRecord {
 
 /** Collects changelog records into batches of at most `batchBytesMax`. */
 export class ChangelogBatches implements ChangeSink {
-  readonly #writer: BatchWriter
+  readonly #batchBytesMax: number
+  #writer: BatchWriter
   readonly #batches: Uint8Array[] = []
 
   constructor(batchBytesMax = 1_000_000) {
+    this.#batchBytesMax = batchBytesMax
     this.#writer = new BatchWriter({ maxBytes: batchBytesMax })
   }
 
@@ -46,6 +48,8 @@ export class ChangelogBatches implements ChangeSink {
   ): void {
     if (this.#writer.append(timestamp, key, keyStart, keyEnd, value, valueStart, valueEnd)) return
     this.#batches.push(this.#writer.finish())
+    // One full batch seldom comes alone: the next need not grow into their size step by step.
+    this.#writer = new BatchWriter({ maxBytes: this.#batchBytesMax, initialBytes: this.#batchBytesMax })
     this.#writer.append(timestamp, key, keyStart, keyEnd, value, valueStart, valueEnd)
   }
 

@@ -153,6 +153,23 @@ describe('KeyTable', () => {
     assert.equal(table.byteLength, bytesAfterFirst)
   })
 
+  it('starts empty after clear, however large it was', () => {
+    const table = newTable()
+    const fill = (prefix: string) => {
+      for (let i = 0; i < 20_000; i++) put(table, bytesOf(prefix + i), i)
+    }
+    fill('first')
+    const held = table.byteLength
+    table.clear()
+    assert.equal(table.firstRow(), 0)
+    fill('other')
+    assert.equal(table.size, 20_000)
+    assert.equal([...liveRows(table)].length, 20_000)
+    assert.equal(find(table, bytesOf('first7')), 0)
+    assert.equal(table.f64[find(table, bytesOf('other19999'))], 19_999)
+    assert.equal(table.byteLength, held)
+  })
+
   it('refuses to remove a row twice', () => {
     const table = newTable()
     const row = upsert(table, bytesOf('a'))
@@ -227,11 +244,11 @@ describe('KeyTable', () => {
   it('grows past the size from which its memory grows in place', () => {
     const table = newTable()
     const key = Buffer.alloc(1000)
-    for (let i = 0; i < 20_000; i++) {
+    for (let i = 1; i <= 20_000; i++) {
       key.writeInt32LE(i)
       put(table, key, i)
     }
-    for (const i of [0, 9_999, 19_999]) {
+    for (let i = 1; i <= 20_000; i += 500) {
       key.writeInt32LE(i)
       assert.equal(table.f64[find(table, key)], i)
     }

@@ -66,7 +66,6 @@ export class RowCodec {
     this.bytes = Buffer.alloc(PREFIX_BYTES + 8 * doubles.length + 256)
     this.#target = new DataView(this.bytes.buffer, this.bytes.byteOffset)
     this.#view = this.#target
-    this.use(definition.layout, [], [])
   }
 
   newTable(): KeyTable {
@@ -83,17 +82,16 @@ export class RowCodec {
   }
 
   /**
-   * Writes rows under `layout` from now on, and reads those of it and of the `older` ones. Rows already in
-   * `tables` begin anew in the columns that turn out to be other ones than those of their name before.
+   * Writes rows under `layout` from now on, and reads those of the `storedLayouts`. Rows already in `tables` begin anew in the columns that turn out to be other ones than those of their name before.
    */
-  use(layout: StoreLayout, older: Iterable<StoreLayout>, tables: Iterable<KeyTable>): void {
+  use(layout: StoreLayout, storedLayouts: Iterable<StoreLayout>, tables: Iterable<KeyTable>): void {
     const renewed = layout.columns.filter(column => !isSameState(column, this.#layout))
     this.#layout = layout
     for (const table of renewed.length === 0 ? [] : tables) {
       for (const { name } of renewed) this.#beginAnew(table, name)
     }
     this.#mappings.clear()
-    for (const stored of [...older, layout]) this.#mappings.set(stored.version, mappingOf(stored, layout))
+    for (const stored of storedLayouts) this.#mappings.set(stored.version, mappingOf(stored, layout))
   }
 
   /** Whether rows of that layout version can be read. */

@@ -22,7 +22,13 @@ function commitKeys(store: TableStore, log: TestChangelog, keys: readonly string
   log.commit(sink => store.writeChanges(sink, WALL_MS))
 }
 
-async function fold(disk: Disk, log: TestChangelog, path = 'snap', pause = async () => {}): Promise<number> {
+async function fold(
+  disk: Disk,
+  log: TestChangelog,
+  path = 'snap',
+  pause = async () => {},
+  offset = log.offsetEnd,
+): Promise<number> {
   const previous = await readSnapshot(disk, path)
   return foldSnapshot(previous, () => log.from(previous?.header.offset ?? 0), {
     disk,
@@ -31,7 +37,7 @@ async function fold(disk: Disk, log: TestChangelog, path = 'snap', pause = async
     partition: 3,
     createdMs: WALL_MS,
     layout: layoutOf('table'),
-    offset: log.offsetEnd,
+    offset,
     seed: 9,
     pause,
     recordsPerSlice: 10,
@@ -139,6 +145,17 @@ describe('snapshot', () => {
     })
     assert.equal(count, 3)
     assert.equal(await readAll(disk), 3)
+  })
+
+  it('leaves what lies behind its offset to the tail', async () => {
+    const [store, log, disk] = [newStore(), new TestChangelog(), new MemoryDisk()]
+    commitKeys(store, log, ['a', 'b'])
+    const { offsetEnd } = log
+    commitKeys(store, log, ['b', 'c'])
+    assert.equal(await fold(disk, log, 'snap', async () => {}, offsetEnd), 3)
+    const restored = newStore()
+    await replay(restored, (await readSnapshot(disk, 'snap'))!.batches())
+    assert.equal(restored.table.size, 2)
   })
 
   it('works on a real disk', async () => {

@@ -30,6 +30,14 @@ export class TableStore {
     return this.table.dirtyCount
   }
 
+  get size(): number {
+    return this.table.size
+  }
+
+  get byteLength(): number {
+    return this.table.byteLength
+  }
+
   /** True when a key of that kind may enter; the first one decides (SEMANTICS 5.1). */
   acceptKeyKind(kind: number): boolean {
     return this.#header.acceptKeyKind(kind)
