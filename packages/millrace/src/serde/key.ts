@@ -92,7 +92,7 @@ function writeDigits(into: ByteSink, value: number): void {
   const buffer = into.buffer
   let rest = value
   for (let at = into.position + digits - 1; at >= into.position; at--) {
-    const tenth = Math.trunc(rest / 10)
+    const tenth = (rest / 10) | 0
     buffer[at] = 0x30 + (rest - tenth * 10)
     rest = tenth
   }

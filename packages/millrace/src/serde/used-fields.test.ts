@@ -170,6 +170,10 @@ describe('usedFieldsValidator', () => {
     assert.throws(() => check(JSON.parse('{"map":{"__proto__":{"n":1}}}')), /map.__proto__: /)
   })
 
+  it('[5.6] does not take an inherited member for an optional field', () => {
+    checkOf(z.object({ toString: z.number().optional() }), ['toString'])({})
+  })
+
   it('[5.6] is not possible where the schema changes values, in any field', () => {
     assert.match(
       because(z.object({ a: z.string(), b: z.string().transform(Number) })),
