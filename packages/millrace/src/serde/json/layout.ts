@@ -33,16 +33,13 @@ export function learnLayout(
   slots: Slots,
 ): Layout | undefined {
   const holes: Hole[] = []
-  const seen = new Set<string>()
   let literalStart = start
   let p = skipSpace(u, skipSpace(u, start, end) + 1, end)
   while (u[p] === 34) {
     const nameEnd = takeValue(u, p, end, slots, -1)
     const name = u.utf8Slice(p + 1, nameEnd - 1)
     p = skipSpace(u, skipSpace(u, nameEnd, end) + 1, end)
-    if (seen.has(name) || holes.length === MEMBERS_MAX || p - literalStart > LITERAL_BYTES_MAX)
-      return undefined
-    seen.add(name)
+    if (holes.length === MEMBERS_MAX || p - literalStart > LITERAL_BYTES_MAX) return undefined
     holes.push({ literal: copy(u, literalStart, p), k: fields.indexOf(name), firstByte: u[p]! })
     p = takeValue(u, p, end, slots, -1)
     literalStart = p

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { compileProjection, decodeWhole, type JsonProjection, Tag } from './projection.ts'
-import { between, outcome, padded, picked } from './testbytes.ts'
+import { between, outcome, padded, picked } from './records.test.ts'
 
 const FIELDS = ['user', 'ms', 'a', 'page', '']
 const CASES = Number(process.env.MILLRACE_FUZZ_CASES ?? 60_000)

@@ -1,3 +1,6 @@
+/** Random JSON records for differential tests. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
 import fc from 'fast-check'
 
 /** A record inside a buffer, between bytes of other records; the ones behind it are the ones a scan must not believe. */
@@ -111,6 +114,7 @@ function value(): fc.Arbitrary<string> {
   return fc.oneof(
     { arbitrary: fc.constantFrom(...SCALARS), weight: 4 },
     { arbitrary: fc.integer().map(String), weight: 2 },
+    { arbitrary: fc.bigInt({ min: -(10n ** 17n), max: 10n ** 17n }).map(String), weight: 1 },
     { arbitrary: fc.double().map(n => JSON.stringify(n)), weight: 1 },
     { arbitrary: fc.string({ unit: 'binary' }).map(s => JSON.stringify(s)), weight: 1 },
     { arbitrary: fc.json({ maxDepth: 3 }), weight: 1 },
@@ -227,3 +231,11 @@ export function between(fields: readonly string[]): fc.Arbitrary<Buffer> {
   })
   return fc.tuple(text, mutation).map(([json, how]) => mutate(Buffer.from(json), how))
 }
+
+describe('random records', () => {
+  it('are whole and broken in good measure', () => {
+    const records = fc.sample(between(['a', 'b']), 2000)
+    const whole = records.filter(record => 'value' in outcome(() => JSON.parse(record.toString())))
+    assert.ok(whole.length > 500 && whole.length < 1500, `${whole.length} of 2000 are whole`)
+  })
+})
