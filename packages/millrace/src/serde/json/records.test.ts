@@ -110,13 +110,19 @@ const SCALARS = [
   `${'['.repeat(70)}${']'.repeat(70)}`,
 ]
 
+/** Text of any code points, lone surrogates included; fast-check's own `binary` unit takes seconds to set up. */
+export function anyText(): fc.Arbitrary<string> {
+  const unit = fc.oneof(fc.nat(0x7f), fc.nat(0x7ff), fc.nat(0x10ffff)).map(code => String.fromCodePoint(code))
+  return fc.string({ unit })
+}
+
 function value(): fc.Arbitrary<string> {
   return fc.oneof(
     { arbitrary: fc.constantFrom(...SCALARS), weight: 4 },
     { arbitrary: fc.integer().map(String), weight: 2 },
     { arbitrary: fc.bigInt({ min: -(10n ** 17n), max: 10n ** 17n }).map(String), weight: 1 },
     { arbitrary: fc.double().map(n => JSON.stringify(n)), weight: 1 },
-    { arbitrary: fc.string({ unit: 'binary' }).map(s => JSON.stringify(s)), weight: 1 },
+    { arbitrary: anyText().map(s => JSON.stringify(s)), weight: 1 },
     { arbitrary: fc.json({ maxDepth: 3 }), weight: 1 },
   )
 }
@@ -234,8 +240,8 @@ export function between(fields: readonly string[]): fc.Arbitrary<Buffer> {
 
 describe('random records', () => {
   it('are whole and broken in good measure', () => {
-    const records = fc.sample(between(['a', 'b']), 2000)
+    const records = fc.sample(between(['a', 'b']), 400)
     const whole = records.filter(record => 'value' in outcome(() => JSON.parse(record.toString())))
-    assert.ok(whole.length > 500 && whole.length < 1500, `${whole.length} of 2000 are whole`)
+    assert.ok(whole.length > 100 && whole.length < 300, `${whole.length} of 400 are whole`)
   })
 })

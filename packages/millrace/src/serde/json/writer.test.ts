@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { anyText } from './records.test.ts'
 import { type ByteSink, stringifyInto } from './sink.ts'
 import { compileRowWriter, type RowMember } from './writer.ts'
 
@@ -51,7 +52,7 @@ for (const generate of [true, false])
         fc.constantFrom<unknown>(undefined, () => 1, Symbol('s'), Number.NaN, -0, '\ud800', 'a"b\\c\n', 'ü'),
         fc.func(fc.anything()).map(toJSON => ({ toJSON: (name: string) => [name, toJSON(name)] })),
         fc.constant({ toJSON: () => undefined }),
-        fc.string({ unit: 'binary' }),
+        anyText(),
       )
       const number = fc.oneof(
         fc.double(),
@@ -78,8 +79,8 @@ for (const generate of [true, false])
         fc.record({ from: fc.constant('value' as const), content: anything }),
         fc.record({ from: fc.constant('text' as const), content: fc.constant(undefined) }),
       )
-      const key = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.webPath())
-      const rows = fc.uniqueArray(fc.tuple(fc.string({ unit: 'grapheme' }), member), {
+      const key = fc.oneof(fc.string(), anyText(), fc.webPath())
+      const rows = fc.uniqueArray(fc.tuple(fc.oneof(fc.string(), anyText()), member), {
         selector: ([name]) => name,
         maxLength: 6,
       })
@@ -139,7 +140,7 @@ for (const generate of [true, false])
 describe('stringifyInto', () => {
   it('appends what JSON.stringify gives, and nothing where it gives undefined', () => {
     fc.assert(
-      fc.property(fc.anything(), fc.string({ unit: 'binary' }), (value, before) => {
+      fc.property(fc.anything(), anyText(), (value, before) => {
         const sink = tightSink()
         const expected = JSON.stringify(before) + (JSON.stringify(value) ?? '')
         assert.equal(stringifyInto(sink, before), true)
