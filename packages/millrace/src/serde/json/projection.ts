@@ -3,7 +3,7 @@ import { unprojectable } from './projectable.ts'
 import { compileScanner } from './scanner.ts'
 import { createSlots, type Locate, type SliceBuffer, type Slots, Tag } from './slots.ts'
 import { compileTiers, type TierHits } from './tiers.ts'
-import { type BuildObject, compileBuilder, slotValue, textOf } from './values.ts'
+import { type BuildObject, compileBuilder, slotValue } from './values.ts'
 
 export { Tag } from './slots.ts'
 
@@ -100,7 +100,7 @@ function assemble(
 
 /** Decodes all of a record, as `JSON.parse` does. */
 export function decodeWhole(buffer: Buffer, start: number, end: number): unknown {
-  return JSON.parse(textOf(buffer as unknown as SliceBuffer, start, end))
+  return JSON.parse((buffer as unknown as SliceBuffer).utf8Slice(start, end))
 }
 
 function pick(value: unknown, fields: readonly string[]): unknown {
