@@ -1,0 +1,123 @@
+import { resolve } from 'node:path'
+import { MessageChannel, Worker } from 'node:worker_threads'
+import { type Clock, systemClock } from '../../std/clock.ts'
+import { LogError } from '../log.ts'
+import type { CommitClient } from './commit-client.ts'
+import { createDatabase, createDirectory } from './database.ts'
+import { EmbeddedLog, type EmbeddedLogPort } from './embedded-log.ts'
+import { type FileSystemType, fileSystemType, refuseNetworkFileSystem } from './file-system.ts'
+import { systemMachine } from './machine.ts'
+import type { ThreadOptions, WireError } from './protocol.ts'
+import { Pulse } from './pulse.ts'
+import { fromWire } from './wire-error.ts'
+
+export interface EmbeddedLogOptions {
+  /** Where the data are; created if need be. One log per directory, shared by any number of processes. */
+  readonly directory: string
+  /** For waits of fetches and the age that `clean` goes by. */
+  readonly clock?: Clock
+  /** How long a commit waits for the write lock before it gives up. Default 30 s. */
+  readonly lockTimeoutMs?: number
+  /** How long a tombstone outlives its append in a compacted topic. Default one day. */
+  readonly tombstoneMs?: number
+  /** The database file never grows past this (its write-ahead log comes on top); -1, the default, is unbounded. */
+  readonly fileBytesMax?: number
+  /** How long the write-ahead log grows before it is copied into the database. Default 32 MiB. */
+  readonly walBytes?: number
+  /** How often limits of age are applied and topics are compacted. Default 30 s. */
+  readonly cleanEveryMs?: number
+  /** Told who holds the lock that a commit waits for, and which reader keeps the write-ahead log growing. */
+  onWarning?(message: string): void
+}
+
+/** What the log asks of its surroundings; replaced in tests. */
+export interface Surroundings {
+  readonly fileSystemOf: (directory: string) => FileSystemType
+  readonly threadUrl: URL
+}
+
+/** Beside this file, as source or as built code. */
+const THREAD_URL = new URL(
+  import.meta.url.endsWith('.ts') ? './commit-thread.ts' : './commit-thread.js',
+  import.meta.url,
+)
+const MIB = 1024 * 1024
+
+/**
+ * Opens the log of a directory, creating it if need be, and starts the process's commit thread for it. Throws
+ * `LogError`: `layout` (another version, or no log of Millrace), `read-only`, `disk-full`, `corrupt`,
+ * `unavailable` (a network file system).
+ */
+export function openEmbeddedLog(options: EmbeddedLogOptions): Promise<EmbeddedLog> {
+  return openIn({ fileSystemOf: fileSystemType, threadUrl: THREAD_URL }, options)
+}
+
+/** `openEmbeddedLog` in surroundings of a test's choice. */
+export async function openIn(surroundings: Surroundings, options: EmbeddedLogOptions): Promise<EmbeddedLog> {
+  const directory = resolve(options.directory)
+  const machine = systemMachine()
+  createDirectory(directory)
+  refuseNetworkFileSystem(directory, surroundings.fileSystemOf)
+  createDatabase(directory, machine.uniqueId())
+  const { lockTimeoutMs = 30_000, tombstoneMs = 86_400_000, fileBytesMax = -1 } = options
+  const { walBytes = 32 * MIB, cleanEveryMs = 30_000, clock = systemClock, onWarning = () => {} } = options
+  const pulse = new Pulse().memory
+  const thread = { directory, lockTimeoutMs, tombstoneMs, fileBytesMax, walBytes, cleanEveryMs, pulse }
+  const { worker, port } = await startThread(surroundings.threadUrl, thread)
+  const endThread = async (client: CommitClient) => {
+    await client.ask('shutdown', {})
+    await worker.terminate()
+  }
+  try {
+    return new EmbeddedLog({ directory, clock, machine, port, pulse, onWarning, endThread })
+  } catch (error) {
+    await worker.terminate()
+    throw error
+  }
+}
+
+async function startThread(
+  url: URL,
+  options: ThreadOptions,
+): Promise<{ worker: Worker; port: EmbeddedLogPort['port'] }> {
+  const { port1, port2 } = new MessageChannel()
+  const worker = new Worker(url, { name: 'millrace-commit', workerData: options })
+  worker.postMessage({ port: port2 }, [port2])
+  await new Promise<void>((ready, refused) => {
+    worker.once('error', refused)
+    worker.once('exit', code =>
+      refused(new LogError('unavailable', `The commit thread ended with code ${code}`)),
+    )
+    worker.once('message', (message: { failure?: WireError }) => {
+      if (message.failure === undefined) ready()
+      else refused(fromWire(message.failure))
+    })
+  }).catch(async error => {
+    await worker.terminate()
+    throw error
+  })
+  worker.removeAllListeners()
+  // An error nobody listens to would end the process; the closed port tells every caller.
+  worker.on('error', () => {})
+  worker.unref()
+  return { worker, port: port1 }
+}
+
+export interface ConnectOptions extends EmbeddedLogPort {
+  readonly directory: string
+  readonly clock?: Clock
+  onWarning?(message: string): void
+}
+
+/** Opens a further handle in another thread of the process, on what `EmbeddedLog.port` gave. Writes go through the same commit thread. */
+export function connectEmbeddedLog(options: ConnectOptions): EmbeddedLog {
+  const { directory, port, pulse, clock = systemClock, onWarning = () => {} } = options
+  return new EmbeddedLog({
+    directory: resolve(directory),
+    clock,
+    machine: systemMachine(),
+    port,
+    pulse,
+    onWarning,
+  })
+}
