@@ -45,6 +45,7 @@ export interface FetchOptions {
   /** Stop collecting after this many bytes (the first batch is always whole). */
   readonly maxBytes: number
   readonly partitionMaxBytes: number
+  /** Rejects a waiting fetch with its reason. */
   readonly signal?: AbortSignal
 }
 
@@ -85,7 +86,7 @@ export interface CommittedPosition extends TopicPartition {
 }
 
 export interface PositionUpdate extends CommittedPosition {
-  /** The committed offset this one replaces, -1 for none; a mismatch refuses the whole commit. */
+  /** The committed offset this one replaces, -1 for none; a mismatch refuses the whole commit (outcome `aborted`). */
   readonly previousOffset: number
 }
 
@@ -123,9 +124,15 @@ export interface JoinOptions {
    * Called before partitions go; the log waits for the promise (commits under the old identity are accepted until it settles).
    */
   onRevoked(partitions: readonly TopicPartition[]): Promise<void>
-  /** The assignment stayed but the generation moved: further commits carry this identity. */
+  /**
+   * The generation moved and partitions stayed, or there are none: further commits carry this identity. When
+   * others came with it, `onAssigned` follows. Callbacks may come before `join` resolves.
+   */
   onIdentity(identity: MemberIdentity): void
-  /** The membership is gone (session expired, fenced): nothing of it may be committed any more. It rejoins by itself as a new member. */
+  /**
+   * The membership is gone (session expired, fenced): nothing of it may be committed any more. It
+   * rejoins by itself as a new member, unless another process took its instance id: then it is over.
+   */
   onLost(reason: Error): void
 }
 

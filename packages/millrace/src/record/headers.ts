@@ -12,7 +12,7 @@ export function readHeaders(bytes: Uint8Array, start: number, end: number): Head
   const headers: Header[] = []
   walkHeaders(bytes, start, end, (keyStart, keyEnd, valueStart, valueEnd) => {
     const key = Buffer.from(bytes.buffer, bytes.byteOffset + keyStart, keyEnd - keyStart).toString('utf8')
-    headers.push({ key, value: valueStart < 0 ? null : bytes.slice(valueStart, valueEnd) })
+    headers.push({ key, value: valueStart < 0 ? null : new Uint8Array(bytes.subarray(valueStart, valueEnd)) })
   })
   return headers
 }

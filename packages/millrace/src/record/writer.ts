@@ -202,8 +202,10 @@ export class BatchWriter {
     const b = this.buffer
     const lengthShift = lengthBytes - pending.lengthBytes
     const valueShift = lengthShift + valueLengthBytes - pending.valueLengthBytes
+    // What moves forward goes last part first, what moves back first part first: neither runs over the other.
+    if (lengthShift < 0) b.copyWithin(bodyStart + lengthShift, bodyStart, pending.key)
     if (valueShift !== 0) b.copyWithin(pending.value + valueShift, pending.value, valueEnd)
-    if (lengthShift !== 0) b.copyWithin(bodyStart + lengthShift, bodyStart, pending.key)
+    if (lengthShift > 0) b.copyWithin(bodyStart + lengthShift, bodyStart, pending.key)
     writeVarint(b, start, bodyLength)
     writeVarint(b, pending.key + lengthShift, valueLength)
     pending.lengthBytes = lengthBytes

@@ -105,8 +105,8 @@ export function commitSuite(context: Context): void {
 
     test(context, '[2.1] keep the metadata of a position byte for byte', async store => {
       const { log, member } = await begin(store)
-      const metadata = Uint8Array.from({ length: 3072 }, (_, i) => i & 255)
-      const expected = metadata.slice()
+      const metadata = Buffer.from(Array.from({ length: 3072 }, (_, i) => i & 255))
+      const expected = new Uint8Array(metadata)
       await log.commit(commitOf(member.identity(), { positions: [position(0, -1, 5, metadata)] }))
       metadata.fill(0)
       const [found] = await log.committed('g', [{ topic: 't', partition: 0 }])

@@ -230,7 +230,7 @@ export class MemoryBroker {
         topic,
         partition,
         offset,
-        metadata: metadata.slice(),
+        metadata: new Uint8Array(metadata),
       })
     }
     return baseOffsets
