@@ -1,0 +1,246 @@
+import type { WindowSpec } from '../plan/graph.ts'
+import type { KeyKind } from '../serde/serde.ts'
+import type { KeyTable } from '../state/key-table.ts'
+import type { TableStore } from '../state/table-store.ts'
+import type { WindowStore } from '../state/window-store.ts'
+import type { Due } from './due.ts'
+import type { EmissionPlan, StepPlan } from './step-plan.ts'
+import type { Task } from './task.ts'
+
+/** The start under which a table without windows files its rows. */
+const noWindow = 0
+
+/** Rows handed out before the loop gets a chance to breathe and commit (SEMANTICS 3.7). */
+export const rowsPerSlice = 20_000
+
+/**
+ * One aggregate in one task: its store, the rows that wait for a tick, and the closing of its windows.
+ *
+ * The loop updates rows by itself (`tableFor`, `upsert`, the columns' `update`, `touch`); everything that
+ * happens once per window or tick is here.
+ */
+export class AggregateStep {
+  readonly plan: StepPlan
+  readonly window: WindowSpec | undefined
+  /** The window of the last record: most records hit it again. */
+  lastStart = Number.NaN
+  lastTable: KeyTable | undefined
+  /** The kind of its keys, 0 until the first one. */
+  kind: KeyKind | 0
+  readonly #task: Task
+  readonly #windows: WindowStore | undefined
+  readonly #table: TableStore | undefined
+  /** Changed rows per ticking emission, by window start. */
+  readonly #changed: Map<EmissionPlan, Map<number, number[]>>
+  readonly #ticks: readonly EmissionPlan[]
+  readonly #finals: readonly EmissionPlan[]
+  /** Event time of the next tick per event-time emission; Infinity when nothing changed. */
+  readonly #tickDue = new Map<EmissionPlan, number>()
+  #closing: { start: number; rows: RowWalk } | undefined
+
+  constructor(task: Task, plan: StepPlan, store: WindowStore | TableStore) {
+    this.#task = task
+    this.plan = plan
+    this.window = plan.node.window
+    this.#windows = plan.node.window ? (store as WindowStore) : undefined
+    this.#table = plan.node.window ? undefined : (store as TableStore)
+    this.#ticks = plan.emissions.filter(emission => emission.flagAt >= 0)
+    this.#finals = plan.emissions.filter(emission => emission.node.emission.kind === 'final')
+    this.kind = store.keyKind as KeyKind | 0
+    this.#changed = new Map(this.#ticks.map(emission => [emission, new Map()]))
+    if (this.#table) {
+      this.lastStart = noWindow
+      this.lastTable = this.#table.table
+    }
+  }
+
+  get name(): string {
+    return this.plan.node.name
+  }
+
+  get store(): WindowStore | TableStore {
+    return this.#windows ?? this.#table!
+  }
+
+  /** False when the step has keys of another kind already (SEMANTICS 5.1). */
+  acceptsKind(kind: KeyKind): boolean {
+    const accepted = this.store.acceptKeyKind(kind)
+    this.kind = this.store.keyKind as KeyKind
+    return accepted
+  }
+
+  /** The table of the window that starts at `start`, opened when it is new. */
+  tableFor(start: number): KeyTable {
+    if (this.#windows === undefined) return this.#table!.table
+    const known = this.#windows.openTable(start)
+    const table = known ?? this.#windows.tableFor(start)
+    this.lastStart = start
+    this.lastTable = table
+    if (known === undefined) this.#task.lowerNextDue(this.#closeAt(start))
+    return table
+  }
+
+  /** Remembers a changed row until the next tick of each ticking emission. `t` is its record's time. */
+  changed(table: KeyTable, row: number, start: number, t: number): void {
+    for (const emission of this.#ticks) {
+      const at = row + emission.flagAt
+      if (table.f64[at] !== 0) continue
+      table.f64[at] = 1
+      this.#remember(emission, start, row, t)
+    }
+  }
+
+  #remember(emission: EmissionPlan, start: number, row: number, t: number): void {
+    const byStart = this.#changed.get(emission)!
+    const rows = byStart.get(start)
+    if (rows) rows.push(row)
+    else byStart.set(start, [row])
+    const { emission: every } = emission.node
+    if (every.kind !== 'every' || every.time !== 'event' || this.#tickDue.has(emission)) return
+    const reached = Math.max(this.#task.time.watermark - this.plan.reach.holdMs, t - every.everyMs)
+    const due = (Math.floor(reached / every.everyMs) + 1) * every.everyMs + this.plan.reach.holdMs
+    this.#tickDue.set(emission, due)
+    this.#task.lowerNextDue(due)
+  }
+
+  /** After a restore: finds open windows and rows that still wait for their tick. */
+  restored(): void {
+    for (const [start, table] of this.#openTables()) {
+      if (this.#windows) this.#task.lowerNextDue(this.#closeAt(start))
+      for (let row = table.firstRow(); row !== 0 && this.#ticks.length > 0; row = table.nextRow(row)) {
+        for (const emission of this.#ticks) {
+          if (table.f64[row + emission.flagAt] === 0) continue
+          this.#remember(emission, start, row, table.f64[row + this.plan.timeAt]!)
+        }
+      }
+    }
+  }
+
+  *#openTables(): Iterable<[number, KeyTable]> {
+    if (this.#table) yield [noWindow, this.#table.table]
+    for (const start of this.#windows?.starts ?? []) yield [start, this.#windows!.openTable(start)!]
+  }
+
+  /** What is due first: the window or tick with the smallest task watermark. */
+  nextDue(): Due | undefined {
+    let first: Due | undefined
+    const start = this.#windows?.earliestStart
+    if (start !== undefined && Number.isFinite(start)) {
+      first = { at: this.#closeAt(start), depth: this.plan.depth, name: this.name, run: () => this.#close(start) }
+    }
+    for (const [emission, at] of this.#tickDue) {
+      if (first !== undefined && first.at <= at) continue
+      first = { at, depth: this.plan.depth, name: this.name, run: () => this.tick(emission) }
+    }
+    return first
+  }
+
+  /** The task watermark at which a window closes; Infinity while a wall-clock emission in front holds it open. */
+  #closeAt(start: number): number {
+    const { sizeMs, graceMs } = this.window!
+    const closeTime = start + sizeMs + graceMs
+    for (const emit of this.plan.reach.wallTicks) {
+      if (this.#task.tickWatermark(emit) < closeTime) return Number.POSITIVE_INFINITY
+    }
+    return closeTime + this.plan.reach.holdMs
+  }
+
+  /** Sends out the rows that changed since the last tick. Always done in one go: true. */
+  tick(emission: EmissionPlan): boolean {
+    this.#tickDue.delete(emission)
+    const byStart = this.#changed.get(emission)!
+    const pending = [...byStart]
+    byStart.clear()
+    for (const [start, rows] of pending) {
+      const table = this.#windows ? this.#windows.openTable(start)! : this.#table!.table
+      for (const row of rows) this.#emitChanged(emission, table, row, start)
+    }
+    return true
+  }
+
+  #emitChanged(emission: EmissionPlan, table: KeyTable, row: number, start: number): void {
+    table.f64[row + emission.flagAt] = 0
+    table.touch(row)
+    const time = table.f64[row + this.plan.timeAt]!
+    this.#task.program.rows.get(emission.node.id)!(this.#task, this, table, row, start, time)
+  }
+
+  /** Hands out a window's rows and drops it; false when the slice is used up before the end. */
+  #close(start: number): boolean {
+    const table = this.#windows!.openTable(start)!
+    if (this.#closing?.start !== start) this.#closing = { start, rows: this.#walk(table) }
+    const { rows } = this.#closing
+    const end = start + this.window!.sizeMs
+    const slice: number[] = []
+    for (let row = rows.next(); row !== 0; row = rows.next()) {
+      this.#emitFinal(table, row, start, end)
+      slice.push(row)
+      if (slice.length >= rowsPerSlice || this.#task.isParked) {
+        // The rows that went out leave the store in the same commit as their output (SEMANTICS 3.7).
+        for (const gone of slice) table.remove(gone)
+        return false
+      }
+    }
+    this.#drop(start)
+    return true
+  }
+
+  #emitFinal(table: KeyTable, row: number, start: number, end: number): void {
+    for (const emission of this.#ticks) {
+      if (table.f64[row + emission.flagAt] !== 0) this.#emitChanged(emission, table, row, start)
+    }
+    for (const emission of this.#finals) {
+      this.#task.program.rows.get(emission.node.id)!(this.#task, this, table, row, start, end - 1)
+    }
+  }
+
+  #walk(table: KeyTable): RowWalk {
+    const byKey = this.#finals.some(
+      ({ node }) => node.emission.kind === 'final' && node.emission.order === 'key',
+    )
+    return byKey ? new SortedWalk(table) : new MemoryWalk(table)
+  }
+
+  #drop(start: number): void {
+    this.#closing = undefined
+    for (const byStart of this.#changed.values()) byStart.delete(start)
+    if (this.lastStart === start) {
+      this.lastStart = Number.NaN
+      this.lastTable = undefined
+    }
+    this.#windows!.drop(start)
+  }
+}
+
+/** Gives one row after the other, 0 at the end; rows given before may be removed meanwhile. */
+interface RowWalk {
+  next(): number
+}
+
+class MemoryWalk implements RowWalk {
+  readonly #table: KeyTable
+  #row = -1
+  constructor(table: KeyTable) {
+    this.#table = table
+  }
+  next(): number {
+    this.#row = this.#row === -1 ? this.#table.firstRow() : this.#table.nextRow(this.#row)
+    return this.#row
+  }
+}
+
+class SortedWalk implements RowWalk {
+  readonly #rows: number[] = []
+  #at = 0
+  constructor(table: KeyTable) {
+    for (let row = table.firstRow(); row !== 0; row = table.nextRow(row)) this.#rows.push(row)
+    const bytes = table.keyBytes
+    this.#rows.sort((a, b) =>
+      bytes.compare(bytes, table.keyStart(b), table.keyEnd(b), table.keyStart(a), table.keyEnd(a)),
+    )
+  }
+  next(): number {
+    return this.#rows[this.#at++] ?? 0
+  }
+}
+

@@ -1,0 +1,46 @@
+import type { AggregateNode, Aggregator } from '../../plan/graph.ts'
+import type { Column } from './column.ts'
+import { avgColumn, countColumn, maxColumn, minColumn, sumColumn } from './numeric.ts'
+import { countDistinctColumn, customColumn, firstColumn, lastColumn, quantileColumn } from './objects.ts'
+
+/** The columns of an aggregate step, in the order written. */
+export function columnsOf(node: AggregateNode): Column[] {
+  return node.columns.map(({ name, aggregator }) => ({ name, version: versionOf(aggregator), ...columnOf(aggregator) }))
+}
+
+function columnOf(aggregator: Aggregator): Omit<Column, 'name' | 'version'> {
+  switch (aggregator.kind) {
+    case 'count':
+      return { aggregator: 'count', argument: { kind: 'where', fn: aggregator.where }, ...countColumn }
+    case 'sum':
+      return { aggregator: 'sum', argument: { kind: 'number', field: aggregator.field }, ...sumColumn }
+    case 'avg':
+      return { aggregator: 'avg', argument: { kind: 'number', field: aggregator.field }, ...avgColumn }
+    case 'min':
+      return { aggregator: 'min', argument: { kind: 'number', field: aggregator.field }, ...minColumn }
+    case 'max':
+      return { aggregator: 'max', argument: { kind: 'number', field: aggregator.field }, ...maxColumn }
+    case 'first':
+      return { aggregator: 'first', argument: { kind: 'any', field: aggregator.field }, ...firstColumn() }
+    case 'last':
+      return { aggregator: 'last', argument: { kind: 'any', field: aggregator.field }, ...lastColumn() }
+    case 'countDistinct':
+      return {
+        aggregator: 'countDistinct',
+        argument: { kind: 'any', field: aggregator.field },
+        ...countDistinctColumn(),
+      }
+    case 'quantile':
+      return {
+        aggregator: `quantile(${aggregator.relativeAccuracy})`,
+        argument: { kind: 'number', field: aggregator.field },
+        ...quantileColumn(aggregator.q, aggregator.relativeAccuracy),
+      }
+    case 'custom':
+      return { aggregator: 'custom', argument: { kind: 'value' }, ...customColumn(aggregator) }
+  }
+}
+
+function versionOf(aggregator: Aggregator): number {
+  return aggregator.kind === 'custom' ? aggregator.version : 1
+}

@@ -1,0 +1,12 @@
+import type { Arrival } from './program.ts'
+
+/** A callback that waits for its next attempt, or for one before it (SEMANTICS 7.2). */
+export interface ParkedCall {
+  readonly node: number
+  readonly arguments: ArrivalArguments
+  readonly attempt: number
+  /** Wall time before which it is not tried. */
+  readonly notBeforeMs: number
+}
+
+export type ArrivalArguments = Parameters<Arrival> extends [unknown, ...infer Rest] ? Rest : never

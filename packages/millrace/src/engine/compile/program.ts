@@ -1,0 +1,248 @@
+import { copyObstacle } from "../../plan/fields.ts"
+import type { EmitNode, PlanNode, Port, ToTopicNode } from '../../plan/graph.ts'
+import { serdeAt } from '../../plan/serde-at.ts'
+import type { SubTopologyInput } from '../../plan/sub-topology.ts'
+import { deepFreeze } from '../../serde/freeze.ts'
+import { carriedSerde, type Decode } from '../decode.ts'
+import type { Arrival, Program, RowArrival, RunStop } from '../program.ts'
+import type { SubPlan } from '../sub-plan.ts'
+import { outputOf } from '../sub-plan.ts'
+import type { Task } from '../task.ts'
+import type { TaskInput } from '../task-input.ts'
+import { aggregateCode, resultOf, rowValueCode } from './aggregate.ts'
+import { Code } from './code.ts'
+import { arrivalParameters, arrivalPath, argumentsOf, type Path } from './path.ts'
+import { readCode } from './read.ts'
+import { branchCode, failure, fieldCode, filterCode, flatMapCode, mapCode, peekCode } from './steps.ts'
+
+export interface ProgramOptions {
+  /** By index of the sub-topology's inputs. */
+  readonly decoders: readonly Decode[]
+  /** Freezes every value, so that a callback that changes one fails (SEMANTICS 5.4). */
+  readonly freeze: boolean
+}
+
+type Run = (task: Task, input: TaskInput, until: number) => RunStop
+
+/** Generates the functions of a sub-topology. Callbacks are passed in and called directly, never inlined as text. */
+export function compileProgram(plan: SubPlan, options: ProgramOptions): Program {
+  const compiler = new Compiler(plan, options)
+  const { runs, rows, retries, sides } = compiler.compile()
+  return {
+    kind: 'compiled',
+    run: runs.length === 1 ? runs[0]! : (task, input, until) => runs[input.index]!(task, input, until),
+    rows: new Map(rows),
+    retries: new Map(retries),
+    sides: new Map(sides),
+  }
+}
+
+interface Compiled {
+  readonly runs: readonly Run[]
+  readonly rows: readonly [number, RowArrival][]
+  readonly retries: readonly [number, Arrival][]
+  readonly sides: readonly [string, Arrival][]
+}
+
+class Compiler {
+  readonly #plan: SubPlan
+  readonly #options: ProgramOptions
+  readonly #code = new Code()
+  /** Functions of nodes that are reached in more than one way, by node and kind of path. */
+  readonly #shared = new Map<string, string>()
+  readonly #queue: (() => void)[] = []
+
+  constructor(plan: SubPlan, options: ProgramOptions) {
+    this.#plan = plan
+    this.#options = options
+  }
+
+  compile(): Compiled {
+    const runs = this.#plan.sub.inputs.map((input, i) => this.#run(input, i))
+    const rows = this.#plan.steps.flatMap(step => step.emissions.map(({ node }) => this.#rows(node)))
+    const sides = [...this.#plan.consumers.keys()].flatMap(output => this.#side(output))
+    const retries = this.#nodes()
+      .filter(node => hasRetry(node))
+      .map(node => `[${node.id}, ${this.#retryFunction(node)}]`)
+    while (this.#queue.length > 0) this.#queue.shift()!()
+    this.#code.line(
+      `return { runs: [${runs.join(', ')}], rows: [${rows.join(', ')}], retries: [${retries.join(', ')}], sides: [${sides.join(', ')}] }`,
+    )
+    return this.#code.evaluate(`millrace/${this.#plan.graph.name}/${this.#plan.sub.name}.js`) as Compiled
+  }
+
+  #nodes(): PlanNode[] {
+    return this.#plan.sub.nodeIds.map(id => this.#plan.graph.nodes[id]!)
+  }
+
+  #run(input: SubTopologyInput, index: number): string {
+    const name = this.#code.variable('run')
+    const hasWindows = this.#plan.steps.some(step => step.node.window !== undefined)
+    const hasEffects = this.#nodes().some(node => node.kind === 'forEach')
+    const origin = input.kind === 'source' ? input.node : input.keyBy
+    readCode(this.#code, {
+      name,
+      input,
+      decode: this.#options.decoders[index]!,
+      freeze: this.#options.freeze ? deepFreeze : undefined,
+      hasWindows,
+      hasEffects,
+      hasRetries: this.#nodes().some(hasRetry),
+      single: this.#plan.sub.inputs.length === 1 && input.kind === 'source',
+      body: path => this.#continue(origin, 'out', path),
+    })
+    return name
+  }
+
+  /** The function that turns a row into the record of an emission. */
+  #rows(emit: EmitNode): string {
+    const code = this.#code
+    const step = this.#plan.steps.find(({ node }) => node.id === emit.inputs[0]!.from)!
+    const name = code.variable('rows')
+    code.line(`function ${name}(T, S, table, row, start, t) {`)
+    code.line('const kb = table.keyBytes, ks = table.keyStart(row), ke = table.keyEnd(row)')
+    code.line('const before = T.rowKeyKind; T.rowKeyKind = S.kind')
+    const results = step.columns.map((column, i) => resultOf(code, column, `row + ${step.offsets[i]!}`, 'table'))
+    const isUpdate = emit.emission.kind !== 'final'
+    const start = isUpdate && step.node.window !== undefined ? 'start' : 'NaN'
+    const path: Path = { ...arrivalPath(false), k: 'undefined', h: 'null', start }
+    code.line('let v, ok = true')
+    const value = rowValueCode(code, step, results, 'start', 'T.keyInWork(kb, ks, ke)')
+    code.line(`try { v = ${value} } catch (e) { ok = ${failure(step.node, 'e', path)} }`)
+    code.line('if (ok) {')
+    this.#continue(emit, 'out', path)
+    code.line('}')
+    code.line('T.rowKeyKind = before')
+    code.line('}')
+    return `[${emit.id}, ${name}]`
+  }
+
+  /** The entry of a wired side stream. */
+  #side(output: string): string[] {
+    const [id, ...rest] = output.split(':')
+    const port = rest.join(':') as Port
+    if (!['failed', 'late', 'rejected', 'tombstones'].includes(port)) return []
+    const node = this.#plan.graph.nodes[Number(id)]!
+    const raw = (port === 'failed' || port === 'late') && this.#isRaw(node, port)
+    const name = this.#code.variable('side')
+    this.#code.line(`function ${name}(${arrivalParameters}) {`)
+    this.#continue(node, port, arrivalPath(raw))
+    this.#code.line('}')
+    return [`[${JSON.stringify(output)}, ${name}]`]
+  }
+
+  #isRaw(node: PlanNode, port: Port): boolean {
+    return serdeAt(this.#plan.graph, { from: node.id, port }) !== undefined
+  }
+
+  #retryFunction(node: PlanNode): string {
+    return this.#sharedFunction(node, this.#isRaw(this.#plan.graph.nodes[node.inputs[0]!.from]!, node.inputs[0]!.port))
+  }
+
+  /** A node as a function of its own, made once per kind of path. */
+  #sharedFunction(node: PlanNode, raw: boolean): string {
+    const id = `${node.id}:${raw}`
+    const known = this.#shared.get(id)
+    if (known !== undefined) return known
+    const name = this.#code.variable(node.kind)
+    this.#shared.set(id, name)
+    this.#queue.push(() => {
+      this.#code.line(`function ${name}(${arrivalParameters}, lateOwn = -Infinity, lateTask = -Infinity, start = NaN) {`)
+      const path = { ...arrivalPath(raw), late: { own: 'lateOwn', task: 'lateTask' }, start: 'start' }
+      if (hasRetry(node)) {
+        this.#code.line(`if (T.mustDefer) return T.defer(${node.id}, ${argumentsOf(path)})`)
+      }
+      this.#step(node, path)
+      this.#code.line('}')
+    })
+    return name
+  }
+
+  #continue(from: PlanNode, port: Port, path: Path): void {
+    for (const node of this.#plan.consumers.get(outputOf(from.id, port)) ?? []) {
+      this.#code.line('{')
+      if (node.inputs.length > 1 || hasRetry(node)) this.#callShared(node, path)
+      else this.#step(node, path)
+      this.#code.line('}')
+    }
+  }
+
+  #callShared(node: PlanNode, path: Path): void {
+    const late = path.late === undefined ? '-Infinity, -Infinity' : `${path.late.own}, ${path.late.task}`
+    this.#code.line(`${this.#sharedFunction(node, path.raw)}(T, ${argumentsOf(path)}, ${late}, ${path.start})`)
+  }
+
+  #step(node: PlanNode, path: Path): void {
+    const code = this.#code
+    const go = (from: PlanNode, port: Port, next: Path) => this.#continue(from, port, this.#withFrozen(from, next, path))
+    switch (node.kind) {
+      case 'filter':
+        return filterCode(code, node, path, go)
+      case 'peek':
+        return peekCode(code, node, path, go)
+      case 'map':
+        return mapCode(code, node, path, go)
+      case 'flatMap':
+        return flatMapCode(code, node, path, go)
+      case 'branch':
+        return branchCode(code, node, path, go)
+      case 'merge':
+      case 'byKey':
+        return this.#continue(node, 'out', path)
+      case 'aggregate': {
+        const step = this.#plan.steps.find(each => each.node.id === node.id)!
+        return aggregateCode(code, step, path, go)
+      }
+      default:
+        return this.#sink(node, path)
+    }
+  }
+
+  /** In development a new value is frozen where it is made. */
+  #withFrozen(from: PlanNode, next: Path, before: Path): Path {
+    if (this.#options.freeze && next.v !== before.v && from.kind !== 'aggregate' && from.kind !== 'emit') {
+      this.#code.line(`${this.#code.constant(deepFreeze, 'deepFreeze')}(${next.v})`)
+    }
+    return next
+  }
+
+  #sink(node: PlanNode, path: Path): void {
+    const code = this.#code
+    const { kb, ks, ke, k, t, h, v } = path
+    switch (node.kind) {
+      case 'keyBy': {
+        const key = code.variable('key')
+        const serde = code.constant(carriedSerde(this.#plan.graph, node), 'serde')
+        const raw = path.raw && serdeAt(this.#plan.graph, node.inputs[0]!) !== undefined
+        const write = `T.outputs.reKey(${code.constant(node, 'node')}, ${key}, ${serde}, ${raw}, ${v}, ${kb}, ${ks}, ${ke}, ${k}, ${t}, ${h})`
+        code.line(`let ${key}, ok = true`)
+        code.line(`try { ${key} = ${fieldCode(code, node.key, path)} } catch (e) { ok = ${failure(node, 'e', path)} }`)
+        return code.line(`if (ok) ${write}`)
+      }
+      case 'to': {
+        const target = code.constant(node, 'node')
+        if (path.raw && copies(this.#plan, node)) {
+          return code.line(`T.outputs.copy(${target}, ${argumentsOf(path)})`)
+        }
+        return code.line(`T.outputs.write(${target}, ${argumentsOf(path)}, ${path.start})`)
+      }
+      case 'toFile':
+        return code.line(`T.lines.write(${code.constant(node, 'node')}, ${argumentsOf(path)})`)
+      case 'print':
+        return code.line(`T.lines.print(${code.constant(node, 'node')}, ${path.raw}, ${argumentsOf(path)})`)
+      case 'forEach':
+        return code.line(`T.effect(${code.constant(node, 'node')}, ${argumentsOf(path)})`)
+      default:
+        throw new Error(`A ${node.kind} step cannot stand here`)
+    }
+  }
+}
+
+/** Whether a sink copies the bytes of an unchanged value. */
+function copies(plan: SubPlan, node: ToTopicNode): boolean {
+  return copyObstacle(plan.graph, node, { closedLog: plan.closedLog }) === undefined
+}
+
+function hasRetry(node: PlanNode): boolean {
+  return node.kind !== 'forEach' && 'retry' in node && node.retry !== undefined && node.retry.retries > 0
+}

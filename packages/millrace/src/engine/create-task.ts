@@ -1,0 +1,174 @@
+import type { CommittedPosition } from '../log/log.ts'
+import { sideTopic, repartitionTopic } from '../plan/names.ts'
+import { inputName } from '../plan/sub-topology.ts'
+import { KeyKind } from '../serde/serde.ts'
+import { TableStore } from '../state/table-store.ts'
+import { WindowStore } from '../state/window-store.ts'
+import type { Clock } from '../std/clock.ts'
+import { AggregateStep } from './aggregate-step.ts'
+import { FailureRate, type Incident } from './failures.ts'
+import { type Channel, Intake } from './intake.ts'
+import { Lane } from './lane.ts'
+import { type LineSinks, Lines } from './lines.ts'
+import { decodeMetadata } from './metadata.ts'
+import { Outputs } from './outputs.ts'
+import type { Program } from './program.ts'
+import { RepartitionLane } from './repartition-lane.ts'
+import { SideStreams } from './side-streams.ts'
+import { storeDefinition } from './step-plan.ts'
+import type { SubPlan } from './sub-plan.ts'
+import { Task } from './task.ts'
+import { TaskInput } from './task-input.ts'
+import { TaskTime } from './time.ts'
+
+/** The world a task lives in: what it may ask about its surroundings, and where its side effects go. */
+export interface TaskWorld {
+  readonly clock: Clock
+  readonly nextSeed: () => number
+  readonly partitionsOf: (topic: string) => number
+  /** Names of the upstream tasks that write a re-keying, in a fixed order. */
+  readonly upstreamsOf: (keyBy: number) => readonly string[]
+  readonly recordBytesMax: number
+  readonly lines: LineSinks
+  readonly wake: () => void
+  readonly onFirstIncident: (incident: Incident) => void
+}
+
+/** Where an input goes on: its committed position, or where it starts without one. */
+export interface StartPosition extends CommittedPosition {
+  /** -1 when nothing was ever committed. */
+  readonly committedOffset: number
+}
+
+/** A task's name: how it signs its markers. The sub-topology's name and the partition. */
+export function taskName(plan: SubPlan, partition: number): string {
+  return `${plan.sub.name}/${partition}`
+}
+
+/**
+ * Makes a task that goes on from committed positions, one per input. Its stores are empty: fill them with
+ * `apply` and call `restored` before the first record.
+ */
+export function createTask(
+  plan: SubPlan,
+  program: Program,
+  partition: number,
+  positions: readonly StartPosition[],
+  world: TaskWorld,
+): Task {
+  const metadata = positions.map(position => decodeMetadata(position.metadata))
+  const channels = channelsOf(plan, world)
+  const isSource = plan.sub.inputs.every(input => input.kind === 'source')
+  const time = new TaskTime(channels.length, isSource)
+  const inputs = plan.sub.inputs.map((origin, index) => {
+    const position = positions[index]!
+    return new TaskInput({
+      index,
+      topic: position.topic,
+      partition,
+      origin,
+      channel: origin.kind === 'source' ? channels.find(({ input }) => input === index)!.channel : -1,
+      keyKind: origin.kind === 'source' ? origin.node.topic.keySerde.kind : 0,
+      offset: position.offset,
+      committedOffset: position.committedOffset,
+    })
+  })
+  const task = new Task({ plan, partition, program, inputs, time, clock: world.clock, wake: world.wake })
+  task.intake = new Intake(task, channels)
+  task.lines = new Lines(task, world.lines)
+  task.outputs = outputsOf(task, world)
+  task.sides = sidesOf(task, world)
+  task.steps = stepsOf(task, world)
+  for (const known of metadata) {
+    for (const { name, ...state } of known.channels) {
+      const channel = channels.find(each => each.name === name)
+      if (channel !== undefined) time.restoreChannel(channel.channel, state)
+    }
+    if (known.task !== undefined) restoreTask(task, known.task)
+  }
+  return task
+}
+
+function restoreTask(task: Task, known: NonNullable<ReturnType<typeof decodeMetadata>['task']>): void {
+  task.time.restoreTask(known.watermark)
+  task.commits = known.commits
+  task.plan.wallTicks.forEach((emit, i) => {
+    const tick = known.ticks[i]
+    if (tick !== undefined) task.restoreTick(emit.id, tick)
+  })
+}
+
+/** One channel per source input, and one per upstream task of a re-keying. */
+function channelsOf(plan: SubPlan, world: TaskWorld): Channel[] {
+  const named = plan.sub.inputs.flatMap((input, index) => {
+    const names = input.kind === 'source' ? [`source:${inputName(input)}`] : world.upstreamsOf(input.keyBy.id)
+    return names.map(name => ({ name, input: index }))
+  })
+  return named.map((each, channel) => ({ ...each, channel }))
+}
+
+function outputsOf(task: Task, world: TaskWorld): Outputs {
+  const { plan, partition, sealed } = task
+  const outputs = new Outputs(task)
+  const common = { partitionWithoutKey: partition, recordBytesMax: world.recordBytesMax, sealed }
+  for (const id of plan.sub.nodeIds) {
+    const node = plan.graph.nodes[id]!
+    if (node.kind === 'to') {
+      const topic = node.topic.name
+      outputs.add(node, new Lane({ ...common, topic, partitions: world.partitionsOf(topic) }))
+    } else if (node.kind === 'keyBy') {
+      const topic = repartitionTopic(plan.app, plan.graph.name, node.name)
+      const lane = { ...common, topic, partitions: world.partitionsOf(topic) }
+      outputs.add(
+        node,
+        new RepartitionLane({ ...lane, upstream: taskName(plan, partition), granuleMs: node.watermarkMs }),
+      )
+    }
+  }
+  return outputs
+}
+
+function sidesOf(task: Task, world: TaskWorld): SideStreams {
+  const { plan } = task
+  const lanes = new Map<string, Lane>()
+  return new SideStreams({
+    task,
+    failureRate: new FailureRate(plan.graph.options.maxFailureRate),
+    onFirst: world.onFirstIncident,
+    laneOf(side) {
+      const topic = sideTopic(plan.app, plan.graph.name, side)
+      let lane = lanes.get(topic)
+      if (lane === undefined) {
+        lane = new Lane({
+          topic,
+          partitions: 1,
+          partitionWithoutKey: 0,
+          // Whatever was read or made here must find a place: nothing may be lost for its size.
+          recordBytesMax: Number.POSITIVE_INFINITY,
+          sealed: task.sealed,
+        })
+        lanes.set(topic, lane)
+        task.outputs.addSide(lane)
+      }
+      return lane
+    },
+  })
+}
+
+function stepsOf(task: Task, world: TaskWorld): AggregateStep[] {
+  const steps: AggregateStep[] = []
+  for (const plan of task.plan.steps) {
+    const definition = storeDefinition(plan, keySerdeOf(task), world.nextSeed)
+    const store = plan.node.window ? new WindowStore(definition) : new TableStore(definition)
+    steps[plan.node.id] = new AggregateStep(task, plan, store)
+  }
+  return steps
+}
+
+/** Keys that carry their kind need no name; a serde of the user's is part of the store's layout. */
+function keySerdeOf(task: Task): string {
+  const origin = task.inputs[0]!.origin
+  if (origin.kind !== 'source') return ''
+  const { keySerde } = origin.node.topic
+  return keySerde.kind === KeyKind.serde ? keySerde.id : ''
+}

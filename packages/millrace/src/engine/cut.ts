@@ -1,0 +1,62 @@
+import type { OutgoingBatch, PositionUpdate } from '../log/log.ts'
+import { changelogTopic } from '../plan/names.ts'
+import { ChangelogBatches } from '../state/changelog.ts'
+import type { AggregateStep } from './aggregate-step.ts'
+import { encodeMetadata, type InputMetadata } from './metadata.ts'
+import type { Task } from './task.ts'
+
+/** What a task contributes to a commit (SEMANTICS 2.1). */
+export interface TaskCut {
+  readonly outputs: readonly OutgoingBatch[]
+  readonly changelog: readonly ChangelogCut[]
+  readonly positions: readonly PositionUpdate[]
+}
+
+/** The changes of one step's store, in order. */
+export interface ChangelogCut {
+  readonly step: AggregateStep
+  readonly topic: string
+  readonly batches: readonly Uint8Array[]
+}
+
+/**
+ * Cuts out of a task everything since its last cut. The caller commits it whole or drops the task. A parked
+ * task must not be cut (SEMANTICS 7.2).
+ */
+export function cutTask(task: Task, wallTimeMs: number): TaskCut {
+  task.outputs.markAll()
+  task.outputs.sealAll()
+  const outputs = task.sealed.splice(0)
+  const changelog = task.plan.steps.flatMap(({ node }) => changesOf(task, task.steps[node.id]!, wallTimeMs))
+  task.commits++
+  return { outputs, changelog, positions: positionsOf(task) }
+}
+
+function changesOf(task: Task, step: AggregateStep, wallTimeMs: number): ChangelogCut[] {
+  const sink = new ChangelogBatches()
+  step.store.writeChanges(sink, wallTimeMs)
+  const batches = sink.finish()
+  if (batches.length === 0) return []
+  return [{ step, topic: changelogTopic(task.plan.app, task.plan.graph.name, step.name), batches }]
+}
+
+function positionsOf(task: Task): PositionUpdate[] {
+  return task.inputs.map(input => {
+    const { topic, partition, position: offset, index } = input
+    const metadata = encodeMetadata({
+      channels: task.channelsOf(index),
+      task: index === 0 ? taskMetadata(task) : undefined,
+    })
+    const previousOffset = input.committedOffset
+    input.committedOffset = offset
+    return { topic, partition, offset, metadata, previousOffset }
+  })
+}
+
+function taskMetadata(task: Task): InputMetadata['task'] {
+  return {
+    watermark: task.time.watermark,
+    commits: task.commits,
+    ticks: task.plan.wallTicks.map(({ id }) => task.tickWatermark(id)),
+  }
+}

@@ -1,0 +1,156 @@
+import type { EmitNode } from '../plan/graph.ts'
+import type { KeyTable } from '../state/key-table.ts'
+import type { Column } from './aggregates/column.ts'
+import { call, type Flow, fieldOf } from './interpret-flow.ts'
+import {
+  fingerprint,
+  isTrue,
+  keyChangedFailure,
+  keyKindFailure,
+  noKeyFailure,
+  notANumber,
+  settled,
+  windowValue,
+} from './results.ts'
+import type { StepPlan } from './step-plan.ts'
+import type { Task } from './task.ts'
+import { TaskWatermark, watermarkOf } from './time.ts'
+
+/** A column's change by a record, computed before anything is changed; undefined leaves the column as it is. */
+type Change = ((table: KeyTable, at: number) => void) | undefined
+
+/** Adds a record to its key's row, or sends it to `.late` or `.failed`; `emit` takes the updates. */
+export function foldRecord(
+  task: Task,
+  plan: StepPlan,
+  flow: Flow,
+  emit: (node: EmitNode, flow: Flow) => void,
+): void {
+  const { node } = plan
+  const { v, raw, kb, ks, ke, k, t, h } = flow
+  const step = task.steps[node.id]!
+  const start = startOf(plan, t)
+  let changes: Change[]
+  try {
+    checkKey(task, plan, flow)
+    const values = plan.columns.map(column => argumentOf(task, plan, column, flow))
+    if (isLate(task, plan, flow, start)) {
+      const own = task.time.registers[watermarkOf(task.input.channel)]!
+      return task.sides.late(node.id, closeTime(plan, start) > own, raw, v, kb, ks, ke, k, t, h)
+    }
+    const table = step.tableFor(start)
+    changes = plan.columns.map((column, i) => changeOf(task, plan, column, i, values[i], table, flow))
+  } catch (error) {
+    task.sides.failed(node.id, error, raw, v, kb, ks, ke, k, t, h)
+    return
+  }
+  const table = step.tableFor(start)
+  const isNew = table.find(kb, ks, ke) === 0
+  const row = table.upsert(kb, ks, ke)
+  const before = fingerprints(plan, table, row)
+  changes.forEach((change, i) => change?.(table, row + plan.offsets[i]!))
+  if (plan.timeAt >= 0) table.f64[row + plan.timeAt] = Math.max(table.f64[row + plan.timeAt]!, t)
+  table.touch(row)
+  step.changed(table, row, start, t)
+  const after = fingerprints(plan, table, row)
+  if (!isNew && after.every((each, i) => Object.is(each, before[i]))) return
+  for (const { node: emission } of plan.emissions) {
+    if (emission.emission.kind !== 'updates') continue
+    const value = rowResult(plan, table, row, start, task.keyInWork(kb, ks, ke))
+    const time = table.f64[row + plan.timeAt]!
+    const isWindowed = node.window !== undefined
+    emit(emission, { ...flow, v: value, raw: false, k: undefined, t: time, h: null, start: isWindowed ? start : Number.NaN })
+  }
+}
+
+function checkKey(task: Task, { node }: StepPlan, { k, ks }: Flow): void {
+  const step = task.steps[node.id]!
+  const kind = task.keyKindInWork
+  if (k !== undefined) throw keyChangedFailure(node.name)
+  if (ks < 0) throw noKeyFailure(node.name)
+  if (kind === 0 || !step.acceptsKind(kind)) throw keyKindFailure(node.name)
+}
+
+function startOf({ node: { window } }: StepPlan, t: number): number {
+  if (window === undefined) return 0
+  return Math.floor((t - window.offsetMs) / window.sizeMs) * window.sizeMs + window.offsetMs
+}
+
+/** The task watermark at which the window closes. */
+function closeTime({ node: { window }, reach }: StepPlan, start: number): number {
+  return start + window!.sizeMs + window!.graceMs + reach.holdMs
+}
+
+function isLate(task: Task, plan: StepPlan, flow: Flow, start: number): boolean {
+  if (plan.node.window === undefined || !flow.judged) return false
+  const X = task.time.registers
+  return closeTime(plan, start) <= Math.max(X[TaskWatermark]!, X[watermarkOf(task.input.channel)]!)
+}
+
+function argumentOf(task: Task, plan: StepPlan, column: Column, flow: Flow): unknown {
+  const { argument } = column
+  switch (argument.kind) {
+    case 'none':
+      return undefined
+    case 'value':
+      return flow.v
+    case 'where':
+      return argument.fn === undefined || isTrue(call(task, argument.fn, flow))
+    case 'any':
+      return settled(fieldOf(task, argument.field, flow))
+    case 'number': {
+      const value = fieldOf(task, argument.field, flow)
+      if (value === undefined || value === null) return undefined
+      if (typeof value !== 'number' || !Number.isFinite(value)) throw notANumber(plan.node.name, column.name, value)
+      return value
+    }
+  }
+}
+
+function changeOf(
+  task: Task,
+  plan: StepPlan,
+  column: Column,
+  i: number,
+  value: unknown,
+  table: KeyTable,
+  flow: Flow,
+): Change {
+  const { argument, updateObject } = column
+  if (argument.kind === 'number' && value === undefined) return undefined
+  if (argument.kind === 'where' && value === false) return undefined
+  if (updateObject === undefined) return (to, at) => column.update(to.f64, at, value)
+  if (argument.kind !== 'value') return (to, at) => setObject(to, at, updateObject(objectAt(to, at), value, undefined))
+  const row = table.find(flow.kb, flow.ks, flow.ke)
+  const state = row === 0 ? column.object!.initial() : objectAt(table, row + plan.offsets[i]!)
+  const next = settled(call(task, (v, record) => updateObject(state, v, record), flow))
+  return (to, at) => setObject(to, at, next)
+}
+
+function objectAt(table: KeyTable, at: number): unknown {
+  return table.objects[table.f64[at]!]
+}
+
+function setObject(table: KeyTable, at: number, state: unknown): void {
+  table.objects[table.f64[at]!] = state
+}
+
+function resultAt(plan: StepPlan, table: KeyTable, row: number, i: number): unknown {
+  return plan.columns[i]!.result(table.f64, row + plan.offsets[i]!, table.objects)
+}
+
+function fingerprints(plan: StepPlan, table: KeyTable, row: number): unknown[] {
+  if (!plan.emissions.some(({ node }) => node.emission.kind === 'updates')) return []
+  return plan.columns.map((_, i) => fingerprint(resultAt(plan, table, row, i)))
+}
+
+/** The value of a row that leaves the step (SEMANTICS 5.8). */
+export function rowResult(plan: StepPlan, table: KeyTable, row: number, start: number, key: unknown): unknown {
+  const { node } = plan
+  const isValue = node.result === 'value'
+  const result = isValue
+    ? resultAt(plan, table, row, 0)
+    : Object.fromEntries(plan.columns.map(({ name }, i) => [name, resultAt(plan, table, row, i)]))
+  if (node.window === undefined) return result
+  return windowValue(result, { key, start, end: start + node.window.sizeMs })
+}

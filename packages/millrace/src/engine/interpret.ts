@@ -1,0 +1,213 @@
+import { copyObstacle } from '../plan/fields.ts'
+import type { EmitNode, KeyByNode, PlanNode, Port } from '../plan/graph.ts'
+import { serdeAt } from '../plan/serde-at.ts'
+import { deepFreeze } from '../serde/freeze.ts'
+import { toEventTime } from '../serde/timestamp.ts'
+import { carriedSerde, type Decode } from './decode.ts'
+import { foldRecord, rowResult } from './interpret-aggregate.ts'
+import { call, type Flow, fieldOf } from './interpret-flow.ts'
+import { headerSection, notWindowed } from './outputs.ts'
+import { type Arrival, type Program, type RowArrival, RunStop } from './program.ts'
+import { allOf, isOut, isTrue, resultFailure, settled } from './results.ts'
+import { outputOf, type SubPlan } from './sub-plan.ts'
+import type { Task } from './task.ts'
+import type { TaskInput } from './task-input.ts'
+import { readHead } from './interpret-read.ts'
+
+/**
+ * Executes a sub-topology node by node on whole, frozen values: what it does is what the compiled program must
+ * do, and what runs where code must not be generated.
+ */
+export function interpretProgram(plan: SubPlan, decoders: readonly Decode[]): Program {
+  const interpreter = new Interpreter(plan)
+  const rows = new Map<number, RowArrival>()
+  for (const { emissions } of plan.steps) {
+    for (const { node } of emissions) rows.set(node.id, interpreter.rowsOf(node))
+  }
+  const retries = new Map<number, Arrival>()
+  for (const id of plan.sub.nodeIds) retries.set(id, interpreter.entryOf(plan.graph.nodes[id]!))
+  const sides = new Map<string, Arrival>()
+  for (const output of plan.consumers.keys()) {
+    const [id, port] = output.split(':') as [string, Port]
+    if (['failed', 'late', 'rejected', 'tombstones'].includes(port)) {
+      sides.set(output, interpreter.sideOf(plan.graph.nodes[Number(id)]!, port))
+    }
+  }
+  const run = (task: Task, input: TaskInput, until: number) => {
+    const origin = plan.sub.inputs[input.index]!
+    const from = origin.kind === 'source' ? origin.node : origin.keyBy
+    return interpreter.run(task, input, until, decoders[input.index]!, from)
+  }
+  return { kind: 'interpreted', run, rows, retries, sides }
+}
+
+class Interpreter {
+  readonly #plan: SubPlan
+
+  constructor(plan: SubPlan) {
+    this.#plan = plan
+  }
+
+  run(task: Task, input: TaskInput, until: number, decode: Decode, from: PlanNode): RunStop {
+    task.input = input
+    for (;;) {
+      const head = readHead(task, input, decode)
+      if (head === 'end') return RunStop.batchEnd
+      if (head === 'closing') return RunStop.closing
+      if (input.heldTime > until) {
+        input.held = true
+        return RunStop.bound
+      }
+      const { cursor, heldTime: t, heldValue: v } = input
+      const key = { kb: cursor.buffer, ks: cursor.keyStart, ke: cursor.keyEnd, k: undefined }
+      this.#continue(task, from, 'out', { v, raw: true, ...key, t, h: undefined, judged: true, start: notWindowed })
+      if (task.isParked) return task.leaveParked(t)
+      if (input.origin.kind === 'source' && !task.raise(input, t)) return RunStop.closing
+      if (task.effects.isFull) return RunStop.full
+    }
+  }
+
+  rowsOf(emit: EmitNode): RowArrival {
+    return (task, step, table, row, start, t) => {
+      const before = task.rowKeyKind
+      task.rowKeyKind = step.kind
+      const ks = table.keyStart(row)
+      const ke = table.keyEnd(row)
+      const kb = table.keyBytes
+      const isUpdate = emit.emission.kind !== 'final' && step.window !== undefined
+      const flow = { raw: false, kb, ks, ke, k: undefined, t, h: null, judged: false, start: isUpdate ? start : notWindowed }
+      const key = { kb, ks, ke, k: undefined }
+      const result = attempt(task, step.plan.node, { ...flow, v: undefined }, () =>
+        rowResult(step.plan, table, row, start, task.keyInWork(key.kb, key.ks, key.ke)),
+      )
+      if (result !== undefined) this.#continue(task, emit, 'out', { ...flow, v: result.value })
+      task.rowKeyKind = before
+    }
+  }
+
+  entryOf(node: PlanNode): Arrival {
+    return (task, v, kb, ks, ke, k, t, h) =>
+      this.#step(task, node, { v, raw: this.#isRawInto(node), kb, ks, ke, k, t, h, judged: true, start: notWindowed })
+  }
+
+  sideOf(node: PlanNode, port: Port): Arrival {
+    const raw = (port === 'failed' || port === 'late') && serdeAt(this.#plan.graph, { from: node.id, port }) !== undefined
+    return (task, v, kb, ks, ke, k, t, h) =>
+      this.#continue(task, node, port, { v, raw, kb, ks, ke, k, t, h, judged: false, start: notWindowed })
+  }
+
+  #isRawInto(node: PlanNode): boolean {
+    return node.inputs.length > 0 && serdeAt(this.#plan.graph, node.inputs[0]!) !== undefined
+  }
+
+  #continue(task: Task, from: PlanNode, port: Port, flow: Flow): void {
+    for (const node of this.#plan.consumers.get(outputOf(from.id, port)) ?? []) this.#step(task, node, flow)
+  }
+
+  #step(task: Task, node: PlanNode, flow: Flow): void {
+    if (retriesOf(node) > 0 && task.mustDefer) {
+      task.defer(node.id, flow.v, flow.kb, flow.ks, flow.ke, flow.k, flow.t, flow.h)
+      return
+    }
+    const go = (port: Port, next: Flow) => this.#continue(task, node, port, next)
+    switch (node.kind) {
+      case 'merge':
+      case 'byKey':
+        return go('out', flow)
+      case 'filter': {
+        const kept = attempt(task, node, flow, () => isTrue(call(task, node.fn, flow)))
+        return kept?.value ? go('out', flow) : undefined
+      }
+      case 'peek':
+        return attempt(task, node, flow, () => settled(call(task, node.fn, flow))) && go('out', flow)
+      case 'map': {
+        const mapped = attempt(task, node, flow, () => call(task, node.fn, flow))
+        return mapped && this.#result(task, node, mapped.value, flow)
+      }
+      case 'flatMap': {
+        const all = attempt(task, node, flow, () => allOf(call(task, node.fn, flow)))
+        for (const each of all?.value ?? []) this.#result(task, node, each, flow)
+        return
+      }
+      case 'branch': {
+        const taken = attempt(task, node, flow, () => node.cases.find(({ fn }) => isTrue(call(task, fn, flow))))
+        return taken && go(`case:${taken.value?.name ?? 'otherwise'}`, flow)
+      }
+      case 'keyBy': {
+        const key = attempt(task, node, flow, () => fieldOf(task, node.key, flow))
+        return key && this.#reKey(task, node, key.value, flow)
+      }
+      case 'aggregate':
+        return foldRecord(task, this.#plan.steps.find(step => step.node.id === node.id)!, flow, (emit, next) =>
+          this.#continue(task, emit, 'out', next),
+        )
+      default:
+        return this.#sink(task, node, flow)
+    }
+  }
+
+  #result(task: Task, node: PlanNode, result: unknown, flow: Flow): void {
+    const next = attempt(task, node, flow, () => unpacked(result, flow))
+    if (next !== undefined) this.#continue(task, node, 'out', next.value)
+  }
+
+  #reKey(task: Task, node: KeyByNode, key: unknown, flow: Flow): void {
+    const raw = flow.raw && this.#isRawInto(node)
+    const { v, kb, ks, ke, k, t, h } = flow
+    task.outputs.reKey(node, key, carriedSerde(this.#plan.graph, node), raw, v, kb, ks, ke, k, t, h)
+  }
+
+  #sink(task: Task, node: PlanNode, { v, raw, kb, ks, ke, k, t, h, start }: Flow): void {
+    switch (node.kind) {
+      case 'to': {
+        const obstacle = copyObstacle(this.#plan.graph, node, { closedLog: this.#plan.closedLog })
+        if (raw && obstacle === undefined) return task.outputs.copy(node, v, kb, ks, ke, k, t, h)
+        return task.outputs.write(node, v, kb, ks, ke, k, t, h, start)
+      }
+      case 'toFile':
+        return task.lines.write(node, v, kb, ks, ke, k, t, h)
+      case 'print':
+        return task.lines.print(node, raw, v, kb, ks, ke, k, t, h)
+      case 'forEach':
+        return task.effect(node, v, kb, ks, ke, k, t, h)
+    }
+  }
+}
+
+/** Runs what may throw; undefined after a failure was dealt with by the step's policy. */
+function attempt<T>(task: Task, node: PlanNode, flow: Flow, run: () => T): { readonly value: T } | undefined {
+  const { v, raw, kb, ks, ke, k, t, h } = flow
+  try {
+    return { value: run() }
+  } catch (error) {
+    const retry = 'retry' in node ? node.retry : undefined
+    const isParked = retry !== undefined && task.park(node.id, retry, v, kb, ks, ke, k, t, h)
+    if (!isParked) task.sides.failed(node.id, error, raw, v, kb, ks, ke, k, t, h)
+    return undefined
+  }
+}
+
+function retriesOf(node: PlanNode): number {
+  return 'retry' in node && node.kind !== 'forEach' ? (node.retry?.retries ?? 0) : 0
+}
+
+/** The record with a callback's result: a value, or what `out()` sets. */
+function unpacked(result: unknown, flow: Flow): Flow {
+  if (!isOut(result)) return { ...flow, v: checked(result), raw: false }
+  const { key, headers, timestamp } = result.options
+  return {
+    ...flow,
+    v: checked(result.value),
+    raw: false,
+    k: key === undefined ? flow.k : key,
+    t: timestamp === undefined ? flow.t : toEventTime(timestamp),
+    h: headers === undefined ? flow.h : headerSection(headers),
+    start: key === undefined ? flow.start : notWindowed,
+  }
+}
+
+function checked(value: unknown): unknown {
+  const failure = resultFailure(value)
+  if (failure !== undefined) throw failure
+  return deepFreeze(value)
+}

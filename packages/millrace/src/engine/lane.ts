@@ -1,0 +1,114 @@
+import type { OutgoingBatch } from '../log/log.ts'
+import { BatchWriter } from '../record/writer.ts'
+import { partitionOf } from '../std/murmur2.ts'
+
+/** A batch is sealed when it has grown past this, so that it is about a thousand records of 150–200 bytes. */
+const sealedBytesMin = 192 * 1024
+
+/** A record that no batch of its topic can hold (SEMANTICS 7.2). */
+export class RecordTooLarge extends Error {
+  override readonly name = 'RecordTooLarge'
+}
+
+export interface LaneOptions {
+  readonly topic: string
+  readonly partitions: number
+  /** Where records without a key go: always the same partition, so that the order of the input is kept. */
+  readonly partitionWithoutKey: number
+  readonly recordBytesMax: number
+  /** Takes sealed batches, in the order in which they were sealed. */
+  readonly sealed: OutgoingBatch[]
+}
+
+/** The batches that one task is writing to one topic. Records of one partition keep the order of the calls. */
+export class Lane {
+  readonly topic: string
+  readonly partitions: number
+  readonly #withoutKey: number
+  readonly #recordBytesMax: number
+  readonly #sealed: OutgoingBatch[]
+  readonly #writers: BatchWriter[]
+
+  constructor(options: LaneOptions) {
+    this.topic = options.topic
+    this.partitions = options.partitions
+    this.#withoutKey = options.partitionWithoutKey % options.partitions
+    this.#recordBytesMax = options.recordBytesMax
+    this.#sealed = options.sealed
+    this.#writers = Array.from(
+      { length: options.partitions },
+      () => new BatchWriter({ initialBytes: sealedBytesMin + 16_384 }),
+    )
+  }
+
+  /** The partition of a key; `keyStart` -1 is no key. */
+  partitionOf(keyBytes: Uint8Array, keyStart: number, keyEnd: number): number {
+    if (keyStart < 0) return this.#withoutKey
+    return this.partitions === 1 ? 0 : partitionOf(keyBytes, keyStart, keyEnd, this.partitions)
+  }
+
+  /**
+   * Appends a record; a start of -1 is null, null headers are none. Throws `RecordTooLarge`, having added
+   * nothing.
+   */
+  append(
+    partition: number,
+    timestamp: number,
+    keyBytes: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    valueBytes: Uint8Array,
+    valueStart: number,
+    valueEnd: number,
+    headers: Uint8Array | null,
+    headersStart: number,
+    headersEnd: number,
+  ): void {
+    if (keyEnd - keyStart + valueEnd - valueStart + headersEnd - headersStart > this.#recordBytesMax) {
+      this.#tooLarge(keyEnd - keyStart + valueEnd - valueStart + headersEnd - headersStart)
+    }
+    const writer = this.#writers[partition]!
+    writer.append(
+      timestamp,
+      keyStart < 0 ? null : keyBytes,
+      keyStart,
+      keyEnd,
+      valueStart < 0 ? null : valueBytes,
+      valueStart,
+      valueEnd,
+      headers,
+      headersStart,
+      headersEnd,
+    )
+    if (writer.byteLength >= sealedBytesMin) this.seal(partition)
+  }
+
+  /** The writer of a partition, for values that are written in place; call `written` after each record. */
+  writer(partition: number): BatchWriter {
+    return this.#writers[partition]!
+  }
+
+  written(partition: number): void {
+    if (this.#writers[partition]!.byteLength >= sealedBytesMin) this.seal(partition)
+  }
+
+  isEmpty(partition: number): boolean {
+    return this.#writers[partition]!.count === 0
+  }
+
+  seal(partition: number): void {
+    const writer = this.#writers[partition]!
+    if (writer.count === 0) return
+    this.#sealed.push({ topic: this.topic, partition, bytes: writer.finish() })
+  }
+
+  sealAll(): void {
+    for (let partition = 0; partition < this.partitions; partition++) this.seal(partition)
+  }
+
+  #tooLarge(bytes: number): never {
+    throw new RecordTooLarge(
+      `A record of ${bytes} bytes does not fit topic ${this.topic}, whose limit is ${this.#recordBytesMax} bytes`,
+    )
+  }
+}

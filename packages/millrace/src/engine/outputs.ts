@@ -1,0 +1,290 @@
+import type { FieldOrFn, KeyByNode, ToTopicNode } from '../plan/graph.ts'
+import type { Topic } from '../plan/topic.ts'
+import { encodeHeaders } from '../record/headers.ts'
+import { encodeKey, type KeySerde } from '../serde/key.ts'
+import { KeyKind, type Serde } from '../serde/serde.ts'
+import { KeyBuffer } from '../serde/sink.ts'
+import { StepFailure } from './failures.ts'
+import type { Lane } from './lane.ts'
+import type { RepartitionLane } from './repartition-lane.ts'
+import type { Task } from './task.ts'
+
+/** Says that an update is not of a window, so that its key is written plain. */
+export const notWindowed = Number.NaN
+
+type ValueFn = (value: unknown) => unknown
+
+/** What a task writes: one lane per sink and re-keying, and the side streams' lanes made when needed. */
+export class Outputs {
+  readonly #task: Task
+  readonly #lanes = new Map<number, Lane | RepartitionLane>()
+  readonly #sides: Lane[] = []
+  readonly #value = new KeyBuffer(4096)
+  readonly #keyFns = new Map<Topic, ValueFn>()
+
+  constructor(task: Task) {
+    this.#task = task
+  }
+
+  add(node: ToTopicNode | KeyByNode, lane: Lane | RepartitionLane): void {
+    this.#lanes.set(node.id, lane)
+    if (node.kind === 'to' && node.topic.key !== undefined) this.#keyFns.set(node.topic, asFunction(node.topic.key))
+  }
+
+  /** Takes the lane of a side topic, so that a cut seals it too. */
+  addSide(lane: Lane): void {
+    this.#sides.push(lane)
+  }
+
+  lane(node: number): Lane {
+    return this.#lanes.get(node) as Lane
+  }
+
+  repartitionLane(node: number): RepartitionLane {
+    return this.#lanes.get(node) as RepartitionLane
+  }
+
+  get repartitions(): Iterable<[number, RepartitionLane]> {
+    return [...this.#lanes].filter((entry): entry is [number, RepartitionLane] => 'lane' in entry[1])
+  }
+
+  sealAll(): void {
+    for (const lane of this.#lanes.values()) ('lane' in lane ? lane.lane : lane).sealAll()
+    for (const lane of this.#sides) lane.sealAll()
+  }
+
+  /** Writes the source record in work unchanged, as bytes. Failures go to the step's `.failed`. */
+  copy(node: ToTopicNode, v: unknown, kb: Buffer, ks: number, ke: number, k: unknown, t: number, h: Headers): void {
+    const { cursor } = this.#task.input
+    this.#route(node, v, true, kb, ks, ke, k, t, h, cursor.buffer, cursor.valueStart, cursor.valueEnd, notWindowed)
+  }
+
+  /** Writes a value; `start` is the window's for the updates of windows, `notWindowed` otherwise. */
+  write(
+    node: ToTopicNode,
+    v: unknown,
+    kb: Buffer,
+    ks: number,
+    ke: number,
+    k: unknown,
+    t: number,
+    h: Headers,
+    start: number,
+  ): void {
+    const value = this.#value
+    if (v === null) return this.#route(node, v, false, kb, ks, ke, k, t, h, value.buffer, -1, -1, start)
+    value.clear()
+    try {
+      serializeInto(node.topic.value, v, value)
+    } catch (error) {
+      this.#task.sides.failed(node.id, asFailure('serialize', error), false, v, kb, ks, ke, k, t, h)
+      return
+    }
+    this.#route(node, v, false, kb, ks, ke, k, t, h, value.buffer, 0, value.position, start)
+  }
+
+  #route(
+    node: ToTopicNode,
+    v: unknown,
+    raw: boolean,
+    kb: Buffer,
+    ks: number,
+    ke: number,
+    k: unknown,
+    t: number,
+    h: Headers,
+    vb: Buffer,
+    vs: number,
+    ve: number,
+    start: number,
+  ): void {
+    const { topic } = node
+    const lane = this.lane(node.id)
+    try {
+      const keyFn = this.#keyFns.get(topic)
+      const key = keyFn !== undefined && v !== null ? keyFn(v) : k
+      if (key === undefined && !Number.isFinite(start) && this.#keepsKeyBytes(topic, ks)) {
+        this.#append(lane, lane.partitionOf(kb, ks, ke), t, kb, ks, ke, h, vb, vs, ve)
+      } else {
+        const into = this.#task.keyBuffer
+        const bytes = this.#writeKey(topic.keySerde, key, kb, ks, ke)
+        // A window's start is no part of what is hashed, so that all windows of a key lie in one partition.
+        const partition = lane.partitionOf(into.buffer, bytes < 0 ? -1 : 0, bytes)
+        if (bytes >= 0 && Number.isFinite(start)) writeInt64(into, start)
+        this.#append(lane, partition, t, into.buffer, bytes < 0 ? -1 : 0, bytes < 0 ? -1 : into.position, h, vb, vs, ve)
+      }
+    } catch (error) {
+      this.#task.sides.failed(node.id, error, raw, v, kb, ks, ke, k, t, h)
+    }
+  }
+
+  /** Key bytes pass on as they are unless one side writes keys by a serde of its own. */
+  #keepsKeyBytes(topic: Topic, ks: number): boolean {
+    return ks < 0 || (topic.keySerde.kind !== KeyKind.serde && this.#task.keyKindInWork !== KeyKind.serde)
+  }
+
+  /** Writes the key into the task's key buffer and gives its length, -1 for no key. */
+  #writeKey(serde: KeySerde<unknown>, key: unknown, kb: Buffer, ks: number, ke: number): number {
+    const task = this.#task
+    const into = task.keyBuffer
+    into.clear()
+    if (key === undefined) {
+      if (ks < 0) return -1
+      if (serde.kind === KeyKind.serde || task.keyKindInWork === KeyKind.serde) {
+        writeWith(serde, task.readKey(task.keyKindInWork, kb, ks, ke), into)
+      } else {
+        writeBytes(into, kb, ks, ke)
+      }
+    } else if (key === null) return -1
+    else writeWith(serde, key, into)
+    return into.position
+  }
+
+  #append(
+    lane: Lane,
+    partition: number,
+    t: number,
+    kb: Buffer,
+    ks: number,
+    ke: number,
+    h: Headers,
+    vb: Buffer,
+    vs: number,
+    ve: number,
+  ): void {
+    if (h !== undefined) {
+      lane.append(partition, t, kb, ks, ke, vb, vs, ve, h, 0, h === null ? 0 : h.length)
+      return
+    }
+    const { cursor } = this.#task.input
+    const headers = cursor.headerCount === 0 ? null : cursor.buffer
+    lane.append(partition, t, kb, ks, ke, vb, vs, ve, headers, cursor.headersStart, cursor.headersEnd)
+  }
+
+  /**
+   * Sends a record to its new key's partition (SEMANTICS 1.5, 3.3): as the source's bytes when `raw`, else
+   * written with `serde`.
+   */
+  reKey(
+    node: KeyByNode,
+    key: unknown,
+    serde: Serde<unknown>,
+    raw: boolean,
+    v: unknown,
+    kb: Buffer,
+    ks: number,
+    ke: number,
+    k: unknown,
+    t: number,
+    h: Headers,
+  ): void {
+    const task = this.#task
+    const { lane, ...target } = this.#target(node)
+    try {
+      const into = task.keyBuffer
+      into.clear()
+      const kind = encodeKey(key, into)
+      if (target.repartition.keyKind !== kind) this.#learnKind(target.repartition, kind)
+      const partition = lane.partitionOf(into.buffer, 0, into.position)
+      const value = this.#value
+      const { cursor } = task.input
+      let vb = cursor.buffer
+      let vs = cursor.valueStart
+      let ve = cursor.valueEnd
+      if (!raw) {
+        value.clear()
+        if (v !== null) serializeInto(serde, v, value)
+        vb = value.buffer
+        vs = v === null ? -1 : 0
+        ve = v === null ? -1 : value.position
+      }
+      const own = h === undefined && cursor.headerCount > 0
+      target.repartition.append(
+        task.reached(node.id),
+        task.time.allReleased,
+        partition,
+        t,
+        into.buffer,
+        0,
+        into.position,
+        vb,
+        vs,
+        ve,
+        own ? cursor.buffer : (h ?? null),
+        own ? cursor.headersStart : 0,
+        own ? cursor.headersEnd : (h?.length ?? 0),
+      )
+    } catch (error) {
+      task.sides.failed(node.id, error, raw, v, kb, ks, ke, k, t, h)
+    }
+  }
+
+  #target(node: KeyByNode): { lane: Lane; repartition: RepartitionLane } {
+    const repartition = this.repartitionLane(node.id)
+    return { lane: repartition.lane, repartition }
+  }
+
+  #learnKind(lane: RepartitionLane, kind: KeyKind): void {
+    if (lane.keyKind !== 0) {
+      throw new StepFailure('key-kind', 'The key is of another type than the keys before it at this step; keys of one step are of one type')
+    }
+    lane.keyKind = kind
+  }
+
+  /** At a commit: what every re-keying has to say of the event time. */
+  markAll(): void {
+    for (const [node, lane] of this.repartitions) lane.markAll(this.#task.reached(node), this.#task.time.allReleased)
+  }
+}
+
+type Headers = Uint8Array | null | undefined
+
+export function asFunction(field: FieldOrFn): ValueFn {
+  return typeof field === 'function' ? field as ValueFn : value => (value as Record<string, unknown>)[field]
+}
+
+/** The header section of `out(…, { headers })`. */
+export function headerSection(headers: Readonly<Record<string, string | Uint8Array>>): Uint8Array {
+  return encodeHeaders(
+    Object.entries(headers).map(([key, value]) => ({
+      key,
+      value: typeof value === 'string' ? Buffer.from(value) : value,
+    })),
+  )
+}
+
+function asFailure(reason: string, error: unknown): unknown {
+  return error instanceof Error && 'reason' in error
+    ? error
+    : new StepFailure(reason, error instanceof Error ? error.message : String(error))
+}
+
+function serializeInto(serde: Serde<any>, value: unknown, into: KeyBuffer): void {
+  if (serde.serializeInto !== undefined) serde.serializeInto(value, into)
+  else {
+    const bytes = serde.serialize(value)
+    into.ensure(bytes.length)
+    into.buffer.set(bytes, 0)
+    into.position = bytes.length
+  }
+}
+
+function writeWith(serde: KeySerde<unknown>, key: unknown, into: KeyBuffer): void {
+  if (serde.kind !== KeyKind.serde) encodeKey(key, into)
+  else {
+    const bytes = serde.serialize(key)
+    writeBytes(into, bytes, 0, bytes.length)
+  }
+}
+
+function writeBytes(into: KeyBuffer, bytes: Uint8Array, start: number, end: number): void {
+  into.ensure(end - start)
+  into.buffer.set(bytes.subarray(start, end), into.position)
+  into.position += end - start
+}
+
+function writeInt64(into: KeyBuffer, value: number): void {
+  into.ensure(8)
+  into.buffer.writeBigInt64BE(BigInt(value), into.position)
+  into.position += 8
+}

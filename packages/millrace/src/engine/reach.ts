@@ -1,0 +1,46 @@
+import type { Graph, PlanNode } from '../plan/graph.ts'
+
+/**
+ * How far behind the task's watermark the event time is that reaches a node (SEMANTICS 3.2): a step that
+ * holds rows back passes on a lower bound of the record times it can still write.
+ */
+export interface Reach {
+  readonly holdMs: number
+  /** Ids of wall-clock emissions in front of the node: what they pass on stands still between two ticks. */
+  readonly wallTicks: readonly number[]
+}
+
+const direct: Reach = { holdMs: 0, wallTicks: [] }
+
+/** The reach of every node, by id. Re-keying starts afresh: behind it the carried watermark counts. */
+export function reaches(graph: Graph): Reach[] {
+  const result: Reach[] = []
+  for (const node of graph.nodes) {
+    const inputs = node.inputs.map(edge => passedOn(graph, graph.nodes[edge.from]!, result))
+    result[node.id] = inputs.reduce(combine, direct)
+  }
+  return result
+}
+
+function combine(a: Reach, b: Reach): Reach {
+  return { holdMs: Math.max(a.holdMs, b.holdMs), wallTicks: [...new Set([...a.wallTicks, ...b.wallTicks])] }
+}
+
+function passedOn(graph: Graph, node: PlanNode, known: readonly Reach[]): Reach {
+  const reach = known[node.id]!
+  if (node.kind === 'keyBy') return direct
+  if (node.kind !== 'emit') return reach
+  const { emission } = node
+  if (emission.kind === 'updates') return reach
+  if (emission.kind === 'every') {
+    return emission.time === 'event'
+      ? { ...reach, holdMs: reach.holdMs + emission.everyMs }
+      : { ...reach, wallTicks: [...reach.wallTicks, node.id] }
+  }
+  return { ...reach, holdMs: reach.holdMs + graceOf(graph, node) }
+}
+
+function graceOf(graph: Graph, emit: PlanNode): number {
+  const aggregate = graph.nodes[emit.inputs[0]!.from]!
+  return aggregate.kind === 'aggregate' ? (aggregate.window?.graceMs ?? 0) : 0
+}

@@ -1,0 +1,97 @@
+import type { KeyKind } from '../serde/serde.ts'
+import { Lane, type LaneOptions } from './lane.ts'
+import { encodeMarker } from './marker.ts'
+
+/**
+ * Writes one task's records to a repartition topic, with the markers that carry its event time
+ * (SEMANTICS 3.3).
+ *
+ * Every batch begins with a marker, and a further one goes before the first record that follows a rise of the
+ * watermark by a whole granule, a change of the released flag or of the key kind.
+ */
+export class RepartitionLane {
+  readonly lane: Lane
+  /** 0 until the first key. A second kind is refused (SEMANTICS 5.1). */
+  keyKind: KeyKind | 0 = 0
+  readonly #upstream: string
+  readonly #granuleMs: number
+  /** Per partition, the last marker written; NaN says none was. */
+  readonly #markedWatermark: Float64Array
+  readonly #markedReleased: boolean[]
+  readonly #markedKind: number[]
+
+  constructor(options: LaneOptions & { upstream: string; granuleMs: number }) {
+    this.lane = new Lane(options)
+    this.#upstream = options.upstream
+    this.#granuleMs = options.granuleMs
+    this.#markedWatermark = new Float64Array(options.partitions).fill(Number.NaN)
+    this.#markedReleased = new Array(options.partitions).fill(false)
+    this.#markedKind = new Array(options.partitions).fill(0)
+  }
+
+  /** Appends a re-keyed record. `watermark` is the event time that has been reached before this record. */
+  append(
+    watermark: number,
+    released: boolean,
+    partition: number,
+    timestamp: number,
+    keyBytes: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    valueBytes: Uint8Array,
+    valueStart: number,
+    valueEnd: number,
+    headers: Uint8Array | null,
+    headersStart: number,
+    headersEnd: number,
+  ): void {
+    const marked = this.#markedWatermark[partition]!
+    if (
+      (!(watermark < marked + this.#granuleMs) && watermark !== marked) ||
+      this.lane.isEmpty(partition) ||
+      released !== this.#markedReleased[partition] ||
+      this.keyKind !== this.#markedKind[partition]
+    ) {
+      this.#mark(partition, this.#rounded(watermark), released)
+    }
+    this.lane.append(
+      partition,
+      timestamp,
+      keyBytes,
+      keyStart,
+      keyEnd,
+      valueBytes,
+      valueStart,
+      valueEnd,
+      headers,
+      headersStart,
+      headersEnd,
+    )
+  }
+
+  /** At a commit: tells every partition that does not know it yet how far the event time is. */
+  markAll(watermark: number, released: boolean): void {
+    const rounded = this.#rounded(watermark)
+    for (let partition = 0; partition < this.lane.partitions; partition++) {
+      if (
+        !Object.is(rounded, this.#markedWatermark[partition]) ||
+        released !== this.#markedReleased[partition]
+      ) {
+        this.#mark(partition, rounded, released)
+      }
+    }
+  }
+
+  #mark(partition: number, watermark: number, released: boolean): void {
+    this.#markedWatermark[partition] = watermark
+    this.#markedReleased[partition] = released
+    this.#markedKind[partition] = this.keyKind
+    const value = encodeMarker({ upstream: this.#upstream, watermark, released, keyKind: this.keyKind })
+    // A marker's record time is 0: it is no event, and must not keep or age the batch by event time.
+    this.lane.append(partition, 0, value, -1, -1, value, 0, value.length, null, 0, 0)
+  }
+
+  #rounded(watermark: number): number {
+    return Number.isFinite(watermark) ? Math.floor(watermark / this.#granuleMs) * this.#granuleMs : watermark
+  }
+}

@@ -1,0 +1,217 @@
+import type { Port } from '../plan/graph.ts'
+import type { StreamRecord } from '../plan/record.ts'
+import { encodeKey } from '../serde/key.ts'
+import { type Incident, incidentHeaders, type FailureRate, messageOf, reasonOf, TaskStopped } from './failures.ts'
+import type { Lane } from './lane.ts'
+import { headerSection } from './outputs.ts'
+import { outputOf, stepName } from './sub-plan.ts'
+import type { Task } from './task.ts'
+
+type Headers = Uint8Array | null | undefined
+type Side = 'failed' | 'rejected' | 'late'
+
+export interface SideStreamOptions {
+  readonly task: Task
+  readonly failureRate: FailureRate
+  /** The lane of a side topic, made at the first use. */
+  readonly laneOf: (side: Side) => Lane
+  /** Told once per kind of incident in this task (SEMANTICS 7.1). */
+  readonly onFirst: (incident: Incident) => void
+}
+
+/**
+ * Where a task's records go that cannot go on: along the pipeline's own side streams where they are wired,
+ * else to the durable topics of SEMANTICS 7.1, with what happened in their headers.
+ */
+export class SideStreams {
+  readonly #task: Task
+  readonly #failureRate: FailureRate
+  readonly #laneOf: SideStreamOptions['laneOf']
+  readonly #onFirst: SideStreamOptions['onFirst']
+  readonly #seen = new Set<string>()
+
+  constructor(options: SideStreamOptions) {
+    this.#task = options.task
+    this.#failureRate = options.failureRate
+    this.#laneOf = options.laneOf
+    this.#onFirst = options.onFirst
+  }
+
+  /**
+   * A step failed on a record. `raw` says that the value is the source's, so that its bytes are kept. Always
+   * false, for the loop's convenience. Throws `TaskStopped` when too many fail.
+   */
+  failed(
+    node: number,
+    error: unknown,
+    raw: boolean,
+    v: unknown,
+    kb: Buffer,
+    ks: number,
+    ke: number,
+    k: unknown,
+    t: number,
+    h: Headers,
+  ): false {
+    this.#task.counters.failed++
+    const incident = this.#incident(node, error, this.#task.attempt)
+    this.#send(node, 'failed', incident, raw, v, kb, ks, ke, k, t, h)
+    this.#countFailure(incident)
+    return false
+  }
+
+  /** An asynchronous call failed for good; its record left the loop long ago. */
+  failedLater(node: { readonly id: number }, error: unknown, value: unknown, record: StreamRecord, attempt: number): void {
+    this.#task.counters.failed++
+    const incident = {
+      ...this.#incident(node.id, error, attempt),
+      topic: record.topic,
+      partition: record.partition,
+      offset: record.offset,
+    }
+    const key = this.#task.keyBuffer
+    key.clear()
+    const hasKey = record.key !== null && record.key !== undefined
+    if (hasKey) encodeKey(record.key, key)
+    const headers = headerSection(Object.fromEntries(record.headers.map(({ name, value }) => [name, value])))
+    const ks = hasKey ? 0 : -1
+    const bytes = Buffer.from(key.buffer.subarray(0, key.position))
+    this.#send(node.id, 'failed', incident, false, value, bytes, ks, key.position, undefined, record.timestamp, headers)
+  }
+
+  /** A source record that cannot be read, or lies too far in the future. */
+  rejected(node: number, error: unknown): void {
+    const { cursor } = this.#task.input
+    this.#task.counters.rejected++
+    const incident = this.#incident(node, error, 0)
+    const value = this.#isWired(node, 'rejected')
+      ? new Uint8Array(cursor.buffer.subarray(Math.max(cursor.valueStart, 0), Math.max(cursor.valueEnd, 0)))
+      : undefined
+    const time = Math.max(cursor.timestamp, 0)
+    this.#send(node, 'rejected', incident, true, value, cursor.buffer, cursor.keyStart, cursor.keyEnd, undefined, time, undefined)
+    this.#countFailure(incident)
+  }
+
+  /** A record whose window has closed. `byRelease`: only because an idle channel had been released. */
+  late(
+    node: number,
+    byRelease: boolean,
+    raw: boolean,
+    v: unknown,
+    kb: Buffer,
+    ks: number,
+    ke: number,
+    k: unknown,
+    t: number,
+    h: Headers,
+  ): void {
+    this.#task.counters.late++
+    if (byRelease) this.#task.counters.lateByRelease++
+    if (this.#isWired(node, 'late')) return this.#wired(node, 'late', v, kb, ks, ke, k, t, h)
+    const incident = this.#incident(node, new Late(byRelease), 0)
+    this.#send(node, 'late', incident, raw, v, kb, ks, ke, k, t, h)
+  }
+
+  /** A record without a value; counted, and passed on where the pipeline takes `.tombstones`. */
+  tombstone(node: number, kb: Buffer, ks: number, ke: number, t: number): void {
+    this.#task.counters.tombstones++
+    if (this.#isWired(node, 'tombstones')) this.#wired(node, 'tombstones', null, kb, ks, ke, undefined, t, undefined)
+  }
+
+  #isWired(node: number, port: Port): boolean {
+    return this.#task.program.sides.has(outputOf(node, port))
+  }
+
+  #wired(
+    node: number,
+    port: Port,
+    v: unknown,
+    kb: Buffer,
+    ks: number,
+    ke: number,
+    k: unknown,
+    t: number,
+    h: Headers,
+  ): void {
+    this.#task.program.sides.get(outputOf(node, port))!(this.#task, v, kb, ks, ke, k, t, h)
+  }
+
+  #send(
+    node: number,
+    side: Side,
+    incident: Incident,
+    raw: boolean,
+    v: unknown,
+    kb: Buffer,
+    ks: number,
+    ke: number,
+    k: unknown,
+    t: number,
+    h: Headers,
+  ): void {
+    this.#announce(side, incident)
+    const { cursor } = this.#task.input
+    const headers =
+      h === undefined
+        ? incidentHeaders(incident, cursor.buffer, cursor.headersStart, cursor.headersEnd)
+        : incidentHeaders(incident, h, 0, h?.length ?? 0)
+    if (this.#isWired(node, side)) return this.#wired(node, side, v, kb, ks, ke, k, t, headers)
+    const lane = this.#laneOf(side)
+    const partition = lane.partitionOf(kb, ks, ke)
+    if (raw) {
+      lane.append(partition, t, kb, ks, ke, cursor.buffer, cursor.valueStart, cursor.valueEnd, headers, 0, headers.length)
+    } else {
+      const value = asBytes(v)
+      lane.append(partition, t, kb, ks, ke, value, 0, value.length, headers, 0, headers.length)
+    }
+  }
+
+  #announce(side: Side, incident: Incident): void {
+    const kind = `${side}:${incident.step}:${incident.reason}`
+    if (this.#seen.has(kind)) return
+    this.#seen.add(kind)
+    this.#onFirst(incident)
+  }
+
+  #incident(node: number, error: unknown, attempt: number): Incident {
+    const { input } = this.#task
+    return {
+      step: stepName(this.#task.node(node)),
+      reason: reasonOf(error),
+      error: messageOf(error),
+      topic: input.topic,
+      partition: input.partition,
+      offset: input.cursor.offset,
+      attempt,
+    }
+  }
+
+  #countFailure(incident: Incident): void {
+    const { input } = this.#task
+    const { offset } = input.cursor
+    if (!this.#failureRate.exceeded(offset, offset - input.startOffset + 1)) return
+    throw new TaskStopped(
+      `Most of the last 100 records of ${input.topic}/${input.partition} failed, up to offset ${offset}. The last one at step ` +
+        `"${incident.step}": ${incident.error}. Mend the pipeline, or raise its maxFailureRate if this is expected.`,
+    )
+  }
+}
+
+class Late extends Error {
+  readonly reason: string
+  constructor(byRelease: boolean) {
+    super('The window of this record has closed')
+    this.name = 'Late'
+    this.reason = byRelease ? 'late-by-release' : 'late'
+  }
+}
+
+/** The value of a record that failed behind a `map`: as JSON where it can be, else as text. */
+function asBytes(value: unknown): Buffer {
+  if (value instanceof Uint8Array) return Buffer.from(value)
+  try {
+    return Buffer.from(JSON.stringify(value) ?? String(value))
+  } catch {
+    return Buffer.from(String(value))
+  }
+}

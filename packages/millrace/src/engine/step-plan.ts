@@ -1,0 +1,110 @@
+import type { AggregateNode, EmitNode, Graph } from '../plan/graph.ts'
+import type { LayoutColumn, StoreLayout } from '../state/layout.ts'
+import type { StoreDefinition } from '../state/row-codec.ts'
+import type { Column } from './aggregates/column.ts'
+import { columnsOf } from './aggregates/columns.ts'
+import type { Reach } from './reach.ts'
+
+/** One emission of an aggregate step. */
+export interface EmissionPlan {
+  readonly node: EmitNode
+  /** The row's double that says "changed since the last tick"; -1 for emissions without ticks. */
+  readonly flagAt: number
+}
+
+/** Everything fixed about an aggregate step: where its columns lie in a row, when it emits. */
+export interface StepPlan {
+  readonly node: AggregateNode
+  readonly columns: readonly Column[]
+  /** Where each column's doubles begin in a row. */
+  readonly offsets: readonly number[]
+  /** The row's double with the largest contributing time; -1 where no emission needs it. */
+  readonly timeAt: number
+  readonly emissions: readonly EmissionPlan[]
+  readonly width: number
+  readonly initial: Float64Array
+  readonly reach: Reach
+  /** How many aggregates lie in front of it in its task: at one time, upstream closes first. */
+  readonly depth: number
+}
+
+export function planStep(graph: Graph, node: AggregateNode, reach: Reach): StepPlan {
+  const columns = columnsOf(node)
+  const initial: number[] = []
+  const offsets = columns.map(column => {
+    const at = initial.length
+    initial.push(...column.initial)
+    return at
+  })
+  const emits = graph.nodes.filter(
+    (other): other is EmitNode => other.kind === 'emit' && other.inputs.some(edge => edge.from === node.id),
+  )
+  const needsTime = emits.some(emit => emit.emission.kind !== 'final')
+  const timeAt = needsTime ? initial.push(Number.NEGATIVE_INFINITY) - 1 : -1
+  const emissions = emits.map(emit => ({
+    node: emit,
+    flagAt: emit.emission.kind === 'every' ? initial.push(0) - 1 : -1,
+  }))
+  return {
+    node,
+    columns,
+    offsets,
+    timeAt,
+    emissions,
+    width: initial.length,
+    initial: Float64Array.from(initial),
+    reach,
+    depth: depthOf(graph, node),
+  }
+}
+
+function depthOf(graph: Graph, node: AggregateNode): number {
+  const depths: number[] = []
+  for (const each of graph.nodes) {
+    const before = each.inputs.map(edge => {
+      const from = graph.nodes[edge.from]!
+      return from.kind === 'keyBy' ? 0 : depths[from.id]! + (from.kind === 'aggregate' ? 1 : 0)
+    })
+    depths[each.id] = Math.max(0, ...before)
+  }
+  return depths[node.id]!
+}
+
+/** What the step's store is made of (SEMANTICS 8.1). The engine's own columns stand behind the user's. */
+export function storeDefinition(plan: StepPlan, keySerde: string, nextSeed: () => number): StoreDefinition {
+  const { node, columns } = plan
+  const own: LayoutColumn[] = []
+  if (plan.timeAt >= 0) own.push(ownColumn('#time'))
+  plan.emissions.forEach(({ flagAt }, i) => {
+    if (flagAt >= 0) own.push(ownColumn(`#changed${i}`))
+  })
+  const layout: StoreLayout = {
+    step: node.name,
+    kind: node.window ? 'windows' : 'table',
+    columns: [...columns.map(layoutColumn), ...own],
+    keySerde,
+    window: node.window && { kind: node.window.kind, sizeMs: node.window.sizeMs, offsetMs: node.window.offsetMs },
+    version: 1,
+  }
+  const widths = columns.map(column => (column.object ? [] : column.initial))
+  return {
+    layout,
+    initial: [...widths.flat(), ...plan.initial.slice(plan.width - own.length)],
+    objects: columns.flatMap(column => column.object ?? []),
+    nextSeed,
+  }
+}
+
+function layoutColumn(column: Column): LayoutColumn {
+  return {
+    name: column.name,
+    aggregator: column.aggregator,
+    doubles: column.object ? 0 : column.initial.length,
+    objects: column.object ? 1 : 0,
+    version: column.version,
+  }
+}
+
+function ownColumn(name: string): LayoutColumn {
+  return { name, aggregator: name, doubles: 1, objects: 0, version: 1 }
+}

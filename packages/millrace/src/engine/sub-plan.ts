@@ -1,0 +1,60 @@
+import type { AggregateNode, EmitNode, Graph, PlanNode, Port } from '../plan/graph.ts'
+import type { SubTopology } from '../plan/sub-topology.ts'
+import { type Reach, reaches } from './reach.ts'
+import { planStep, type StepPlan } from './step-plan.ts'
+
+/** A sub-topology with everything about it that is fixed before a task starts; shared by its tasks. */
+export interface SubPlan {
+  readonly app: string
+  readonly graph: Graph
+  readonly sub: SubTopology
+  readonly steps: readonly StepPlan[]
+  /** The emissions of `every(t)` on the wall clock, in node order: whose last tick a commit remembers. */
+  readonly wallTicks: readonly EmitNode[]
+  readonly reaches: readonly Reach[]
+  /** Nothing unchecked gets into the log, so reading checks nothing again (SEMANTICS 5.6). */
+  readonly closedLog: boolean
+  /** Consumers of each output, by `<node id>:<port>`, within the sub-topology and in node order. */
+  readonly consumers: ReadonlyMap<string, readonly PlanNode[]>
+}
+
+export function planSubTopology(app: string, graph: Graph, sub: SubTopology, closedLog: boolean): SubPlan {
+  const nodes = sub.nodeIds.map(id => graph.nodes[id]!)
+  const reach = reaches(graph)
+  const aggregates = nodes.filter((node): node is AggregateNode => node.kind === 'aggregate')
+  return {
+    app,
+    graph,
+    sub,
+    steps: aggregates.map(node => planStep(graph, node, reach[node.id]!)),
+    wallTicks: nodes.filter(
+      (node): node is EmitNode =>
+        node.kind === 'emit' && node.emission.kind === 'every' && node.emission.time === 'wall',
+    ),
+    reaches: reach,
+    closedLog,
+    consumers: consumersOf(nodes),
+  }
+}
+
+function consumersOf(nodes: readonly PlanNode[]): Map<string, PlanNode[]> {
+  const consumers = new Map<string, PlanNode[]>()
+  for (const node of nodes) {
+    for (const { from, port } of node.inputs) {
+      const output = outputOf(from, port)
+      const known = consumers.get(output)
+      if (known) known.push(node)
+      else consumers.set(output, [node])
+    }
+  }
+  return consumers
+}
+
+export function outputOf(node: number, port: Port): string {
+  return `${node}:${port}`
+}
+
+/** What a step is called in errors and headers. */
+export function stepName(node: PlanNode): string {
+  return node.name ?? (node.kind === 'to' ? `to(${node.topic.name})` : node.kind)
+}

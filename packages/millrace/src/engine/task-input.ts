@@ -1,0 +1,109 @@
+import type { FetchedPartition } from '../log/log.ts'
+import type { SubTopologyInput } from '../plan/sub-topology.ts'
+import { RecordCursor } from '../record/cursor.ts'
+import type { KeyKind } from '../serde/serde.ts'
+
+/**
+ * One partition that a task reads: its buffered batches, the cursor on the one in work, and the position
+ * that a commit stores.
+ */
+export class TaskInput {
+  readonly index: number
+  readonly topic: string
+  readonly partition: number
+  readonly origin: SubTopologyInput
+  readonly cursor = new RecordCursor()
+  /** Index of the channel the record in work belongs to; -1 before a repartition batch's first marker. */
+  channel: number
+  keyKind: KeyKind | 0
+  /** A record that was decoded but not yet taken, because another input's head comes first. */
+  held = false
+  heldValue: unknown = undefined
+  heldTime = 0
+  /** Records before it were processed before the last restore. */
+  readonly startOffset: number
+  /** The offset the log holds for the task, -1 for none: what the next commit replaces. */
+  committedOffset: number
+  /** Where the next fetch begins. */
+  fetchOffset: number
+  highWatermark = -1
+  bufferedBytes = 0
+  /** Monotonic time since when the partition has been drained (SEMANTICS 3.4), undefined while it is not. */
+  drainedSinceMs: number | undefined
+
+  readonly #queue: Uint8Array[] = []
+  #open = false
+  #exhausted = false
+  /** Next offset once the open batch is used up, or where to start. */
+  #nextOffset: number
+
+  constructor(options: {
+    index: number
+    topic: string
+    partition: number
+    origin: SubTopologyInput
+    channel: number
+    keyKind: KeyKind | 0
+    offset: number
+    committedOffset: number
+  }) {
+    this.index = options.index
+    this.topic = options.topic
+    this.partition = options.partition
+    this.origin = options.origin
+    this.channel = options.channel
+    this.keyKind = options.keyKind
+    this.startOffset = options.offset
+    this.committedOffset = options.committedOffset
+    this.fetchOffset = options.offset
+    this.#nextOffset = options.offset
+  }
+
+  /** Takes what a fetch brought; an answer to an older position is dropped. */
+  offer(fetched: FetchedPartition, nextOffsetOf: (batch: Uint8Array) => number, monotonicMs: number): void {
+    if (fetched.offset !== this.fetchOffset) return
+    this.highWatermark = fetched.highWatermark
+    for (const batch of fetched.batches) {
+      this.#queue.push(batch)
+      this.bufferedBytes += batch.length
+      this.fetchOffset = nextOffsetOf(batch)
+    }
+    if (fetched.batches.length > 0) this.drainedSinceMs = undefined
+    else if (this.isDrained) this.drainedSinceMs ??= monotonicMs
+  }
+
+  /** Nothing buffered and, as far as the last fetch saw, nothing left to fetch. */
+  get isDrained(): boolean {
+    return this.isEmpty && this.highWatermark >= 0 && this.fetchOffset >= this.highWatermark
+  }
+
+  /** Nothing buffered: neither an open batch with records left nor a queued one. */
+  get isEmpty(): boolean {
+    return this.#queue.length === 0 && (!this.#open || this.#exhausted)
+  }
+
+  /** The offset a commit stores: that of the first record not yet processed. */
+  get position(): number {
+    if (!this.#open || this.#exhausted) return this.#nextOffset
+    if (this.held) return this.cursor.offset
+    return this.cursor.offset < 0 ? this.#nextOffset : Math.max(this.cursor.offset + 1, this.#nextOffset)
+  }
+
+  /** Makes sure a batch is open, or answers false when nothing is buffered. Throws `CorruptBatchError`. */
+  openBatch(): boolean {
+    if (this.#open && !this.#exhausted) return true
+    const batch = this.#queue.shift()
+    if (batch === undefined) return false
+    this.cursor.open(batch)
+    this.bufferedBytes -= batch.length
+    this.#open = true
+    this.#exhausted = false
+    return true
+  }
+
+  /** The loop calls it when the cursor has no further record. */
+  closeBatch(): void {
+    this.#exhausted = true
+    this.#nextOffset = this.cursor.lastOffset + 1
+  }
+}

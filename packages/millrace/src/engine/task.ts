@@ -1,0 +1,323 @@
+import type { OutgoingBatch } from '../log/log.ts'
+import type { ForEachNode, PlanNode, RetryPolicy } from '../plan/graph.ts'
+import type { KeySerde } from '../serde/key.ts'
+import { decodeKey } from '../serde/key.ts'
+import { KeyKind } from '../serde/serde.ts'
+import { KeyBuffer } from '../serde/sink.ts'
+import type { Clock } from '../std/clock.ts'
+import type { AggregateStep } from './aggregate-step.ts'
+import type { ArrivalArguments, ParkedCall } from './calls.ts'
+import { type Due, isBefore } from './due.ts'
+import { Effects } from './effects.ts'
+import type { Intake } from './intake.ts'
+import type { Lines } from './lines.ts'
+import type { InputMetadata } from './metadata.ts'
+import type { Outputs } from './outputs.ts'
+import { type Program, RunStop } from './program.ts'
+import { RecordView } from './record-view.ts'
+import { isThenable } from './results.ts'
+import type { SideStreams } from './side-streams.ts'
+import type { SubPlan } from './sub-plan.ts'
+import type { TaskInput } from './task-input.ts'
+import { maxTimeOf, NextDue, Settled, type TaskTime, TaskWatermark } from './time.ts'
+
+/** What a task counts while it runs, for metrics and `describe`. */
+export interface TaskCounters {
+  late: number
+  /** Late only because an idle channel had been released (SEMANTICS 3.4). */
+  lateByRelease: number
+  rejected: number
+  failed: number
+  tombstones: number
+  /** Times an input was passed over because it was drained (SEMANTICS 6.1). */
+  passedOver: number
+}
+
+export interface TaskParts {
+  readonly plan: SubPlan
+  readonly partition: number
+  readonly program: Program
+  readonly inputs: readonly TaskInput[]
+  readonly time: TaskTime
+  readonly clock: Clock
+  /** Called when something the task waited for has happened. */
+  readonly wake: () => void
+}
+
+/** Windows closed in one slice before the loop may breathe. */
+const closesPerSlice = 1_000
+
+/**
+ * One partition of a sub-topology at work (SEMANTICS 1.2): its inputs, event time, stores and outputs.
+ *
+ * The program walks the records; the task is what the program acts upon. It does no IO: batches are offered to
+ * its inputs, and what it wrote is cut out of it for a commit.
+ */
+export class Task {
+  readonly plan: SubPlan
+  readonly partition: number
+  readonly program: Program
+  readonly inputs: readonly TaskInput[]
+  readonly time: TaskTime
+  readonly clock: Clock
+  readonly effects: Effects
+  readonly record: RecordView
+  /** The input whose record is in work. */
+  input: TaskInput
+  /** By node id. Set right after construction: steps and outputs refer to the task. */
+  steps: readonly (AggregateStep | undefined)[] = []
+  outputs!: Outputs
+  sides!: SideStreams
+  intake!: Intake
+  lines!: Lines
+  readonly sealed: OutgoingBatch[] = []
+  /** Commits so far, over all incarnations. */
+  commits = 0
+  /** Scratch for a re-computed key and for an encoded value. */
+  readonly keyBuffer = new KeyBuffer()
+  readonly counters: TaskCounters = {
+    late: 0,
+    lateByRelease: 0,
+    rejected: 0,
+    failed: 0,
+    tombstones: 0,
+    passedOver: 0,
+  }
+  /** Watermark reached at the last tick, by emit node id. */
+  readonly #tickWatermarks = new Map<number, number>()
+  readonly #parked: ParkedCall[] = []
+  #parkedRecordTime: number | undefined
+  #resuming = false
+  #attempt = 0
+  #closing = false
+
+  constructor(parts: TaskParts) {
+    this.plan = parts.plan
+    this.partition = parts.partition
+    this.program = parts.program
+    this.inputs = parts.inputs
+    this.time = parts.time
+    this.clock = parts.clock
+    this.effects = new Effects(parts.clock, parts.wake)
+    this.record = new RecordView(this)
+    this.input = parts.inputs[0]!
+    for (const tick of parts.plan.wallTicks) this.#tickWatermarks.set(tick.id, Number.NEGATIVE_INFINITY)
+  }
+
+  get name(): string {
+    return `${this.plan.sub.name}/${this.partition}`
+  }
+
+  /** A callback waits for its next attempt: nothing else of this task may run. */
+  get isParked(): boolean {
+    return this.#parked.length > 0
+  }
+
+  /** Wall time of the next attempt. */
+  get parkedUntilMs(): number {
+    return this.#parked[0]?.notBeforeMs ?? Number.POSITIVE_INFINITY
+  }
+
+  get isClosing(): boolean {
+    return this.#closing
+  }
+
+  /** Raises the current source channel after a record at `t`; false when a slice of closing is used up. */
+  raise(input: TaskInput, t: number): boolean {
+    const X = this.time.registers
+    const at = maxTimeOf(input.channel)
+    if (!(t > X[at]!)) return true
+    X[at] = t
+    const { origin } = input
+    this.time.raise(input.channel, t - (origin.kind === 'source' ? origin.node.outOfOrderMs : 0))
+    return this.advance()
+  }
+
+  /** Takes over a channel's watermark and does what has become due; false when a slice is used up. */
+  advance(): boolean {
+    const X = this.time.registers
+    const before = X[TaskWatermark]!
+    if (!this.time.recompute(this.clock.monotonic())) return true
+    if (X[TaskWatermark]! >= X[NextDue]!) return this.close(before)
+    X[Settled] = X[TaskWatermark]!
+    return true
+  }
+
+  lowerNextDue(at: number): void {
+    const X = this.time.registers
+    if (at < X[NextDue]!) X[NextDue] = at
+  }
+
+  /**
+   * Closes every window and fires every tick that the watermark has reached, in the order of SEMANTICS 3.2;
+   * `before` is the watermark up to which that was done. False when the slice is used up: `resume`.
+   */
+  close(before: number): boolean {
+    const X = this.time.registers
+    if (!this.#closing) X[Settled] = before
+    this.#closing = true
+    for (let closes = 0; ; closes++) {
+      const due = this.#firstDue()
+      if (due === undefined || due.at > X[TaskWatermark]!) {
+        this.#closing = false
+        X[NextDue] = due?.at ?? Number.POSITIVE_INFINITY
+        X[Settled] = X[TaskWatermark]!
+        return true
+      }
+      if (closes === closesPerSlice || !due.run() || this.isParked) return false
+    }
+  }
+
+  #firstDue(): Due | undefined {
+    let first: Due | undefined
+    for (const step of this.steps) {
+      const due = step?.nextDue()
+      if (due !== undefined && (first === undefined || isBefore(due, first))) first = due
+    }
+    return first
+  }
+
+  /** The watermark a wall-clock emission passes on: the one at its last tick. */
+  tickWatermark(emit: number): number {
+    return this.#tickWatermarks.get(emit)!
+  }
+
+  restoreTick(emit: number, watermark: number): void {
+    this.#tickWatermarks.set(emit, watermark)
+  }
+
+  /** Fires a wall-clock emission: its changed rows go out, and what is behind it learns how far time is. */
+  tick(emit: number): boolean {
+    for (const step of this.steps) {
+      const emission = step?.plan.emissions.find(({ node }) => node.id === emit)
+      if (emission !== undefined) step!.tick(emission)
+    }
+    this.#tickWatermarks.set(emit, this.time.registers[Settled]! - this.plan.reaches[emit]!.holdMs)
+    return this.close(this.time.registers[Settled]!)
+  }
+
+  /** The event time that what comes from `node` has reached: what a re-keying carries on (SEMANTICS 3.2, 3.3). */
+  reached(node: number): number {
+    const { holdMs, wallTicks } = this.plan.reaches[node]!
+    let reached = this.time.registers[Settled]! - holdMs
+    for (const emit of wallTicks) reached = Math.min(reached, this.tickWatermark(emit))
+    return reached
+  }
+
+  /** The state of an input's channels, for a commit. */
+  channelsOf(index: number): InputMetadata['channels'] {
+    return this.intake.channels.filter(({ input }) => input === index).map(({ name, channel }) => ({
+      name,
+      ...this.time.channelState(channel),
+    }))
+  }
+
+  // Callbacks with a retry policy
+
+  /** True when a call must queue behind one that is parked, so that the order is kept. */
+  get mustDefer(): boolean {
+    return this.#parked.length > 0 && !this.#resuming
+  }
+
+  defer(node: number, ...args: ArrivalArguments): void {
+    this.#parked.push({ node, arguments: args, attempt: 0, notBeforeMs: 0 })
+  }
+
+  /** Parks a failed call for its next attempt; false when its policy has none left. */
+  park(node: number, policy: RetryPolicy, ...args: ArrivalArguments): boolean {
+    if (this.#attempt >= policy.retries) return false
+    const parked = {
+      node,
+      arguments: args,
+      attempt: this.#attempt + 1,
+      notBeforeMs: this.clock.now() + policy.backoffMs,
+    }
+    if (this.#resuming) this.#parked.unshift(parked)
+    else this.#parked.push(parked)
+    return true
+  }
+
+  /** How often the call in work has been tried before. */
+  get attempt(): number {
+    return this.#attempt
+  }
+
+  /** The loop met a parked call: the record at `t` is finished by `resume`. */
+  leaveParked(t: number): RunStop {
+    this.#parkedRecordTime = t
+    return RunStop.parked
+  }
+
+  /** Goes on with what stopped the last run; false while it cannot (back-off, or the slice is used up again). */
+  resume(): boolean {
+    if (!this.#retryParked()) return false
+    if (this.#closing && !this.close(this.time.registers[Settled]!)) return false
+    const t = this.#parkedRecordTime
+    this.#parkedRecordTime = undefined
+    return t === undefined ? true : this.raise(this.input, t)
+  }
+
+  #retryParked(): boolean {
+    while (this.#parked.length > 0) {
+      const call = this.#parked[0]!
+      if (call.notBeforeMs > this.clock.now()) return false
+      this.#parked.shift()
+      this.#resuming = true
+      this.#attempt = call.attempt
+      try {
+        this.program.retries.get(call.node)!(this, ...call.arguments)
+      } finally {
+        this.#resuming = false
+        this.#attempt = 0
+      }
+    }
+    return true
+  }
+
+  // Asynchronous forEach
+
+  /** Calls a `forEach` callback, or queues the call behind those under way. The value must be the record's own. */
+  effect(node: ForEachNode, value: unknown, ...[kb, ks, ke, k, t, h]: Tail<ArrivalArguments>): void {
+    const record = this.record.set(kb, ks, ke, k, this.keyKindInWork, t, h).copy()
+    const failed = (error: unknown, attempt: number) =>
+      void this.sides.failedLater(node, error, value, record, attempt)
+    if (this.effects.isBusy(node)) return this.effects.add({ node, value, record, failed })
+    try {
+      const result: unknown = node.fn(value, record)
+      if (isThenable(result)) this.effects.follow({ node, value, record, failed }, Promise.resolve(result))
+    } catch (error) {
+      if ((node.retry?.retries ?? 0) === 0) failed(error, 0)
+      else this.effects.follow({ node, value, record, failed }, Promise.reject(error))
+    }
+  }
+
+  // Keys
+
+  /** The kind of the key in work: that of the input, or of the store whose rows are going out. */
+  get keyKindInWork(): KeyKind | 0 {
+    return this.rowKeyKind ?? this.input.keyKind
+  }
+
+  /** Set while rows of a store go out. */
+  rowKeyKind: KeyKind | 0 | undefined = undefined
+
+  readKey(kind: KeyKind | 0, bytes: Buffer, start: number, end: number): unknown {
+    if (kind === KeyKind.serde) return this.#keySerde().deserialize(bytes, start, end)
+    return decodeKey(kind === 0 ? KeyKind.string : kind, bytes, start, end)
+  }
+
+  #keySerde(): KeySerde<unknown> {
+    const origin = this.inputs.find(({ origin }) => origin.kind === 'source')?.origin
+    return (origin as Extract<TaskInput['origin'], { kind: 'source' }>).node.topic.keySerde
+  }
+
+  keyInWork(bytes: Buffer, start: number, end: number): unknown {
+    return this.readKey(this.keyKindInWork, bytes, start, end)
+  }
+
+  node(id: number): PlanNode {
+    return this.plan.graph.nodes[id]!
+  }
+}
+
+type Tail<T extends readonly unknown[]> = T extends [unknown, ...infer Rest] ? Rest : never

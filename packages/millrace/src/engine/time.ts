@@ -1,0 +1,112 @@
+/**
+ * The event time of one task: a watermark for every input channel and the task's own (SEMANTICS 3).
+ *
+ * All of it lies in one array of doubles, `registers`, so that the compiled loop reads and raises it
+ * without allocating:
+ *
+ *   [TaskWatermark] [NextDue] [Settled] then per channel: [largest event time] [watermark]
+ *
+ * `NextDue` is the smallest task watermark at which something must happen (a window closes, a tick
+ * fires). `Settled` is the watermark up to which everything due has gone out; it is what downstream is told.
+ */
+export const TaskWatermark = 0
+export const NextDue = 1
+export const Settled = 2
+const firstChannel = 3
+
+export const maxTimeOf = (channel: number): number => firstChannel + 2 * channel
+export const watermarkOf = (channel: number): number => firstChannel + 2 * channel + 1
+
+export class TaskTime {
+  readonly registers: Float64Array
+  readonly channelCount: number
+  readonly #released: boolean[]
+  /** Wall-speed growth applies to released source channels only; carried watermarks already contain it. */
+  readonly #fromSource: boolean
+  /** Where growth at wall speed started: the watermark and the monotonic time at which the last source channel was released. */
+  #growth: { readonly watermark: number; readonly sinceMs: number } | undefined
+
+  constructor(channelCount: number, fromSource: boolean) {
+    this.channelCount = channelCount
+    this.#fromSource = fromSource
+    this.registers = new Float64Array(firstChannel + 2 * channelCount).fill(Number.NEGATIVE_INFINITY)
+    this.registers[NextDue] = Number.POSITIVE_INFINITY
+    this.#released = new Array(channelCount).fill(false)
+  }
+
+  get watermark(): number {
+    return this.registers[TaskWatermark]!
+  }
+
+  get allReleased(): boolean {
+    return this.channelCount > 0 && this.#released.every(Boolean)
+  }
+
+  isReleased(channel: number): boolean {
+    return this.#released[channel]!
+  }
+
+  setReleased(channel: number, released: boolean): void {
+    this.#released[channel] = released
+    if (!this.allReleased) this.#growth = undefined
+  }
+
+  /** Raises a channel's watermark; it never goes back. */
+  raise(channel: number, watermark: number): void {
+    const at = watermarkOf(channel)
+    if (watermark > this.registers[at]!) this.registers[at] = watermark
+  }
+
+  /**
+   * Recomputes the task's watermark from its channels. `monotonicMs` drives the wall-speed growth once
+   * every source channel is released. Answers whether it rose.
+   */
+  recompute(monotonicMs: number): boolean {
+    const w = this.allReleased ? this.#releasedWatermark(monotonicMs) : this.#smallestWatermark()
+    if (!(w > this.registers[TaskWatermark]!)) return false
+    this.registers[TaskWatermark] = w
+    return true
+  }
+
+  #smallestWatermark(): number {
+    let smallest = Number.POSITIVE_INFINITY
+    for (let i = 0; i < this.channelCount; i++) {
+      if (!this.#released[i]) smallest = Math.min(smallest, this.registers[watermarkOf(i)]!)
+    }
+    return smallest
+  }
+
+  #releasedWatermark(monotonicMs: number): number {
+    let largest = this.watermark
+    for (let i = 0; i < this.channelCount; i++) largest = Math.max(largest, this.registers[watermarkOf(i)]!)
+    if (!this.#fromSource) return largest
+    this.#growth ??= { watermark: largest, sinceMs: monotonicMs }
+    return this.#growth.watermark + (monotonicMs - this.#growth.sinceMs)
+  }
+
+  /** What a commit stores of one channel. */
+  channelState(channel: number): ChannelState {
+    return {
+      maxTime: this.registers[maxTimeOf(channel)]!,
+      watermark: this.registers[watermarkOf(channel)]!,
+      released: this.#released[channel]!,
+    }
+  }
+
+  restoreChannel(channel: number, state: ChannelState): void {
+    this.registers[maxTimeOf(channel)] = state.maxTime
+    this.registers[watermarkOf(channel)] = state.watermark
+    this.#released[channel] = state.released
+  }
+
+  restoreTask(watermark: number): void {
+    this.registers[TaskWatermark] = watermark
+    this.registers[Settled] = watermark
+  }
+}
+
+export interface ChannelState {
+  readonly maxTime: number
+  readonly watermark: number
+  readonly released: boolean
+}

@@ -1,0 +1,116 @@
+import type { Log } from '../log/log.ts'
+import type { Topic } from '../plan/topic.ts'
+import type { Clock } from '../std/clock.ts'
+
+/** Takes what Millrace has to say. */
+export interface Logger {
+  info(message: string): void
+  warn(message: string): void
+  error(message: string): void
+}
+
+/** Where an app runs and under which name; see `start`. */
+export interface StartOptions {
+  /** Prefix of every name outside the process; default: the name in the nearest package.json. */
+  readonly app?: string
+  /** Directory of the embedded log; default `.millrace` beside the nearest package.json. */
+  readonly data?: string
+  /** An open log to use instead; `stop` leaves it open. */
+  readonly log?: Log
+  /** Default: nothing is said. */
+  readonly logger?: Logger
+  /** Stops the app when it aborts. */
+  readonly signal?: AbortSignal
+  /** Worker threads that share the tasks; more than one needs pipelines given as module URLs. Default: none, all runs in this thread. */
+  readonly threads?: number
+  /** Takes the lines of `print` sinks; default: `logger.info`. */
+  readonly print?: (line: string) => void
+  /** Reads every source to its end as of the start, closes all windows, and then resolves `finished` (SEMANTICS 3.5). */
+  readonly once?: boolean
+  /** `interpreted` runs the reference interpreter. Default `compiled`. */
+  readonly mode?: 'compiled' | 'interpreted'
+  /** Freezes values, so that a callback that changes one fails; for development. */
+  readonly freeze?: boolean
+  readonly clock?: Clock
+  /** How long a member may be silent before its tasks move. Default 10 s. */
+  readonly sessionTimeoutMs?: number
+}
+
+/** What `send` may set beside the value; by default the topic's own `key` and `timestamp` say it. */
+export interface SendOptions<K = unknown> {
+  readonly key?: K | null
+  readonly timestamp?: number | Date
+  readonly headers?: Readonly<Record<string, string | Uint8Array>>
+  readonly partition?: number
+}
+
+/** Where a sent record lies. */
+export interface SentRecord {
+  readonly partition: number
+  readonly offset: number
+}
+
+export interface StoreQuery {
+  /** Start of the window asked for; leave out for a table without windows. */
+  readonly start?: number
+  /** `committed` answers when the commit that holds the value is acknowledged (SEMANTICS 2.7). Default `live`. */
+  readonly consistency?: 'live' | 'committed'
+}
+
+/** An open window of a key. */
+export interface WindowResult {
+  readonly start: number
+  readonly end: number
+  readonly value: unknown
+}
+
+/** A step's state as it is in this process; a key whose task runs elsewhere is an error that says so. */
+export interface StoreView {
+  /** The result of a key, or undefined when it has none. */
+  get(key: unknown, query?: StoreQuery): Promise<unknown>
+  /** All open windows of a key, by start. */
+  windows(key: unknown): Promise<readonly WindowResult[]>
+}
+
+/** What an app is doing. */
+export interface Health {
+  readonly status: 'running' | 'stopping' | 'stopped' | 'failed'
+  readonly error?: string
+  readonly pipelines: readonly PipelineHealth[]
+}
+
+export interface PipelineHealth {
+  readonly name: string
+  readonly tasks: readonly TaskHealth[]
+}
+
+export interface TaskHealth {
+  readonly task: string
+  readonly watermark: number
+  /** Records between the task and the end of the log, over its inputs. */
+  readonly lag: number
+  readonly late: number
+  readonly rejected: number
+  readonly failed: number
+  /** Waits for the next attempt of a failed call. */
+  readonly parked: boolean
+}
+
+/** A running app; made by `start`. `await using` stops it. */
+export interface App extends AsyncDisposable {
+  /** Writes one record and resolves when it is durable. Throws what the topic's serde or schema throws. */
+  send<V, K, I>(topic: Topic<V, K, I>, value: I | null, options?: SendOptions<K>): Promise<SentRecord>
+  /** Says that this app, the topic's only producer, sends nothing more (SEMANTICS 3.5). */
+  endInput(topic: Topic): Promise<void>
+  store(step: string): StoreView
+  health(): Health
+  /** Finishes what is under way, commits and leaves; after `timeout` ms (default 30 s) what is uncommitted is given up. */
+  stop(options?: { readonly timeout?: number }): Promise<void>
+  /** Rejects when a pipeline stops with an error; never resolves. */
+  readonly failed: Promise<never>
+  /** Resolves when a `once` run has processed everything, or the app was stopped. */
+  readonly finished: Promise<void>
+  readonly log: Log
+  /** The data directory of the embedded log. */
+  readonly data: string | undefined
+}
