@@ -11,7 +11,7 @@ import type { Task } from './task.ts'
 const noWindow = 0
 
 /** Rows handed out before the loop gets a chance to breathe and commit (SEMANTICS 3.7). */
-export const rowsPerSlice = 20_000
+export const rowsPerSlice = 50_000
 
 /**
  * One aggregate in one task: its store, the rows that wait for a tick, and the closing of its windows.
@@ -36,7 +36,8 @@ export class AggregateStep {
   readonly #finals: readonly EmissionPlan[]
   /** Event time of the next tick per event-time emission; Infinity when nothing changed. */
   readonly #tickDue = new Map<EmissionPlan, number>()
-  #closing: { start: number; rows: RowWalk } | undefined
+  /** A close that takes several slices: its rows so far, those of them that went out since the last cut. */
+  #closing: { start: number; rows: RowWalk; gone: number[] } | undefined
 
   constructor(task: Task, plan: StepPlan, store: WindowStore | TableStore) {
     this.#task = task
@@ -105,6 +106,8 @@ export class AggregateStep {
 
   /** After a restore: finds open windows and rows that still wait for their tick. */
   restored(): void {
+    this.store.finishRestore()
+    this.kind = this.store.keyKind as KeyKind | 0
     for (const [start, table] of this.#openTables()) {
       if (this.#windows) this.#task.lowerNextDue(this.#closeAt(start))
       for (let row = table.firstRow(); row !== 0 && this.#ticks.length > 0; row = table.nextRow(row)) {
@@ -168,21 +171,25 @@ export class AggregateStep {
   /** Hands out a window's rows and drops it; false when the slice is used up before the end. */
   #close(start: number): boolean {
     const table = this.#windows!.openTable(start)!
-    if (this.#closing?.start !== start) this.#closing = { start, rows: this.#walk(table) }
-    const { rows } = this.#closing
+    if (this.#closing?.start !== start) this.#closing = { start, rows: this.#walk(table), gone: [] }
+    const { rows, gone } = this.#closing
     const end = start + this.window!.sizeMs
-    const slice: number[] = []
+    let slice = 0
     for (let row = rows.next(); row !== 0; row = rows.next()) {
       this.#emitFinal(table, row, start, end)
-      slice.push(row)
-      if (slice.length >= rowsPerSlice || this.#task.isParked) {
-        // The rows that went out leave the store in the same commit as their output (SEMANTICS 3.7).
-        for (const gone of slice) table.remove(gone)
-        return false
-      }
+      gone.push(row)
+      if (++slice >= rowsPerSlice || this.#task.isParked) return false
     }
     this.#drop(start)
     return true
+  }
+
+  /** Before a cut: rows that went out leave the store in the same commit as their output (SEMANTICS 3.7). */
+  settleClosing(): void {
+    if (this.#closing === undefined) return
+    const table = this.#windows!.openTable(this.#closing.start)!
+    for (const row of this.#closing.gone) table.remove(row)
+    this.#closing.gone = []
   }
 
   #emitFinal(table: KeyTable, row: number, start: number, end: number): void {

@@ -47,7 +47,7 @@ export function taskName(plan: SubPlan, partition: number): string {
 
 /**
  * Makes a task that goes on from committed positions, one per input. Its stores are empty: fill them with
- * `apply` and call `restored` before the first record.
+ * `apply` and call `Task.restored` before the first record.
  */
 export function createTask(
   plan: SubPlan,
@@ -90,7 +90,7 @@ export function createTask(
 }
 
 function restoreTask(task: Task, known: NonNullable<ReturnType<typeof decodeMetadata>['task']>): void {
-  task.time.restoreTask(known.watermark)
+  task.time.restoreTask(known.watermark, known.settled)
   task.commits = known.commits
   task.plan.wallTicks.forEach((emit, i) => {
     const tick = known.ticks[i]

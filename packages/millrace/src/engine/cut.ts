@@ -4,6 +4,7 @@ import { ChangelogBatches } from '../state/changelog.ts'
 import type { AggregateStep } from './aggregate-step.ts'
 import { encodeMetadata, type InputMetadata } from './metadata.ts'
 import type { Task } from './task.ts'
+import { Settled } from './time.ts'
 
 /** What a task contributes to a commit (SEMANTICS 2.1). */
 export interface TaskCut {
@@ -34,6 +35,7 @@ export function cutTask(task: Task, wallTimeMs: number): TaskCut {
 
 function changesOf(task: Task, step: AggregateStep, wallTimeMs: number): ChangelogCut[] {
   const sink = new ChangelogBatches()
+  step.settleClosing()
   step.store.writeChanges(sink, wallTimeMs)
   const batches = sink.finish()
   if (batches.length === 0) return []
@@ -56,6 +58,7 @@ function positionsOf(task: Task): PositionUpdate[] {
 function taskMetadata(task: Task): InputMetadata['task'] {
   return {
     watermark: task.time.watermark,
+    settled: task.time.registers[Settled]!,
     commits: task.commits,
     ticks: task.plan.wallTicks.map(({ id }) => task.tickWatermark(id)),
   }

@@ -5,7 +5,7 @@ import type { ChannelState } from './time.ts'
  * with the task's first input, the task's own.
  *
  *   version u8 · channel count u16 · per channel: name (u16 length, UTF-8) · largest time f64 · watermark f64 · released u8
- *   has task u8 · task watermark f64 · commit counter f64 · tick count u8 · per tick: f64
+ *   has task u8 · task watermark f64 · settled f64 · commit counter f64 · tick count u8 · per tick: f64
  */
 export interface InputMetadata {
   readonly channels: readonly ({ readonly name: string } & ChannelState)[]
@@ -14,6 +14,8 @@ export interface InputMetadata {
 
 export interface TaskMetadata {
   readonly watermark: number
+  /** Up to where everything due has gone out; below the watermark in the middle of a close (SEMANTICS 3.7). */
+  readonly settled: number
   /** Grows with every commit of the task, so that a commit without input progress can be told apart. */
   readonly commits: number
   /** Per emission with `every`, in the order of its nodes: the last tick, wall or event time in ms. */
@@ -25,7 +27,7 @@ const version = 1
 export function encodeMetadata(metadata: InputMetadata): Uint8Array {
   const names = metadata.channels.map(channel => Buffer.from(channel.name))
   const size =
-    3 + names.reduce((sum, name) => sum + 2 + name.length + 17, 0) + 1 + 17 + (metadata.task?.ticks.length ?? 0) * 8
+    3 + names.reduce((sum, name) => sum + 2 + name.length + 17, 0) + 1 + 25 + (metadata.task?.ticks.length ?? 0) * 8
   const bytes = Buffer.alloc(size)
   let at = bytes.writeUInt8(version, 0)
   at = bytes.writeUInt16BE(names.length, at)
@@ -39,6 +41,7 @@ export function encodeMetadata(metadata: InputMetadata): Uint8Array {
   at = bytes.writeUInt8(metadata.task ? 1 : 0, at)
   if (!metadata.task) return bytes.subarray(0, at)
   at = bytes.writeDoubleBE(metadata.task.watermark, at)
+  at = bytes.writeDoubleBE(metadata.task.settled, at)
   at = bytes.writeDoubleBE(metadata.task.commits, at)
   at = bytes.writeUInt8(metadata.task.ticks.length, at)
   for (const tick of metadata.task.ticks) at = bytes.writeDoubleBE(tick, at)
@@ -71,6 +74,7 @@ export function decodeMetadata(encoded: Uint8Array): InputMetadata {
   }
   if (bytes[at] === 0) return { channels }
   const ticks = []
-  for (let i = 0; i < bytes[at + 17]!; i++) ticks.push(bytes.readDoubleBE(at + 18 + 8 * i))
-  return { channels, task: { watermark: bytes.readDoubleBE(at + 1), commits: bytes.readDoubleBE(at + 9), ticks } }
+  for (let i = 0; i < bytes[at + 25]!; i++) ticks.push(bytes.readDoubleBE(at + 26 + 8 * i))
+  const [watermark, settled, commits] = [1, 9, 17].map(field => bytes.readDoubleBE(at + field)) as [number, number, number]
+  return { channels, task: { watermark, settled, commits, ticks } }
 }

@@ -2,6 +2,7 @@ import type { FieldOrFn, KeyByNode, ToTopicNode } from '../plan/graph.ts'
 import type { Topic } from '../plan/topic.ts'
 import { encodeHeaders } from '../record/headers.ts'
 import { encodeKey, type KeySerde } from '../serde/key.ts'
+import type { RowWriter } from '../serde/json/writer.ts'
 import { KeyKind, type Serde } from '../serde/serde.ts'
 import { KeyBuffer } from '../serde/sink.ts'
 import { StepFailure } from './failures.ts'
@@ -81,6 +82,19 @@ export class Outputs {
       return
     }
     this.#route(node, v, false, kb, ks, ke, k, t, h, value.buffer, 0, value.position, start)
+  }
+
+  /** Writes a row of an aggregate, whose members are in `writer`, under its key's bytes. */
+  writeRow(node: ToTopicNode, writer: RowWriter, kb: Buffer, ks: number, ke: number, t: number): void {
+    const value = this.#value
+    value.clear()
+    try {
+      writer.write(value, kb, ks, ke)
+    } catch (error) {
+      this.#task.sides.failed(node.id, asFailure('serialize', error), false, undefined, kb, ks, ke, undefined, t, null)
+      return
+    }
+    this.#route(node, undefined, false, kb, ks, ke, undefined, t, null, value.buffer, 0, value.position, notWindowed)
   }
 
   #route(

@@ -122,6 +122,13 @@ export class Task {
     return this.#closing
   }
 
+  /** Ends a restore: what was open waits for its time again, and a close that a cut fell into goes on at the next `resume`. */
+  restored(): void {
+    for (const step of this.steps) step?.restored()
+    const X = this.time.registers
+    if (X[NextDue]! <= X[TaskWatermark]!) this.#closing = true
+  }
+
   /** Raises the current source channel after a record at `t`; false when a slice of closing is used up. */
   raise(input: TaskInput, t: number): boolean {
     const X = this.time.registers

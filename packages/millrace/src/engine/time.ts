@@ -99,9 +99,9 @@ export class TaskTime {
     this.#released[channel] = state.released
   }
 
-  restoreTask(watermark: number): void {
+  restoreTask(watermark: number, settled: number): void {
     this.registers[TaskWatermark] = watermark
-    this.registers[Settled] = watermark
+    this.registers[Settled] = settled
   }
 }
 

@@ -13,6 +13,7 @@ import { aggregateCode, resultOf, rowValueCode } from './aggregate.ts'
 import { Code } from './code.ts'
 import { arrivalParameters, arrivalPath, argumentsOf, type Path } from './path.ts'
 import { readCode } from './read.ts'
+import { rowWriterCode } from './row-writer.ts'
 import { branchCode, failure, fieldCode, filterCode, flatMapCode, mapCode, peekCode } from './steps.ts'
 
 export interface ProgramOptions {
@@ -106,6 +107,8 @@ class Compiler {
     const isUpdate = emit.emission.kind !== 'final'
     const start = isUpdate && step.node.window !== undefined ? 'start' : 'NaN'
     const path: Path = { ...arrivalPath(false), k: 'undefined', h: 'null', start }
+    const direct = this.#directRows(emit)
+    if (direct !== undefined) rowWriterCode(code, step, direct, results)
     code.line('let v, ok = true')
     const value = rowValueCode(code, step, results, 'start', 'T.keyInWork(kb, ks, ke)')
     code.line(`try { v = ${value} } catch (e) { ok = ${failure(step.node, 'e', path)} }`)
@@ -115,6 +118,19 @@ class Compiler {
     code.line('T.rowKeyKind = before')
     code.line('}')
     return `[${emit.id}, ${name}]`
+  }
+
+  /** The sinks of an emission when all it does is write its rows as plain JSON: they are written without an object between. */
+  #directRows(emit: EmitNode): readonly ToTopicNode[] | undefined {
+    const sinks = this.#plan.consumers.get(outputOf(emit.id, 'out')) ?? []
+    const isDirect = (node: PlanNode): node is ToTopicNode =>
+      node.kind === 'to' &&
+      node.topic.key === undefined &&
+      node.topic.value.json !== undefined &&
+      node.topic.value.json.schema === undefined
+    return !this.#options.freeze && emit.emission.kind === 'final' && sinks.every(isDirect)
+      ? (sinks as ToTopicNode[])
+      : undefined
   }
 
   /** The entry of a wired side stream. */

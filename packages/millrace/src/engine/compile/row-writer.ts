@@ -1,0 +1,43 @@
+import type { ToTopicNode } from '../../plan/graph.ts'
+import { KeyKind } from '../../serde/serde.ts'
+import { compileRowWriter, type RowMember } from '../../serde/json/writer.ts'
+import type { StepPlan } from '../step-plan.ts'
+import type { Code } from './code.ts'
+
+/**
+ * Writes a window's row as JSON straight into bytes, and returns. Steps whose keys are neither strings nor
+ * JSON fall through to the general code behind it.
+ */
+export function rowWriterCode(
+  code: Code,
+  plan: StepPlan,
+  sinks: readonly ToTopicNode[],
+  results: readonly string[],
+): void {
+  if (plan.node.result !== 'row' || plan.node.window === undefined) return
+  const text = code.constant(compileRowWriter(shapeOf(plan, 'text')), 'textRow')
+  const raw = code.constant(compileRowWriter(shapeOf(plan, 'raw')), 'rawRow')
+  const isRaw = [KeyKind.number, KeyKind.boolean, KeyKind.json].map(kind => `S.kind === ${kind}`).join(' || ')
+  code.line(`const writer = S.kind === ${KeyKind.string} ? ${text} : ${isRaw} ? ${raw} : undefined`)
+  code.line('if (writer !== undefined) {')
+  code.line('const N = writer.numbers')
+  plan.columns.forEach((column, i) => {
+    if (column.object !== undefined) code.line(`writer.values[${i}] = ${results[i]!}`)
+    else code.line(`{ const r = ${results[i]!}; N[${i}] = r === null ? NaN : r }`)
+  })
+  const frame = plan.columns.length + 1
+  code.line(`N[${frame}] = start; N[${frame + 1}] = start + ${plan.node.window.sizeMs}`)
+  for (const sink of sinks) {
+    code.line(`T.outputs.writeRow(${code.constant(sink, 'node')}, writer, kb, ks, ke, t)`)
+  }
+  code.line('T.rowKeyKind = before')
+  code.line('return }')
+}
+
+/** The members of a row in the order of the object they stand for: columns, key, start, end. */
+function shapeOf(plan: StepPlan, key: 'text' | 'raw'): RowMember[] {
+  const columns = plan.columns.map(
+    ({ name, object }): RowMember => ({ name, from: object === undefined ? 'number' : 'value' }),
+  )
+  return [...columns, { name: 'key', from: key }, { name: 'start', from: 'number' }, { name: 'end', from: 'number' }]
+}
