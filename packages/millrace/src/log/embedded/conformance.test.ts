@@ -1,24 +1,28 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { describeLogConformance } from '../conformance.ts'
-import type { EmbeddedLog } from './embedded-log.ts'
-import { openEmbeddedLog } from './open.ts'
+import type { Log } from '../log.ts'
+import { openIn } from './open.ts'
+import { temporaryDirectory } from './testkit/directory.ts'
+import { type Freezable, freezable } from './testkit/freeze.ts'
 
 /** Every handle has a commit thread of its own, as if it were a process. */
 describeLogConformance(
   'embedded',
   async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'millrace-log-'))
-    const handles: EmbeddedLog[] = []
+    const { directory, remove } = await temporaryDirectory()
+    const handles = new Map<Log, Freezable>()
     const closeAll = async () => {
-      for (const handle of handles.splice(0)) await handle.close()
+      for (const [handle, thread] of handles) {
+        thread.thaw()
+        await handle.close()
+      }
+      handles.clear()
     }
     return {
       open: async () => {
-        const log = await openEmbeddedLog({ directory })
-        handles.push(log)
+        const thread = freezable()
+        const log = await openIn(thread, { directory })
+        handles.set(log, thread)
         return log
       },
       restart: closeAll,
@@ -26,11 +30,17 @@ describeLogConformance(
         await setTimeout(ms)
       },
       now: () => Date.now(),
+      freeze: async log => {
+        await handles.get(log)!.freeze()
+      },
+      thaw: async log => {
+        handles.get(log)!.thaw()
+      },
       destroy: async () => {
         await closeAll()
-        await rm(directory, { recursive: true })
+        await remove()
       },
     }
   },
-  { skip: ['freeze'], sessionTimeoutMs: 600 },
+  { sessionTimeoutMs: 600 },
 )

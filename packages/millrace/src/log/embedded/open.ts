@@ -33,7 +33,7 @@ export interface EmbeddedLogOptions {
 /** What the log asks of its surroundings; replaced in tests. */
 export interface Surroundings {
   readonly fileSystemOf: (directory: string) => FileSystemType
-  readonly threadUrl: URL
+  startThread(options: ThreadOptions): Worker
 }
 
 /** Beside this file, as source or as built code. */
@@ -41,6 +41,10 @@ const THREAD_URL = new URL(
   import.meta.url.endsWith('.ts') ? './commit-thread.ts' : './commit-thread.js',
   import.meta.url,
 )
+const systemSurroundings: Surroundings = {
+  fileSystemOf: fileSystemType,
+  startThread: options => new Worker(THREAD_URL, { name: 'millrace-commit', workerData: options }),
+}
 const MIB = 1024 * 1024
 
 /**
@@ -49,7 +53,7 @@ const MIB = 1024 * 1024
  * `unavailable` (a network file system).
  */
 export function openEmbeddedLog(options: EmbeddedLogOptions): Promise<EmbeddedLog> {
-  return openIn({ fileSystemOf: fileSystemType, threadUrl: THREAD_URL }, options)
+  return openIn(systemSurroundings, options)
 }
 
 /** `openEmbeddedLog` in surroundings of a test's choice. */
@@ -63,7 +67,7 @@ export async function openIn(surroundings: Surroundings, options: EmbeddedLogOpt
   const { walBytes = 32 * MIB, cleanEveryMs = 30_000, clock = systemClock, onWarning = () => {} } = options
   const pulse = new Pulse().memory
   const thread = { directory, lockTimeoutMs, tombstoneMs, fileBytesMax, walBytes, cleanEveryMs, pulse }
-  const { worker, port } = await startThread(surroundings.threadUrl, thread)
+  const { worker, port } = await connectThread(surroundings.startThread(thread))
   const endThread = async (client: CommitClient) => {
     await client.ask('shutdown', {})
     await worker.terminate()
@@ -76,12 +80,8 @@ export async function openIn(surroundings: Surroundings, options: EmbeddedLogOpt
   }
 }
 
-async function startThread(
-  url: URL,
-  options: ThreadOptions,
-): Promise<{ worker: Worker; port: EmbeddedLogPort['port'] }> {
+async function connectThread(worker: Worker): Promise<{ worker: Worker; port: EmbeddedLogPort['port'] }> {
   const { port1, port2 } = new MessageChannel()
-  const worker = new Worker(url, { name: 'millrace-commit', workerData: options })
   worker.postMessage({ port: port2 }, [port2])
   await new Promise<void>((ready, refused) => {
     worker.once('error', refused)
