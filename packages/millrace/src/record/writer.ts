@@ -1,5 +1,5 @@
 import type { Codec } from './compression.ts'
-import { copyBytes } from './copy.ts'
+import { RangeCopier } from './copy.ts'
 import { crc32c } from './crc32c.ts'
 import { RecordTooLargeError } from './errors.ts'
 import {
@@ -48,9 +48,14 @@ export class BatchWriter {
   /** Records in the batch. */
   count = 0
 
-  readonly #initialBytes: number
+  /** Size of the next buffer: that of the last batch and a little more, so that a steady writer never grows one. */
+  #nextBytes: number
   readonly #maxBytes: number
+  readonly #keys = new RangeCopier()
+  readonly #values = new RangeCopier()
   readonly #codec: Codec | undefined
+  /** A view of all of `buffer`. */
+  #view: DataView
   /** Next free byte; 0 while there is no buffer. */
   #at = 0
   #offsetDelta = 0
@@ -66,10 +71,11 @@ export class BatchWriter {
   }
 
   constructor(options: WriterOptions = {}) {
-    this.#initialBytes = Math.max(options.initialBytes ?? 65_536, 256)
+    this.#nextBytes = Math.max(options.initialBytes ?? 65_536, 256)
     this.#maxBytes = options.maxBytes ?? Number.POSITIVE_INFINITY
     this.#codec = options.compression
     this.buffer = NO_BUFFER
+    this.#view = viewOf(NO_BUFFER)
     this.#pending = { start: -1, timestamp: 0, key: 0, value: 0, lengthBytes: 1, valueLengthBytes: 1 }
   }
 
@@ -128,17 +134,17 @@ export class BatchWriter {
     at = writeVarint(b, at, this.#offsetDelta)
     at = writeVarint(b, at, keyLength)
     if (keyLength > 0) {
-      copyBytes(keyBytes!, keyStart, keyEnd, b, at)
+      this.#keys.copy(keyBytes!, keyStart, keyEnd, b, this.#view, at)
       at += keyLength
     }
     at = writeVarint(b, at, valueLength)
     if (valueLength > 0) {
-      copyBytes(valueBytes!, valueStart, valueEnd, b, at)
+      this.#values.copy(valueBytes!, valueStart, valueEnd, b, this.#view, at)
       at += valueLength
     }
     if (headers === null) b[at++] = 0
     else {
-      copyBytes(headers, headersStart, headersEnd, b, at)
+      this.#values.copy(headers, headersStart, headersEnd, b, this.#view, at)
       at += headersEnd - headersStart
     }
     this.#added(timestamp, at)
@@ -170,7 +176,7 @@ export class BatchWriter {
     at = writeVarlong(b, at, this.count === 0 ? 0 : timestamp - this.#baseTimestamp)
     at = writeVarint(b, at, this.#offsetDelta)
     at = writeVarint(b, at, keyLength)
-    if (keySpace > 0) copyBytes(keyBytes!, keyStart, keyEnd, b, at)
+    if (keySpace > 0) this.#keys.copy(keyBytes!, keyStart, keyEnd, b, this.#view, at)
     pending.key = at + keySpace
     pending.value = pending.key + pending.valueLengthBytes
     return pending.value
@@ -213,7 +219,7 @@ export class BatchWriter {
     let at = valueEnd + valueShift
     if (headers === null) b[at++] = 0
     else {
-      copyBytes(headers, headersStart, headersEnd, b, at)
+      this.#values.copy(headers, headersStart, headersEnd, b, this.#view, at)
       at += headersLength
     }
     this.#added(pending.timestamp, at)
@@ -232,6 +238,8 @@ export class BatchWriter {
     const batch =
       this.#codec === undefined || this.count === 0 ? this.#give(end) : this.#compressed(end, this.#codec)
     this.#seal(batch, options)
+    this.#keys.clear()
+    this.#values.clear()
     this.count = 0
     this.#offsetDelta = 0
     this.#baseTimestamp = -1
@@ -282,7 +290,9 @@ export class BatchWriter {
       return copy.subarray(0, end)
     }
     b.fill(0, end, end + PADDING_BYTES)
+    this.#nextBytes = Math.max(256, end + (end >> 2))
     this.buffer = NO_BUFFER
+    this.#view = viewOf(NO_BUFFER)
     this.#at = 0
     return b.subarray(0, end)
   }
@@ -312,7 +322,8 @@ export class BatchWriter {
 
   #reserve(bytes: number): void {
     if (this.#at === 0) {
-      this.buffer = Buffer.allocUnsafeSlow(Math.max(this.#initialBytes, AT.records + bytes + PADDING_BYTES))
+      this.buffer = Buffer.allocUnsafeSlow(Math.max(this.#nextBytes, AT.records + bytes + PADDING_BYTES))
+      this.#view = viewOf(this.buffer)
       this.#at = AT.records
     } else if (this.#at + bytes + PADDING_BYTES > this.buffer.length) this.#grow(this.#at, bytes)
   }
@@ -322,7 +333,12 @@ export class BatchWriter {
     const larger = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, used + bytes + PADDING_BYTES))
     this.buffer.copy(larger, 0, 0, used)
     this.buffer = larger
+    this.#view = viewOf(larger)
   }
 }
 
 const NO_BUFFER = Buffer.alloc(0)
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
