@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Clock } from '../../std/clock.ts'
-import { isBusy } from './errors.ts'
+import { asLogError, isBusy } from './errors.ts'
 import { DATABASE_FILE, PAGE_BYTES } from './layout.ts'
 
 export interface CheckpointOptions {
@@ -13,6 +13,8 @@ export interface CheckpointOptions {
   readonly walBytes: number
   describeReaders(): string
   onWarning(message: string): void
+  /** The disk failed. */
+  onBroken(error: unknown): void
 }
 
 /** Pages that a small commit writes beside its batches. */
@@ -93,8 +95,10 @@ export class Checkpoints {
       }
       return busy === 0 && log === checkpointed
     } catch (error) {
-      if (isBusy(error)) return false
-      throw error
+      // Without space the write-ahead log stays as it is, and is tried again with the next commits.
+      if (isBusy(error) || asLogError(error, this.#options.directory).code === 'disk-full') return false
+      this.#options.onBroken(error)
+      return false
     }
   }
 

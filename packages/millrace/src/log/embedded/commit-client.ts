@@ -22,6 +22,7 @@ export class CommitClient {
   readonly #pending = new Map<number, Pending>()
   #nextId = 1
   #closed = false
+  #reason: LogError | undefined
 
   constructor(port: MessagePort, events: CommitClientEvents) {
     this.#port = port
@@ -41,7 +42,7 @@ export class CommitClient {
     request: RequestOf<O>,
     transfer: (ArrayBuffer | MessagePort)[] = [],
   ): Promise<AnswerOf<O>> {
-    if (this.#closed) return Promise.reject(closedError())
+    if (this.#closed) return Promise.reject(this.#closedError())
     const id = this.#nextId++
     return new Promise((resolve, reject) => {
       this.#port.postMessage({ id, operation, request } satisfies ToThread, transfer)
@@ -59,6 +60,13 @@ export class CommitClient {
     this.#gone()
   }
 
+  /** The commit thread died of an error. */
+  fail(error: Error): void {
+    const message = `The log's commit thread failed (${error.message}): restart the process`
+    this.#reason ??= new LogError('unavailable', message, { cause: error })
+    this.close()
+  }
+
   #settle(message: Extract<FromThread, { id: number }>): void {
     const pending = this.#pending.get(message.id)
     if (pending === undefined) return
@@ -70,13 +78,13 @@ export class CommitClient {
 
   #gone(): void {
     this.#closed = true
-    for (const { reject } of this.#pending.values()) reject(closedError())
+    for (const { reject } of this.#pending.values()) reject(this.#closedError())
     this.#pending.clear()
   }
-}
 
-function closedError(): LogError {
-  return new LogError('closed', 'The log is closed')
+  #closedError(): LogError {
+    return this.#reason ?? new LogError('closed', 'The log is closed')
+  }
 }
 
 /** Batches ready to be sent: in memory that goes along without a copy where a batch has it to itself. */

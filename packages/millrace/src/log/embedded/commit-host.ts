@@ -58,6 +58,7 @@ export class CommitHost {
       clock,
       walBytes,
       onWarning,
+      onBroken: error => this.#queue.break(error),
       describeReaders: () => this.#describe(readers(directory)),
     })
     this.#queue = new CommitQueue({

@@ -1,3 +1,4 @@
+import { isBroken } from '../../std/broken-rules.ts'
 import type { Clock } from '../../std/clock.ts'
 import { CommitError, LogError } from '../log.ts'
 import { isBusy, isIoError } from './errors.ts'
@@ -29,6 +30,7 @@ export interface CommitQueueOptions {
   onCommitted(bytes: number): void
 }
 
+const answersEarly = isBroken('9.1')
 /** Changes that wait together share a transaction and a flush, up to this size. */
 const TRANSACTION_BYTES_MAX = 16 * 1024 * 1024
 const LOCK_RETRY_MS = 2
@@ -126,6 +128,7 @@ export class CommitQueue {
       }
       return
     }
+    if (answersEarly) answer(outcomes)
     try {
       store.end()
     } catch (error) {
@@ -134,10 +137,7 @@ export class CommitQueue {
       return
     }
     this.#options.onCommitted(changes.reduce((sum, change) => sum + change.bytes, 0))
-    for (const { change, answer, error } of outcomes) {
-      if (error === undefined) change.done(answer)
-      else change.failed(error)
-    }
+    answer(outcomes)
   }
 
   #wait(): void {
@@ -159,7 +159,7 @@ export class CommitQueue {
   }
 
   #fail(changes: readonly Change[], error: unknown, isUnknown = false): void {
-    if (isIoError(error)) this.#break(error)
+    if (isIoError(error)) this.break(error)
     for (const change of changes) {
       const message = `${(error as Error).message}${this.#broken === undefined ? '' : '; the log has stopped'}`
       if (!change.isCommit) change.failed(error)
@@ -167,8 +167,8 @@ export class CommitQueue {
     }
   }
 
-  /** The kernel may have dropped what it could not write, so no later flush proves anything. */
-  #break(error: unknown): void {
+  /** Stops for good: the kernel may have dropped what it could not write, so no later flush proves anything. */
+  break(error: unknown): void {
     const message = `The log stopped after an error of the disk (${(error as Error).message}): restart the process`
     this.#broken ??= new LogError('unavailable', message, { cause: error })
     for (const change of this.#waiting.splice(0)) change.failed(this.#broken)
@@ -181,6 +181,13 @@ function attempt(change: Change): Outcome {
   } catch (error) {
     if (error instanceof LogError || error instanceof CommitError) return { change, error }
     throw error
+  }
+}
+
+function answer(outcomes: readonly Outcome[]): void {
+  for (const { change, answer, error } of outcomes) {
+    if (error === undefined) change.done(answer)
+    else change.failed(error)
   }
 }
 

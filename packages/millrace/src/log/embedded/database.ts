@@ -1,4 +1,4 @@
-import { existsSync, linkSync, mkdirSync, rmSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, linkSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { LogError } from '../log.ts'
@@ -12,10 +12,13 @@ const READER_BUSY_TIMEOUT_MS = 5000
 /** Kept by SQLite behind a checkpoint; a longer write-ahead log is cut back to it. */
 const WAL_KEPT_BYTES = 64 * 1024 * 1024
 
-/** Creates the directory if it is not there yet. Throws `LogError`. */
+/** Creates the directory if it is not there yet, and makes sure that it can be written to. Throws `LogError`. */
 export function createDirectory(directory: string): void {
   try {
     mkdirSync(directory, { recursive: true })
+    accessSync(directory, constants.R_OK | constants.W_OK)
+    const path = join(directory, DATABASE_FILE)
+    if (existsSync(path)) accessSync(path, constants.R_OK | constants.W_OK)
   } catch (error) {
     throw asLogError(error, directory)
   }
@@ -72,6 +75,7 @@ export function openWriter(directory: string, options: WriterOptions): DatabaseS
     if (pragma(db, 'synchronous') !== 2 || pragma(db, 'journal_mode') !== 'wal') {
       throw new LogError('layout', `${directory} is not in write-ahead mode with flushed commits`)
     }
+    checkLengthOnDisk(db, join(directory, DATABASE_FILE))
     // Asked for now, so that a directory that cannot be written says so at once and not at the first commit.
     db.exec('BEGIN IMMEDIATE; ROLLBACK')
   })
@@ -122,6 +126,13 @@ function checkLayout(db: DatabaseSync, path: string): void {
   const wal = existsSync(`${path}-wal`) ? statSync(`${path}-wal`).size : 0
   // Pages that only the write-ahead log holds are not missing.
   if (statSync(path).size + wal < pages * PAGE_BYTES) throw truncated(path)
+}
+
+/** Once all of the write-ahead log is in the file, no page may be missing there. */
+function checkLengthOnDisk(db: DatabaseSync, path: string): void {
+  const row = db.prepare('PRAGMA wal_checkpoint(PASSIVE)').get() as { log: number; checkpointed: number }
+  const pages = pragma(db, 'page_count') as number
+  if (row.log === row.checkpointed && statSync(path).size < pages * PAGE_BYTES) throw truncated(path)
 }
 
 function truncated(path: string): LogError {

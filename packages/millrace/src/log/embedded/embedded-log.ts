@@ -33,13 +33,20 @@ export interface EmbeddedLogPort {
   readonly pulse: SharedArrayBuffer
 }
 
+/** The thread behind a port. */
+export interface CommitThread {
+  /** Called when it died of an error. */
+  onFailed(failed: (error: Error) => void): void
+  end(): Promise<void>
+}
+
 export interface HandleOptions extends EmbeddedLogPort {
   readonly directory: string
   readonly clock: Clock
   readonly machine: Machine
   onWarning(message: string): void
-  /** Ends the commit thread; only the handle that started it has one. */
-  endThread?(client: CommitClient): Promise<void>
+  /** The commit thread, for the handle that started it. */
+  readonly thread?: CommitThread
 }
 
 /** A handle on the log of one directory: reads by itself, writes through the process's commit thread. */
@@ -63,6 +70,7 @@ export class EmbeddedLog implements Log {
       },
       onWarning: options.onWarning,
     })
+    options.thread?.onFailed(error => this.#client.fail(error))
   }
 
   /** A way to open a further handle in another thread of this process; see `connectEmbeddedLog`. */
@@ -202,9 +210,12 @@ export class EmbeddedLog implements Log {
     if (this.#closing.signal.aborted) return
     this.#closing.abort()
     for (const membership of [...this.#memberships]) membership.end()
-    await this.#options.endThread?.(this.#client)
-    this.#client.close()
+    // The connection closed last tidies the files up, which a reader cannot.
     this.#reader.close()
+    const { thread } = this.#options
+    if (thread !== undefined) await this.#client.ask('shutdown', {}).catch(() => {})
+    this.#client.close()
+    await thread?.end()
   }
 
   #open(): CommitClient {

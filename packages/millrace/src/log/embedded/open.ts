@@ -2,9 +2,8 @@ import { resolve } from 'node:path'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import { type Clock, systemClock } from '../../std/clock.ts'
 import { LogError } from '../log.ts'
-import type { CommitClient } from './commit-client.ts'
 import { createDatabase, createDirectory } from './database.ts'
-import { EmbeddedLog, type EmbeddedLogPort } from './embedded-log.ts'
+import { type CommitThread, EmbeddedLog, type EmbeddedLogPort } from './embedded-log.ts'
 import { type FileSystemType, fileSystemType, refuseNetworkFileSystem } from './file-system.ts'
 import { systemMachine } from './machine.ts'
 import type { ThreadOptions, WireError } from './protocol.ts'
@@ -41,7 +40,7 @@ const THREAD_URL = new URL(
   import.meta.url.endsWith('.ts') ? './commit-thread.ts' : './commit-thread.js',
   import.meta.url,
 )
-const systemSurroundings: Surroundings = {
+export const systemSurroundings: Surroundings = {
   fileSystemOf: fileSystemType,
   startThread: options => new Worker(THREAD_URL, { name: 'millrace-commit', workerData: options }),
 }
@@ -68,12 +67,14 @@ export async function openIn(surroundings: Surroundings, options: EmbeddedLogOpt
   const pulse = new Pulse().memory
   const thread = { directory, lockTimeoutMs, tombstoneMs, fileBytesMax, walBytes, cleanEveryMs, pulse }
   const { worker, port } = await connectThread(surroundings.startThread(thread))
-  const endThread = async (client: CommitClient) => {
-    await client.ask('shutdown', {})
-    await worker.terminate()
+  const commitThread: CommitThread = {
+    onFailed: failed => worker.on('error', failed),
+    end: async () => {
+      await worker.terminate()
+    },
   }
   try {
-    return new EmbeddedLog({ directory, clock, machine, port, pulse, onWarning, endThread })
+    return new EmbeddedLog({ directory, clock, machine, port, pulse, onWarning, thread: commitThread })
   } catch (error) {
     await worker.terminate()
     throw error
@@ -97,8 +98,6 @@ async function connectThread(worker: Worker): Promise<{ worker: Worker; port: Em
     throw error
   })
   worker.removeAllListeners()
-  // An error nobody listens to would end the process; the closed port tells every caller.
-  worker.on('error', () => {})
   worker.unref()
   return { worker, port: port1 }
 }

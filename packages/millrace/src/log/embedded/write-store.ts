@@ -11,7 +11,6 @@ import type { RequestOf } from './protocol.ts'
 import { TopicWriter } from './topic-writer.ts'
 
 const apart = isBroken('2.1')
-const unchecked = isBroken('9.1')
 const blind = isBroken('9.4')
 
 export interface WriteStoreOptions {
@@ -115,7 +114,7 @@ export class WriteStore {
       return positions.map(position => this.catalog.partitionId(position))
     })
     positions.forEach((position, i) => {
-      if (!unchecked) this.#positions.requirePrevious(identity.group, partitionIds[i]!, position)
+      this.#positions.requirePrevious(identity.group, partitionIds[i]!, position)
     })
     positions.forEach(({ offset, metadata }, i) => {
       this.#positions.put(identity.group, partitionIds[i]!, offset, metadata)
