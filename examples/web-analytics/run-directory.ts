@@ -1,0 +1,48 @@
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+/** One replay of one log, from its first line to its report, over any number of interruptions. */
+export interface Run {
+  /** The directory of its topics and state. */
+  readonly data: string
+  readonly isResumed: boolean
+  /** The report was seen: the next start begins afresh. */
+  finish(): Promise<void>
+}
+
+interface Marker {
+  readonly fingerprint: string
+  readonly isFinished: boolean
+}
+
+/** Goes on with the unfinished run of this very log in `directory`, or deletes what is there and begins a new one. */
+export async function openRun(directory: string, fingerprint: string, fresh: boolean): Promise<Run> {
+  const path = join(directory, 'web-analytics.json')
+  const data = join(directory, 'web-analytics')
+  const last = await readMarker(path)
+  if (last === undefined && (await exists(data)))
+    throw new Error(`${data} is in the way and was not made by this program. Use another --data`)
+  const isResumed = last?.fingerprint === fingerprint && !last.isFinished && !fresh
+  if (!isResumed) {
+    await mkdir(directory, { recursive: true })
+    // In this order, so that a crash in between never leaves half of an old run to go on with.
+    await writeMarker(path, { fingerprint, isFinished: true })
+    await rm(data, { recursive: true, force: true })
+    await writeMarker(path, { fingerprint, isFinished: false })
+  }
+  return { data, isResumed, finish: () => writeMarker(path, { fingerprint, isFinished: true }) }
+}
+
+async function readMarker(path: string): Promise<Marker | undefined> {
+  if (!(await exists(path))) return undefined
+  return JSON.parse(await readFile(path, 'utf8')) as Marker
+}
+
+async function writeMarker(path: string, marker: Marker): Promise<void> {
+  await writeFile(`${path}.new`, JSON.stringify(marker), { flush: true })
+  await rename(`${path}.new`, path)
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined
+}

@@ -1,0 +1,69 @@
+import { json, keys, topic } from 'millrace'
+import { accessLogLine } from './access-log.ts'
+
+/** What a row of a window is about: `end` is exclusive, both in ms since the epoch. */
+export type Period = { start: number; end: number }
+
+/** The whole site in one hour or day. */
+export type Traffic = Period & {
+  requests: number
+  /** Different IP addresses. */
+  visitors: number
+  bytes: number
+  /** 95 % of the answers are no larger; within 1 %. Null when no answer had a size. */
+  p95Bytes: number | null
+  peopleRequests: number
+  peopleVisitors: number
+  botRequests: number
+  botVisitors: number
+  '1xx': number
+  '2xx': number
+  '3xx': number
+  '4xx': number
+  '5xx': number
+  notFound: number
+}
+
+/** One page in one hour or day; `key` is its path. */
+export type PageViews = Period & { key: string; views: number; visitors: number; bytes: number }
+
+/** One linking site in one hour or day; `key` is its host. */
+export type Referrals = Period & { key: string; views: number; visitors: number }
+
+/** A line of a top list. */
+export type Ranked = { name: string; views: number; visitors: number }
+
+/** The best of one hour or day, most views first. */
+export type TopList = Period & { top: readonly Ranked[] }
+
+/** Somebody asked for a page that is not there. */
+export type NotFound = { at: number; page: string | null; ip: string; referrer: string | null; bot: boolean }
+
+/** A line that is not one of an access log. */
+export type BrokenLine = { line: string; reason: string }
+
+// The age limit of a topic counts from the time of its records, and these are from 2015.
+const retention = '36500d'
+/** A top list is keyed by the start of its hour or day. */
+const byStart = { keySerde: keys.number, retention } as const
+
+/** Lines go in as text, one after the other in one partition, so that an offset is a position in the file. */
+export const accessLog = topic('access-log', { value: accessLogLine, timestamp: 'at', retention })
+
+/** The hour under way, several times a second: for watching, not for counting. */
+export const trafficNow = topic('traffic-now', { value: json<Traffic>(), retention })
+export const trafficHourly = topic('traffic-hourly', { value: json<Traffic>(), retention })
+export const trafficDaily = topic('traffic-daily', { value: json<Traffic>(), retention })
+
+export const pagesHourly = topic('pages-hourly', { value: json<PageViews>(), retention })
+export const pagesDaily = topic('pages-daily', { value: json<PageViews>(), retention })
+export const referrersHourly = topic('referrers-hourly', { value: json<Referrals>(), retention })
+export const referrersDaily = topic('referrers-daily', { value: json<Referrals>(), retention })
+
+export const topPagesHourly = topic('top-pages-hourly', { value: json<TopList>(), ...byStart })
+export const topPagesDaily = topic('top-pages-daily', { value: json<TopList>(), ...byStart })
+export const topReferrersHourly = topic('top-referrers-hourly', { value: json<TopList>(), ...byStart })
+export const topReferrersDaily = topic('top-referrers-daily', { value: json<TopList>(), ...byStart })
+
+export const notFoundAlerts = topic('not-found-alerts', { value: json<NotFound>(), retention })
+export const brokenLines = topic('broken-lines', { value: json<BrokenLine>(), retention })
