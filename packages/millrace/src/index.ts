@@ -60,3 +60,18 @@ export type {
 } from './stream/stream.ts'
 export { type TopicOptions, topic } from './stream/topic.ts'
 export { type TumblingOptions, tumbling } from './window/tumbling.ts'
+export type {
+  App,
+  Health,
+  Logger,
+  PipelineHealth,
+  SendOptions,
+  SentRecord,
+  StartOptions,
+  StoreQuery,
+  StoreView,
+  TaskHealth,
+  WindowResult,
+} from './runtime/app.ts'
+export type { PipelineLike, PipelineSource } from './runtime/pipeline-source.ts'
+export { start } from './runtime/start.ts'

@@ -104,6 +104,16 @@ export class AggregateStep {
     this.#task.lowerNextDue(due)
   }
 
+  /** Rows wait for the next tick of this emission. */
+  waitsForTick(emit: number): boolean {
+    return this.#ticks.some(emission => emission.node.id === emit && this.#changed.get(emission)!.size > 0)
+  }
+
+  /** Rows changed or windows closed since the last cut. */
+  get hasChanges(): boolean {
+    return this.store.hasChanges || (this.#closing?.gone.length ?? 0) > 0
+  }
+
   /** After a restore: finds open windows and rows that still wait for their tick. */
   restored(): void {
     this.store.finishRestore()

@@ -33,11 +33,11 @@ export function foldRecord(
   let changes: Change[]
   try {
     checkKey(task, plan, flow)
-    const values = plan.columns.map(column => argumentOf(task, plan, column, flow))
     if (isLate(task, plan, flow, start)) {
       const own = task.time.registers[watermarkOf(task.input.channel)]!
       return task.sides.late(node.id, closeTime(plan, start) > own, raw, v, kb, ks, ke, k, t, h)
     }
+    const values = plan.columns.map(column => argumentOf(task, plan, column, flow))
     const table = step.tableFor(start)
     changes = plan.columns.map((column, i) => changeOf(task, plan, column, i, values[i], table, flow))
   } catch (error) {

@@ -59,10 +59,11 @@ function readSource(task: Task, input: TaskInput, decode: Decode): 'record' | 's
     task.intake.reject(node.id, error)
     return 'skip'
   }
-  if (cursor.valueStart < 0 && !node.nulls) return tombstone(task, input)
-  if (input.heldTime <= task.clock.now() + node.maxFutureMs) return 'record'
-  task.intake.reject(node.id, task.intake.tooFarInFuture(input.heldTime))
-  return 'skip'
+  if (input.heldTime > task.clock.now() + node.maxFutureMs) {
+    task.intake.reject(node.id, task.intake.tooFarInFuture(input.heldTime))
+    return 'skip'
+  }
+  return cursor.valueStart < 0 && !node.nulls ? tombstone(task, input) : 'record'
 }
 
 /** A null value has the record's own time, whatever the topic says. */
@@ -79,11 +80,9 @@ function eventTime(task: Task, input: TaskInput): number {
   return toEventTime(timestamp(value, task.intake.sourceRecord(input)))
 }
 
-/** Moves time only where the event time is the record's own: else it would be another clock's (SEMANTICS 3.1). */
 function tombstone(task: Task, input: TaskInput): 'skip' | 'closing' {
   const { cursor } = input
   const { node } = input.origin as Extract<TaskInput['origin'], { kind: 'source' }>
   task.sides.tombstone(node.id, cursor.buffer, cursor.keyStart, cursor.keyEnd, input.heldTime)
-  if (node.topic.timestamp !== undefined) return 'skip'
   return task.raise(input, input.heldTime) ? 'skip' : 'closing'
 }

@@ -62,7 +62,7 @@ class Interpreter {
       const key = { kb: cursor.buffer, ks: cursor.keyStart, ke: cursor.keyEnd, k: undefined }
       this.#continue(task, from, 'out', { v, raw: true, ...key, t, h: undefined, judged: true, start: notWindowed })
       if (task.isParked) return task.leaveParked(t)
-      if (input.origin.kind === 'source' && !task.raise(input, t)) return RunStop.closing
+      if (!task.raise(input, t)) return RunStop.closing
       if (task.effects.isFull) return RunStop.full
     }
   }

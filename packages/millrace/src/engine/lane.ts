@@ -92,6 +92,10 @@ export class Lane {
     if (this.#writers[partition]!.byteLength >= sealedBytesMin) this.seal(partition)
   }
 
+  get hasRecords(): boolean {
+    return this.#writers.some(writer => writer.count > 0)
+  }
+
   isEmpty(partition: number): boolean {
     return this.#writers[partition]!.count === 0
   }

@@ -5,7 +5,7 @@ import type { ChannelState } from './time.ts'
  * with the task's first input, the task's own.
  *
  *   version u8 · channel count u16 · per channel: name (u16 length, UTF-8) · largest time f64 · watermark f64 · released u8
- *   has task u8 · task watermark f64 · settled f64 · commit counter f64 · tick count u8 · per tick: f64
+ *   has task u8 · task watermark f64 · settled f64 · commit counter f64 · tick count u8 · per tick: watermark f64, wall time f64
  */
 export interface InputMetadata {
   readonly channels: readonly ({ readonly name: string } & ChannelState)[]
@@ -18,8 +18,8 @@ export interface TaskMetadata {
   readonly settled: number
   /** Grows with every commit of the task, so that a commit without input progress can be told apart. */
   readonly commits: number
-  /** Per emission with `every`, in the order of its nodes: the last tick, wall or event time in ms. */
-  readonly ticks: readonly number[]
+  /** The last tick of each wall-clock emission, in the order of its nodes. */
+  readonly ticks: readonly { readonly watermark: number; readonly atMs: number }[]
 }
 
 const version = 1
@@ -27,7 +27,7 @@ const version = 1
 export function encodeMetadata(metadata: InputMetadata): Uint8Array {
   const names = metadata.channels.map(channel => Buffer.from(channel.name))
   const size =
-    3 + names.reduce((sum, name) => sum + 2 + name.length + 17, 0) + 1 + 25 + (metadata.task?.ticks.length ?? 0) * 8
+    3 + names.reduce((sum, name) => sum + 2 + name.length + 17, 0) + 1 + 25 + (metadata.task?.ticks.length ?? 0) * 16
   const bytes = Buffer.alloc(size)
   let at = bytes.writeUInt8(version, 0)
   at = bytes.writeUInt16BE(names.length, at)
@@ -44,7 +44,7 @@ export function encodeMetadata(metadata: InputMetadata): Uint8Array {
   at = bytes.writeDoubleBE(metadata.task.settled, at)
   at = bytes.writeDoubleBE(metadata.task.commits, at)
   at = bytes.writeUInt8(metadata.task.ticks.length, at)
-  for (const tick of metadata.task.ticks) at = bytes.writeDoubleBE(tick, at)
+  for (const { watermark, atMs } of metadata.task.ticks) at = bytes.writeDoubleBE(atMs, bytes.writeDoubleBE(watermark, at))
   return bytes.subarray(0, at)
 }
 
@@ -74,7 +74,9 @@ export function decodeMetadata(encoded: Uint8Array): InputMetadata {
   }
   if (bytes[at] === 0) return { channels }
   const ticks = []
-  for (let i = 0; i < bytes[at + 25]!; i++) ticks.push(bytes.readDoubleBE(at + 26 + 8 * i))
+  for (let tick = at + 26; tick < at + 26 + 16 * bytes[at + 25]!; tick += 16) {
+    ticks.push({ watermark: bytes.readDoubleBE(tick), atMs: bytes.readDoubleBE(tick + 8) })
+  }
   const [watermark, settled, commits] = [1, 9, 17].map(field => bytes.readDoubleBE(at + field)) as [number, number, number]
   return { channels, task: { watermark, settled, commits, ticks } }
 }

@@ -45,6 +45,21 @@ export class Outputs {
     return this.#lanes.get(node) as RepartitionLane
   }
 
+  get hasRepartition(): boolean {
+    return [...this.repartitions].length > 0
+  }
+
+  /** Records are waiting that are not in a sealed batch. */
+  get hasRecords(): boolean {
+    return [...this.#lanes.values(), ...this.#sides].some(lane => ('lane' in lane ? lane.lane : lane).hasRecords)
+  }
+
+  /** A re-keying's readers do not know yet how far the event time is. */
+  get hasNews(): boolean {
+    const { time } = this.#task
+    return [...this.repartitions].some(([node, lane]) => lane.hasNews(this.#task.reached(node), time.allReleased))
+  }
+
   get repartitions(): Iterable<[number, RepartitionLane]> {
     return [...this.#lanes].filter((entry): entry is [number, RepartitionLane] => 'lane' in entry[1])
   }
@@ -198,7 +213,7 @@ export class Outputs {
       const into = task.keyBuffer
       into.clear()
       const kind = encodeKey(key, into)
-      if (target.repartition.keyKind !== kind) this.#learnKind(target.repartition, kind)
+      target.repartition.keyKind = kind
       const partition = lane.partitionOf(into.buffer, 0, into.position)
       const value = this.#value
       const { cursor } = task.input
@@ -236,13 +251,6 @@ export class Outputs {
   #target(node: KeyByNode): { lane: Lane; repartition: RepartitionLane } {
     const repartition = this.repartitionLane(node.id)
     return { lane: repartition.lane, repartition }
-  }
-
-  #learnKind(lane: RepartitionLane, kind: KeyKind): void {
-    if (lane.keyKind !== 0) {
-      throw new StepFailure('key-kind', 'The key is of another type than the keys before it at this step; keys of one step are of one type')
-    }
-    lane.keyKind = kind
   }
 
   /** At a commit: what every re-keying has to say of the event time. */

@@ -11,7 +11,7 @@ import { encodeMarker } from './marker.ts'
  */
 export class RepartitionLane {
   readonly lane: Lane
-  /** 0 until the first key. A second kind is refused (SEMANTICS 5.1). */
+  /** The kind of the key in work, 0 until the first; each record is read back as the kind of its own key (SEMANTICS 5.1). */
   keyKind: KeyKind | 0 = 0
   readonly #upstream: string
   readonly #granuleMs: number
@@ -80,6 +80,14 @@ export class RepartitionLane {
         this.#mark(partition, rounded, released)
       }
     }
+  }
+
+  /** Some partition has not been told of this event time, or flag, yet. */
+  hasNews(watermark: number, released: boolean): boolean {
+    const rounded = this.#rounded(watermark)
+    return this.#markedWatermark.some(
+      (marked, partition) => !Object.is(rounded, marked) || released !== this.#markedReleased[partition],
+    )
   }
 
   #mark(partition: number, watermark: number, released: boolean): void {

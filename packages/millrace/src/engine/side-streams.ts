@@ -1,10 +1,11 @@
 import type { Port } from '../plan/graph.ts'
 import type { StreamRecord } from '../plan/record.ts'
+import { labelOf } from '../plan/walk.ts'
 import { encodeKey } from '../serde/key.ts'
 import { type Incident, incidentHeaders, type FailureRate, messageOf, reasonOf, TaskStopped } from './failures.ts'
 import type { Lane } from './lane.ts'
 import { headerSection } from './outputs.ts'
-import { outputOf, stepName } from './sub-plan.ts'
+import { outputOf } from './sub-plan.ts'
 import type { Task } from './task.ts'
 
 type Headers = Uint8Array | null | undefined
@@ -176,7 +177,7 @@ export class SideStreams {
   #incident(node: number, error: unknown, attempt: number): Incident {
     const { input } = this.#task
     return {
-      step: stepName(this.#task.node(node)),
+      step: labelOf(this.#task.node(node)),
       reason: reasonOf(error),
       error: messageOf(error),
       topic: input.topic,

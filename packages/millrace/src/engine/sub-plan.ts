@@ -53,8 +53,3 @@ function consumersOf(nodes: readonly PlanNode[]): Map<string, PlanNode[]> {
 export function outputOf(node: number, port: Port): string {
   return `${node}:${port}`
 }
-
-/** What a step is called in errors and headers. */
-export function stepName(node: PlanNode): string {
-  return node.name ?? (node.kind === 'to' ? `to(${node.topic.name})` : node.kind)
-}

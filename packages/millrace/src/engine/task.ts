@@ -1,5 +1,5 @@
 import type { OutgoingBatch } from '../log/log.ts'
-import type { ForEachNode, PlanNode, RetryPolicy } from '../plan/graph.ts'
+import type { EmitNode, ForEachNode, PlanNode, RetryPolicy } from '../plan/graph.ts'
 import type { KeySerde } from '../serde/key.ts'
 import { decodeKey } from '../serde/key.ts'
 import { KeyKind } from '../serde/serde.ts'
@@ -44,6 +44,12 @@ export interface TaskParts {
   readonly wake: () => void
 }
 
+/** When a wall-clock emission fired last, and how far the event time was then. */
+export interface Tick {
+  readonly watermark: number
+  readonly atMs: number
+}
+
 /** Windows closed in one slice before the loop may breathe. */
 const closesPerSlice = 1_000
 
@@ -83,8 +89,8 @@ export class Task {
     tombstones: 0,
     passedOver: 0,
   }
-  /** Watermark reached at the last tick, by emit node id. */
-  readonly #tickWatermarks = new Map<number, number>()
+  /** The last tick of each wall-clock emission, by emit node id. */
+  readonly #ticks = new Map<number, Tick>()
   readonly #parked: ParkedCall[] = []
   #parkedRecordTime: number | undefined
   #resuming = false
@@ -101,7 +107,7 @@ export class Task {
     this.effects = new Effects(parts.clock, parts.wake)
     this.record = new RecordView(this)
     this.input = parts.inputs[0]!
-    for (const tick of parts.plan.wallTicks) this.#tickWatermarks.set(tick.id, Number.NEGATIVE_INFINITY)
+    for (const { id } of parts.plan.wallTicks) this.#ticks.set(id, { watermark: Number.NEGATIVE_INFINITY, atMs: 0 })
   }
 
   get name(): string {
@@ -129,14 +135,19 @@ export class Task {
     if (X[NextDue]! <= X[TaskWatermark]!) this.#closing = true
   }
 
-  /** Raises the current source channel after a record at `t`; false when a slice of closing is used up. */
+  /**
+   * Raises the current channel after its record at `t`; false when a slice of closing is used up. Carried
+   * watermarks come with markers alone, and a null value whose event time would be a field has another clock's.
+   */
   raise(input: TaskInput, t: number): boolean {
+    const { origin, cursor } = input
+    if (origin.kind !== 'source') return true
+    if (cursor.valueStart < 0 && origin.node.topic.timestamp !== undefined) return true
     const X = this.time.registers
     const at = maxTimeOf(input.channel)
     if (!(t > X[at]!)) return true
     X[at] = t
-    const { origin } = input
-    this.time.raise(input.channel, t - (origin.kind === 'source' ? origin.node.outOfOrderMs : 0))
+    this.time.raise(input.channel, t - origin.node.outOfOrderMs)
     return this.advance()
   }
 
@@ -186,20 +197,49 @@ export class Task {
 
   /** The watermark a wall-clock emission passes on: the one at its last tick. */
   tickWatermark(emit: number): number {
-    return this.#tickWatermarks.get(emit)!
+    return this.#ticks.get(emit)!.watermark
   }
 
-  restoreTick(emit: number, watermark: number): void {
-    this.#tickWatermarks.set(emit, watermark)
+  /** The last tick of a wall-clock emission, for a commit. */
+  lastTick(emit: number): Tick {
+    return this.#ticks.get(emit)!
   }
 
-  /** Fires a wall-clock emission: its changed rows go out, and what is behind it learns how far time is. */
-  tick(emit: number): boolean {
+  restoreTick(emit: number, tick: Tick): void {
+    this.#ticks.set(emit, tick)
+  }
+
+  /** Wall time of the next tick; Infinity while no row waits for one. */
+  get nextTickMs(): number {
+    let next = Number.POSITIVE_INFINITY
+    for (const emit of this.#waitingTicks()) next = Math.min(next, this.#ticks.get(emit.id)!.atMs + periodOf(emit))
+    return next
+  }
+
+  *#waitingTicks(): Iterable<EmitNode> {
+    for (const emit of this.plan.wallTicks) {
+      if (this.steps.some(step => step?.waitsForTick(emit.id))) yield emit
+    }
+  }
+
+  /** Fires every wall-clock emission that is due; false when what became due behind it fills a slice. */
+  fireTicks(): boolean {
+    const now = this.clock.now()
+    for (const emit of [...this.#waitingTicks()]) {
+      if (now < this.#ticks.get(emit.id)!.atMs + periodOf(emit)) continue
+      if (!this.#tick(emit.id, now)) return false
+    }
+    return true
+  }
+
+  /** Sends out the changed rows, and tells what is behind how far time is. */
+  #tick(emit: number, atMs: number): boolean {
     for (const step of this.steps) {
       const emission = step?.plan.emissions.find(({ node }) => node.id === emit)
       if (emission !== undefined) step!.tick(emission)
     }
-    this.#tickWatermarks.set(emit, this.time.registers[Settled]! - this.plan.reaches[emit]!.holdMs)
+    const watermark = this.time.registers[Settled]! - this.plan.reaches[emit]!.holdMs
+    this.#ticks.set(emit, { watermark, atMs })
     return this.close(this.time.registers[Settled]!)
   }
 
@@ -209,6 +249,25 @@ export class Task {
     let reached = this.time.registers[Settled]! - holdMs
     for (const emit of wallTicks) reached = Math.min(reached, this.tickWatermark(emit))
     return reached
+  }
+
+  /** Something has changed since the last cut that a commit must hold. */
+  get hasProgress(): boolean {
+    return (
+      this.sealed.length > 0 ||
+      this.inputs.some(input => input.position !== input.committedOffset) ||
+      this.steps.some(step => step !== undefined && step.hasChanges) ||
+      this.outputs.hasRecords ||
+      this.outputs.hasNews
+    )
+  }
+
+  get hasRepartition(): boolean {
+    return this.outputs.hasRepartition
+  }
+
+  get hasOpenWindow(): boolean {
+    return this.time.registers[NextDue]! < Number.POSITIVE_INFINITY
   }
 
   /** The state of an input's channels, for a commit. */
@@ -328,3 +387,7 @@ export class Task {
 }
 
 type Tail<T extends readonly unknown[]> = T extends [unknown, ...infer Rest] ? Rest : never
+
+function periodOf({ emission }: EmitNode): number {
+  return emission.kind === 'every' ? emission.everyMs : Number.POSITIVE_INFINITY
+}

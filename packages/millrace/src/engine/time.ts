@@ -81,7 +81,7 @@ export class TaskTime {
     for (let i = 0; i < this.channelCount; i++) largest = Math.max(largest, this.registers[watermarkOf(i)]!)
     if (!this.#fromSource) return largest
     this.#growth ??= { watermark: largest, sinceMs: monotonicMs }
-    return this.#growth.watermark + (monotonicMs - this.#growth.sinceMs)
+    return this.#growth.watermark + Math.floor(monotonicMs - this.#growth.sinceMs)
   }
 
   /** What a commit stores of one channel. */

@@ -38,6 +38,11 @@ export class TableStore {
     return this.table.byteLength
   }
 
+  /** The next `writeChanges` has something to write. */
+  get hasChanges(): boolean {
+    return this.table.dirtyCount > 0
+  }
+
   /** True when a key of that kind may enter; the first one decides (SEMANTICS 5.1). */
   acceptKeyKind(kind: number): boolean {
     return this.#header.acceptKeyKind(kind)

@@ -71,6 +71,11 @@ export class WindowStore {
     return this.starts.length === 0 ? Number.POSITIVE_INFINITY : this.starts[0]!
   }
 
+  /** The next `writeChanges` has something to write. */
+  get hasChanges(): boolean {
+    return this.#closeIsDue || this.dirtyCount > 0
+  }
+
   /** True when a key of that kind may enter; the first one decides (SEMANTICS 5.1). */
   acceptKeyKind(kind: number): boolean {
     return this.#header.acceptKeyKind(kind)

@@ -6,7 +6,7 @@ import { argumentsOf, type Path } from './path.ts'
 import { callOf, type Continue, failure, fieldCode, recordOf } from './steps.ts'
 
 /**
- * The update of an aggregate by one record: check the key, compute every argument, judge lateness, then
+ * The update of an aggregate by one record: check the key, judge lateness, compute every argument, then
  * change the row. Nothing is changed before everything that can fail has been done.
  */
 export function aggregateCode(code: Code, plan: StepPlan, path: Path, go: Continue): void {
@@ -20,10 +20,12 @@ export function aggregateCode(code: Code, plan: StepPlan, path: Path, go: Contin
   code.line(`if (${path.ks} < 0) ${ok} = ${failure(node, make(noKeyFailure), path)}`)
   const kind = `T.keyKindInWork`
   code.line(`else if (${step}.kind !== ${kind} && !${step}.acceptsKind(${kind})) ${ok} = ${failure(node, make(keyKindFailure), path)}`)
-  const values = argumentsCode(code, plan, ok, path)
   code.line(`if (${ok}) {`)
   const start = windowCode(code, plan, step, path)
+  const values = argumentsCode(code, plan, ok, path)
+  code.line(`if (${ok}) {`)
   updateCode(code, plan, step, start, values, path, go)
+  code.line('}')
   if (node.window !== undefined) code.line('}')
   code.line('}')
 }

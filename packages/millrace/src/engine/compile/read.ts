@@ -1,3 +1,4 @@
+import type { SourceNode } from '../../plan/graph.ts'
 import type { SubTopologyInput } from '../../plan/sub-topology.ts'
 import { KeyKind } from '../../serde/serde.ts'
 import type { Decode } from '../decode.ts'
@@ -53,7 +54,7 @@ export function readCode(code: Code, plan: ReadPlan): void {
     start: 'NaN',
   })
   if (plan.hasRetries) code.line('if (T.isParked) return T.leaveParked(t)')
-  if (input.kind === 'source') raiseCode(code, plan, input.node.outOfOrderMs)
+  if (input.kind === 'source') raiseCode(code, plan, input.node)
   if (plan.hasEffects) code.line('if (T.effects.isFull) return 4')
   code.line('}')
   code.line('}')
@@ -83,23 +84,29 @@ function valueCode(code: Code, { input, decode, freeze }: ReadPlan): void {
     code.line(`if (c.keyStart >= 0) try { ${code.constant(node.topic.keySerde, 'keySerde')}.deserialize(kb, c.keyStart, c.keyEnd) }`)
     code.line(`catch (e) { ${reject('e')}; continue }`)
   }
+  const isFuture = Number.isFinite(node.maxFutureMs)
   code.line('if (c.valueStart < 0) {')
   code.line('if (T.intake.isEndOfInput(I)) { if (!T.intake.endOfInput(I)) return 2; continue }')
   code.line('t = c.timestamp')
+  code.line(`if (!(t >= 0)) { ${reject('T.intake.noTimestamp()')}; continue }`)
   if (!node.nulls) {
-    code.line(`if (t >= 0) { T.sides.tombstone(${node.id}, kb, c.keyStart, c.keyEnd, t)`)
-    if (node.topic.timestamp === undefined) code.line('if (!T.raise(I, t)) return 2')
-    code.line(`} else ${reject(`T.intake.noTimestamp()`)}`)
+    if (isFuture) futureCode(code, reject)
+    code.line(`T.sides.tombstone(${node.id}, kb, c.keyStart, c.keyEnd, t)`)
+    code.line('if (!T.raise(I, t)) return 2')
     code.line('continue')
   } else code.line('v = null')
   code.line('} else {')
   code.line(`try { v = ${frozen(`${decoder}(kb, c.valueStart, c.valueEnd)`)} } catch (e) { ${reject('e')}; continue }`)
   timeCode(code, node, reject)
   code.line('}')
-  if (Number.isFinite(node.maxFutureMs)) code.line(`if (t > limit) { ${reject('T.intake.tooFarInFuture(t)')}; continue }`)
+  if (isFuture) futureCode(code, reject)
 }
 
-function timeCode(code: Code, node: Extract<SubTopologyInput, { kind: 'source' }>['node'], reject: (e: string) => string): void {
+function futureCode(code: Code, reject: (e: string) => string): void {
+  code.line(`if (t > limit) { ${reject('T.intake.tooFarInFuture(t)')}; continue }`)
+}
+
+function timeCode(code: Code, node: SourceNode, reject: (e: string) => string): void {
   const { timestamp } = node.topic
   if (timestamp === undefined) {
     code.line('t = c.timestamp')
@@ -109,12 +116,13 @@ function timeCode(code: Code, node: Extract<SubTopologyInput, { kind: 'source' }
   code.line(`try { t = ${code.constant(toEventTime, 'toEventTime')}(${value}) } catch (e) { ${reject('e')}; continue }`)
 }
 
-/** Step 3 and 4 of SEMANTICS 3.2. */
-function raiseCode(code: Code, plan: ReadPlan, outOfOrderMs: number): void {
+/** Step 3 and 4 of SEMANTICS 3.2: what `Task.raise` does, for the most frequent case. */
+function raiseCode(code: Code, plan: ReadPlan, node: SourceNode): void {
   if (!plan.single) return code.line('if (!T.raise(I, t)) return 2')
-  code.line(`if (t > X[${maxTimeOf(0)}]) {`)
+  const isEventTime = node.nulls && node.topic.timestamp !== undefined ? 'c.valueStart >= 0 && ' : ''
+  code.line(`if (${isEventTime}t > X[${maxTimeOf(0)}]) {`)
   code.line(`X[${maxTimeOf(0)}] = t`)
-  code.line(`const w = t - ${outOfOrderMs}`)
+  code.line(`const w = t - ${node.outOfOrderMs}`)
   code.line(`X[${watermarkOf(0)}] = w`)
   code.line(`const before = X[${TaskWatermark}]`)
   code.line(`if (w > before) { X[${TaskWatermark}] = w`)

@@ -14,7 +14,8 @@ export function rowWriterCode(
   sinks: readonly ToTopicNode[],
   results: readonly string[],
 ): void {
-  if (plan.node.result !== 'row' || plan.node.window === undefined) return
+  const hasCallback = plan.columns.some(({ argument }) => argument.kind === 'value')
+  if (hasCallback || plan.node.result !== 'row' || plan.node.window === undefined) return
   const text = code.constant(compileRowWriter(shapeOf(plan, 'text')), 'textRow')
   const raw = code.constant(compileRowWriter(shapeOf(plan, 'raw')), 'rawRow')
   const isRaw = [KeyKind.number, KeyKind.boolean, KeyKind.json].map(kind => `S.kind === ${kind}`).join(' || ')

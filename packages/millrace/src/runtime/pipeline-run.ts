@@ -1,0 +1,403 @@
+import { buildPrograms, type SubProgram } from '../engine/compile-sub.ts'
+import { createTask, type TaskWorld, taskName } from '../engine/create-task.ts'
+import { cutTask, type TaskCut } from '../engine/cut.ts'
+import type { Incident } from '../engine/failures.ts'
+import type { LineSinks } from '../engine/lines.ts'
+import type { Task } from '../engine/task.ts'
+import type { TaskInput } from '../engine/task-input.ts'
+import { CommitError, type Log, type MemberIdentity, type TopicPartition } from '../log/log.ts'
+import type { Graph } from '../plan/graph.ts'
+import { groupName, type SideTopic } from '../plan/names.ts'
+import { isBroken } from '../std/broken-rules.ts'
+import type { Clock } from '../std/clock.ts'
+import { restoreTask, type RestoreSource, startPositions } from './restore.ts'
+import { TaskRunner } from './task-runner.ts'
+import { inputTopics, type PartitionCounts, sideTopicSpec } from './topics.ts'
+
+/** Shortest time between two commits of a drained pipeline (SEMANTICS 2.5). */
+const drainedCommitMs = 5
+const liveIdentity = isBroken('2.2')
+const keepsStateAfterAbort = isBroken('2.4')
+const ignoresInterval = isBroken('2.5')
+
+export interface PipelineRunOptions {
+  readonly app: string
+  readonly graph: Graph
+  readonly log: Log
+  readonly clock: Clock
+  readonly counts: PartitionCounts
+  readonly mode: 'compiled' | 'interpreted'
+  readonly freeze: boolean
+  /** In a bounded run: where each source partition ends. */
+  readonly endOf?: (partition: TopicPartition) => number
+  readonly random: () => number
+  readonly print: (line: string) => void
+  /** Puts lines into files before the commit that contains them. */
+  readonly files: { write(path: string, line: string): void; flush(): Promise<void> }
+  readonly snapshotOf: (partition: TopicPartition) => Promise<RestoreSource | undefined>
+  /** Told which changelog batches are in the log. */
+  readonly onChangelog: (partition: TopicPartition, task: Task, step: string) => void
+  readonly onIncident: (incident: Incident) => void
+  readonly onError: (error: Error) => void
+  readonly wake: () => void
+  /** Reached points of the commit, for tests that kill the process there. */
+  readonly onPoint?: (point: CommitPoint) => void
+}
+
+export type CommitPoint = 'cut' | 'before-commit' | 'after-commit' | 'after-acknowledge' | 'restored'
+
+/** Between a loss or an error and the next start there are no tasks. */
+type Phase = 'running' | 'restoring' | 'stopped'
+
+/** The tasks of one pipeline on one worker, and their commits: all together, or none (SEMANTICS 1.3, 2). */
+export class PipelineRun {
+  readonly name: string
+  readonly group: string
+  readonly runners = new Map<string, TaskRunner>()
+  identity: MemberIdentity | undefined
+  readonly #options: PipelineRunOptions
+  readonly #programs: readonly SubProgram[]
+  readonly #world: TaskWorld
+  readonly #sideTopics = new Set<string>()
+  #assigned: TopicPartition[] = []
+  #phase: Phase = 'running'
+  #inFlight: Promise<void> | undefined
+  /** Moves with every loss and abort, so that late answers to older work are dropped. */
+  #epoch = 0
+  #lastCommitMs: number
+  /** Serialises assigning, revoking and restoring. */
+  #membershipWork: Promise<void> = Promise.resolve()
+
+  constructor(options: PipelineRunOptions) {
+    this.#options = options
+    const { graph, app, log, clock, mode, freeze } = options
+    this.name = graph.name
+    this.group = groupName(app, graph.name)
+    this.#programs = buildPrograms(graph, { app, closedLog: log.closed, mode, freeze })
+    this.#lastCommitMs = clock.monotonic()
+    const lines: LineSinks = { writeLine: options.files.write, print: options.print }
+    this.#world = {
+      clock,
+      nextSeed: () => Math.floor(options.random() * 2 ** 31),
+      partitionsOf: topic => options.counts.get(topic) ?? 1,
+      upstreamsOf: keyBy => this.#upstreams(keyBy),
+      recordBytesMax: 16 * 1024 * 1024,
+      lines,
+      wake: options.wake,
+      onFirstIncident: options.onIncident,
+    }
+  }
+
+  /** Co-partitioned sets for the membership: the input topics of each sub-topology. */
+  get topicSets(): string[][] {
+    return this.#programs.map(({ plan }) => [...new Set(inputTopics(this.#options.app, this.#options.graph, plan.sub))])
+  }
+
+  get tasks(): Task[] {
+    return [...this.runners.values()].map(({ task }) => task)
+  }
+
+  #upstreams(keyBy: number): string[] {
+    return this.#programs.flatMap(({ plan }) => {
+      if (!plan.sub.nodeIds.includes(keyBy)) return []
+      const partitions = this.#partitionsOf(plan.sub)
+      return Array.from({ length: partitions }, (_, p) => taskName(plan, p))
+    })
+  }
+
+  #partitionsOf(sub: SubProgram['plan']['sub']): number {
+    const topics = inputTopics(this.#options.app, this.#options.graph, sub)
+    return Math.max(...topics.map(topic => this.#options.counts.get(topic) ?? 1))
+  }
+
+  // Membership
+
+  /** Takes partitions on; their tasks run once they are restored. */
+  assign(partitions: readonly TopicPartition[], identity: MemberIdentity): void {
+    this.identity = identity
+    this.#assigned.push(...partitions)
+    this.#serially(() => this.#startTasks())
+  }
+
+  /** Finishes with partitions: commits their tasks and closes them. */
+  revoke(partitions: readonly TopicPartition[]): Promise<void> {
+    const isGone = (each: { topic: string; partition: number }) =>
+      partitions.some(({ topic, partition }) => topic === each.topic && partition === each.partition)
+    return this.#serially(async () => {
+      await this.commitAll()
+      this.#assigned = this.#assigned.filter(each => !isGone(each))
+      for (const [name, { task }] of this.runners) {
+        if (task.inputs.some(isGone)) this.#close(name)
+      }
+    })
+  }
+
+  /** The membership is gone: nothing of it is committed any more. */
+  lost(): void {
+    this.#epoch++
+    this.identity = undefined
+    this.#assigned = []
+    for (const name of [...this.runners.keys()]) this.#close(name)
+    this.#inFlight = undefined
+  }
+
+  #close(name: string): void {
+    this.runners.get(name)?.task.effects.close()
+    this.runners.delete(name)
+  }
+
+  #serially(work: () => Promise<void>): Promise<void> {
+    const done = this.#membershipWork.then(work)
+    this.#membershipWork = done.catch(error => this.fail(error as Error))
+    return this.#membershipWork
+  }
+
+  async #startTasks(): Promise<void> {
+    if (this.#phase === 'stopped') return
+    const epoch = this.#epoch
+    this.#phase = 'restoring'
+    try {
+      for (const { plan, program } of this.#programs) {
+        const topics = inputTopics(this.#options.app, this.#options.graph, plan.sub)
+        for (let partition = 0; partition < this.#partitionsOf(plan.sub); partition++) {
+          const name = taskName(plan, partition)
+          if (this.runners.has(name) || !topics.every(topic => this.#isAssigned(topic, partition))) continue
+          const runner = await this.#startTask(plan, program, partition, topics)
+          if (epoch !== this.#epoch) return
+          this.runners.set(name, runner)
+        }
+      }
+      this.#options.onPoint?.('restored')
+    } finally {
+      if (epoch === this.#epoch && !this.isStopped) this.#phase = 'running'
+      this.#options.wake()
+    }
+  }
+
+  #isAssigned(topic: string, partition: number): boolean {
+    return this.#assigned.some(each => each.topic === topic && each.partition === partition)
+  }
+
+  async #startTask(
+    plan: SubProgram['plan'],
+    program: SubProgram['program'],
+    partition: number,
+    topics: readonly string[],
+  ): Promise<TaskRunner> {
+    const { log, clock, snapshotOf, endOf } = this.#options
+    const inputs = plan.sub.inputs.map((origin, i) => ({ origin, topic: topics[i]!, partition }))
+    const positions = await startPositions(log, this.group, inputs)
+    const task = createTask(plan, program, partition, positions, this.#world)
+    await restoreTask(task, { log, clock, snapshotOf, pause: nextTurn })
+    const ends = endOf && inputs.map(input => (input.origin.kind === 'source' ? endOf(input) : Number.POSITIVE_INFINITY))
+    return new TaskRunner(task, ends)
+  }
+
+  // The loop's side
+
+  get isStopped(): boolean {
+    return this.#phase === 'stopped'
+  }
+
+  get isRestoring(): boolean {
+    return this.#phase === 'restoring'
+  }
+
+  /** One turn of every task; true when something was done. */
+  turn(): boolean {
+    let worked = false
+    for (const { runner } of this.#runnable()) {
+      try {
+        if (runner.turn() === 'worked') worked = true
+      } catch (error) {
+        this.fail(error as Error)
+        return true
+      }
+    }
+    return worked
+  }
+
+  #runnable(): { runner: TaskRunner }[] {
+    // While a commit waits for asynchronous calls, their tasks take no further records, or it might wait for ever.
+    return [...this.runners.values()]
+      .filter(({ task }) => !(this.#isCommitDue() && !task.effects.isIdle))
+      .map(runner => ({ runner }))
+  }
+
+  /** Every input that has room. */
+  wanted(): { runner: TaskRunner; input: TaskInput; offset: number }[] {
+    if (this.isStopped) return []
+    return [...this.runners.values()].flatMap(runner => runner.wanted().map(each => ({ runner, ...each })))
+  }
+
+  get isDrained(): boolean {
+    return [...this.runners.values()].every(runner => runner.isDrained)
+  }
+
+  /** A bounded run is over: everything processed, closed and committed. */
+  get isFinished(): boolean {
+    return (
+      this.#phase === 'running' &&
+      this.runners.size > 0 &&
+      this.#inFlight === undefined &&
+      [...this.runners.values()].every(runner => runner.isFinished && !runner.task.hasProgress)
+    )
+  }
+
+  nextWakeMs(): number {
+    let wake = Number.POSITIVE_INFINITY
+    for (const runner of this.runners.values()) wake = Math.min(wake, runner.nextWakeMs())
+    if (this.tasks.some(task => task.hasProgress)) {
+      const elapsed = this.#options.clock.monotonic() - this.#lastCommitMs
+      wake = Math.min(wake, Math.max(1, this.#options.graph.options.commitIntervalMs - elapsed))
+    }
+    for (const task of this.tasks) wake = Math.min(wake, Math.max(0, task.nextTickMs - this.#options.clock.now()))
+    return wake
+  }
+
+  // Commits
+
+  #isCommitDue(): boolean {
+    const elapsed = this.#options.clock.monotonic() - this.#lastCommitMs
+    if (elapsed >= this.#options.graph.options.commitIntervalMs) return true
+    return !ignoresInterval && elapsed >= drainedCommitMs && this.isDrained
+  }
+
+  /** Cuts and sends a commit when one is due and none is under way. */
+  commitIfDue(): void {
+    if (this.#inFlight !== undefined || this.#phase !== 'running' || !this.#isCommitDue()) return
+    this.#startCommit()
+  }
+
+  /** Commits until nothing is left to commit; tasks that wait for a retry are left out. */
+  async commitAll(): Promise<void> {
+    for (;;) {
+      await this.#inFlight
+      const ready = this.#ready()
+      if (ready.length === 0 && this.tasks.every(task => task.effects.isIdle || task.isParked)) return
+      if (ready.length === 0) await nextTurn()
+      else this.#startCommit()
+      if (this.identity === undefined || this.isStopped) return
+    }
+  }
+
+  /** Tasks with something to commit that may be cut now. */
+  #ready(): Task[] {
+    return this.tasks.filter(task => !task.isParked && task.effects.isIdle && task.hasProgress)
+  }
+
+  #startCommit(): void {
+    const identity = this.identity
+    const tasks = this.#ready()
+    if (identity === undefined || tasks.length === 0) return
+    this.#lastCommitMs = this.#options.clock.monotonic()
+    const cuts = tasks.map(task => ({ task, cut: cutTask(task, this.#options.clock.now()) }))
+    this.#options.onPoint?.('cut')
+    const inFlight = this.#commit(identity, cuts, this.#epoch).finally(() => {
+      if (this.#inFlight === inFlight) this.#inFlight = undefined
+      this.#options.wake()
+    })
+    this.#inFlight = inFlight
+  }
+
+  async #commit(
+    identity: MemberIdentity,
+    cuts: readonly { task: Task; cut: TaskCut }[],
+    epoch: number,
+  ): Promise<void> {
+    const { log, files } = this.#options
+    try {
+      const changes = cuts.flatMap(({ task, cut }) => cut.changelog.map(change => ({ task, ...change })))
+      const changelog = changes.flatMap(({ task, topic, batches }) =>
+        batches.map(bytes => ({ topic, partition: task.partition, bytes })),
+      )
+      const outputs = cuts.flatMap(({ cut }) => cut.outputs)
+      await this.#ensureSideTopics(outputs.map(({ topic }) => topic))
+      await files.flush()
+      this.#options.onPoint?.('before-commit')
+      const result = await log.commit({
+        identity: liveIdentity ? (this.identity ?? identity) : identity,
+        batches: [...outputs, ...changelog],
+        positions: cuts.flatMap(({ cut }) => cut.positions),
+      })
+      if (epoch !== this.#epoch) return
+      this.#options.onPoint?.('after-commit')
+      let at = outputs.length
+      for (const { task, step, topic, batches } of changes) {
+        const baseOffset = result.baseOffsets[at]!
+        if ('acknowledge' in step.store) step.store.acknowledge(baseOffset)
+        at += batches.length
+        this.#options.onChangelog({ topic, partition: task.partition }, task, step.name)
+      }
+      this.#options.onPoint?.('after-acknowledge')
+    } catch (error) {
+      if (epoch === this.#epoch) this.#commitFailed(error as Error)
+    }
+  }
+
+  /** SEMANTICS 2.4: state is dropped and restored, positions go back, unsent output is forgotten. */
+  #commitFailed(error: Error): void {
+    if (!(error instanceof CommitError)) return this.fail(error)
+    if (error.outcome === 'fenced') {
+      this.lost()
+      return
+    }
+    if (keepsStateAfterAbort) return
+    this.#epoch++
+    for (const name of [...this.runners.keys()]) this.#close(name)
+    this.#serially(() => this.#startTasks())
+  }
+
+  async #ensureSideTopics(topics: readonly string[]): Promise<void> {
+    const { app, graph, log } = this.#options
+    for (const side of ['failed', 'rejected', 'late'] satisfies SideTopic[]) {
+      const spec = sideTopicSpec(app, graph.name, side)
+      if (!topics.includes(spec.name) || this.#sideTopics.has(spec.name)) continue
+      if ((await log.describeTopics([spec.name])).length === 0) await log.createTopics([spec])
+      this.#sideTopics.add(spec.name)
+    }
+  }
+
+  /** Stops the pipeline with an error; what is uncommitted is given up. */
+  fail(error: Error): void {
+    if (this.isStopped) return
+    this.#phase = 'stopped'
+    this.#epoch++
+    for (const name of [...this.runners.keys()]) this.#close(name)
+    this.#options.onError(error)
+    this.#options.wake()
+  }
+
+  /** Resolves when what a task has done so far is committed. */
+  async committed(task: Task): Promise<void> {
+    while (task.hasProgress && !this.isStopped && this.tasks.includes(task)) {
+      this.#startCommitUnlessUnderWay()
+      await this.#inFlight
+      await nextTurn()
+    }
+    await this.#inFlight
+  }
+
+  #startCommitUnlessUnderWay(): void {
+    if (this.#inFlight === undefined) this.#startCommit()
+  }
+
+  partitionsOfStep(step: string): number {
+    const owner = this.#programs.find(({ plan }) => plan.steps.some(({ node }) => node.name === step))
+    if (owner === undefined) throw new Error(`Pipeline "${this.name}" has no step "${step}" with a store`)
+    return this.#partitionsOf(owner.plan.sub)
+  }
+
+  hasStep(step: string): boolean {
+    return this.#programs.some(({ plan }) => plan.steps.some(({ node }) => node.name === step))
+  }
+
+  /** Resolves when assigning, revoking and restoring are done. */
+  settled(): Promise<void> {
+    return this.#membershipWork
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise(resolve => setImmediate(resolve))
+}

@@ -1,0 +1,90 @@
+import type { AggregateStep } from '../engine/aggregate-step.ts'
+import { rowResult } from '../engine/interpret-aggregate.ts'
+import type { Task } from '../engine/task.ts'
+import { encodeKey } from '../serde/key.ts'
+import { KeyKind } from '../serde/serde.ts'
+import { KeyBuffer } from '../serde/sink.ts'
+import type { TableStore } from '../state/table-store.ts'
+import type { WindowStore } from '../state/window-store.ts'
+import { partitionOf } from '../std/murmur2.ts'
+import type { StoreQuery, StoreView, WindowResult } from './app.ts'
+import type { PipelineRun } from './pipeline-run.ts'
+
+/** A step's state was asked for that this process does not have. */
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable'
+}
+
+/** Reads the state of one step in the tasks of this process. */
+export class LocalStore implements StoreView {
+  readonly #run: PipelineRun
+  readonly #step: string
+
+  constructor(run: PipelineRun, step: string) {
+    this.#run = run
+    this.#step = step
+  }
+
+  async get(key: unknown, query: StoreQuery = {}): Promise<unknown> {
+    await this.#run.settled()
+    const { task, step, bytes } = this.#find(key)
+    const value = this.#read(step, bytes, query.start)
+    if (query.consistency === 'committed') await this.#run.committed(task)
+    return value
+  }
+
+  async windows(key: unknown): Promise<readonly WindowResult[]> {
+    await this.#run.settled()
+    const { step, bytes } = this.#find(key)
+    const { window } = step
+    if (window === undefined) throw new StoreUnavailable(`Step "${this.#step}" has no windows; use get(key)`)
+    return (step.store as WindowStore).starts.flatMap(start => {
+      const value = this.#read(step, bytes, start)
+      return value === undefined ? [] : [{ start, end: start + window.sizeMs, value }]
+    })
+  }
+
+  #read(step: AggregateStep, bytes: KeyBuffer, start: number | undefined): unknown {
+    if ((step.window !== undefined) !== (start !== undefined)) {
+      throw new StoreUnavailable(
+        step.window === undefined
+          ? `Step "${this.#step}" has no windows; leave out start`
+          : `Step "${this.#step}" has windows; say which: get(key, { start }), or use windows(key)`,
+      )
+    }
+    const { store } = step
+    const table = start === undefined ? (store as TableStore).table : (store as WindowStore).openTable(start)
+    const row = table?.find(bytes.buffer, 0, bytes.position) ?? 0
+    if (row === 0) return undefined
+    const result = rowResult(step.plan, table!, row, start ?? 0, undefined)
+    return typeof result === 'object' && result !== null ? structuredClone(columnsOnly(result, step)) : result
+  }
+
+  #find(key: unknown): { task: Task; step: AggregateStep; bytes: KeyBuffer } {
+    const bytes = new KeyBuffer(64)
+    const tasks = this.#run.tasks.filter(task => task.steps.some(step => step?.name === this.#step))
+    const serde = tasks[0]?.inputs[0]?.origin
+    if (serde?.kind === 'source' && serde.node.topic.keySerde.kind === KeyKind.serde) {
+      const encoded = serde.node.topic.keySerde.serialize(key)
+      bytes.ensure(encoded.length)
+      bytes.buffer.set(encoded, 0)
+      bytes.position = encoded.length
+    } else encodeKey(key, bytes)
+    const count = this.#run.partitionsOfStep(this.#step)
+    const partition = partitionOf(bytes.buffer, 0, bytes.position, count)
+    const task = tasks.find(each => each.partition === partition)
+    if (task === undefined) {
+      throw new StoreUnavailable(
+        `The task of partition ${partition} of step "${this.#step}" does not run in this process; ask the process that owns it (see: millrace groups)`,
+      )
+    }
+    return { task, step: task.steps.find(step => step?.name === this.#step)!, bytes }
+  }
+}
+
+/** A window's row without its frame: key, start and end are what was asked by. */
+function columnsOnly(result: object, step: AggregateStep): object {
+  if (step.window === undefined) return result
+  const { key: _key, start: _start, end: _end, ...columns } = result as Record<string, unknown>
+  return columns
+}

@@ -1,0 +1,175 @@
+import { nextOffset } from '../engine/next-offset.ts'
+import { RunStop } from '../engine/program.ts'
+import type { Task } from '../engine/task.ts'
+import type { TaskInput } from '../engine/task-input.ts'
+import { watermarkOf } from '../engine/time.ts'
+import type { FetchedPartition } from '../log/log.ts'
+import { isBroken } from '../std/broken-rules.ts'
+
+/** Bytes an input may hold before it is left out of the fetches. */
+const bufferedBytesMax = 4 * 1024 * 1024
+const ignoresOrder = isBroken('6.1')
+
+/** What became of a turn of a task. */
+export type Turn = 'worked' | 'idle'
+
+/** Drives one task: which input goes next, when a channel is released, when the input is at its end. */
+export class TaskRunner {
+  readonly task: Task
+  /** In a bounded run, the offset at which each source input ends. */
+  readonly #ends: readonly number[] | undefined
+  /** Monotonic time since when an input has been waited for. */
+  #waitingSinceMs: number | undefined
+
+  constructor(task: Task, ends?: readonly number[]) {
+    this.task = task
+    this.#ends = ends
+  }
+
+  /** The positions to fetch: inputs that have room. */
+  wanted(): { input: TaskInput; offset: number }[] {
+    return this.task.inputs
+      .filter(input => input.bufferedBytes < bufferedBytesMax && input.fetchOffset < this.#endOf(input))
+      .map(input => ({ input, offset: input.fetchOffset }))
+  }
+
+  /** Takes what a fetch brought for one of the inputs. */
+  offer(input: TaskInput, fetched: FetchedPartition): void {
+    const end = this.#endOf(input)
+    const batches = Number.isFinite(end) ? fetched.batches.filter(batch => nextOffset(batch) <= end) : fetched.batches
+    const { time, clock } = this.task
+    if (batches.length > 0 && input.origin.kind === 'source') time.setReleased(input.channel, false)
+    input.offer({ ...fetched, batches, highWatermark: Math.min(fetched.highWatermark, end) }, nextOffset, clock.monotonic())
+  }
+
+  #endOf(input: TaskInput): number {
+    return this.#ends?.[input.index] ?? Number.POSITIVE_INFINITY
+  }
+
+  /** Runs until the batch in work is used up, or something stops it. */
+  turn(): Turn {
+    const { task } = this
+    if (task.isParked || task.isClosing) {
+      if (task.parkedUntilMs > task.clock.now() && task.isParked) return 'idle'
+      task.resume()
+      return 'worked'
+    }
+    if (task.effects.isFull) return 'idle'
+    if (task.nextTickMs <= task.clock.now()) {
+      task.fireTicks()
+      return 'worked'
+    }
+    const worked = task.inputs.length === 1 ? this.#runOnly(task.inputs[0]!) : this.#runNext()
+    if (worked) return 'worked'
+    return this.#endInputs() || this.#passTime() ? 'worked' : 'idle'
+  }
+
+  #runOnly(input: TaskInput): boolean {
+    if (!input.openBatch()) return false
+    this.task.program.run(this.task, input, Number.POSITIVE_INFINITY)
+    return true
+  }
+
+  /** Takes the smallest head by (time, input, offset), once every input has one or is drained (SEMANTICS 6.1). */
+  #runNext(): boolean {
+    const { task } = this
+    const heads: TaskInput[] = []
+    for (const input of task.inputs) {
+      const state = this.#findHead(input)
+      if (state === 'head') heads.push(input)
+      else if (state === 'stopped') return true
+      else if (!input.isDrained && !ignoresOrder && !this.#waitedLongEnough(input)) return false
+    }
+    if (heads.length === 0) return false
+    if (heads.length < task.inputs.length) task.counters.passedOver++
+    this.#waitingSinceMs = undefined
+    heads.sort((a, b) => a.heldTime - b.heldTime || a.index - b.index)
+    const [first, second] = heads as [TaskInput, TaskInput | undefined]
+    task.program.run(task, first, this.#bound(first, second, heads.length === task.inputs.length))
+    return true
+  }
+
+  /** Up to where the first input may run; with an input passed over, a record at a time, for it may get one any moment. */
+  #bound(first: TaskInput, second: TaskInput | undefined, isComplete: boolean): number {
+    if (second === undefined || !isComplete) return first.heldTime
+    // The number before a time: at equal times the input with the smaller index goes first.
+    return first.index < second.index ? second.heldTime : second.heldTime * (1 - Number.EPSILON / 2)
+  }
+
+  #findHead(input: TaskInput): 'head' | 'none' | 'stopped' {
+    while (!input.held) {
+      if (!input.openBatch()) return 'none'
+      const stop = this.task.program.run(this.task, input, Number.NEGATIVE_INFINITY)
+      if (stop === RunStop.closing || stop === RunStop.parked || stop === RunStop.full) return 'stopped'
+    }
+    return 'head'
+  }
+
+  #waitedLongEnough(input: TaskInput): boolean {
+    const { clock } = this.task
+    const maxWaitMs = input.origin.kind === 'source' ? input.origin.node.maxWaitMs : Number.POSITIVE_INFINITY
+    this.#waitingSinceMs ??= clock.monotonic()
+    return clock.monotonic() - this.#waitingSinceMs >= maxWaitMs
+  }
+
+  /** In a bounded run: an input at its end has no further record, so its watermark is +∞ (SEMANTICS 3.5). */
+  #endInputs(): boolean {
+    const { task } = this
+    let ended = false
+    for (const input of task.inputs) {
+      if (input.origin.kind !== 'source' || !input.isEmpty || input.position < this.#endOf(input)) continue
+      if (task.time.registers[watermarkOf(input.channel)] === Number.POSITIVE_INFINITY) continue
+      task.time.raise(input.channel, Number.POSITIVE_INFINITY)
+      ended = true
+    }
+    if (ended) task.advance()
+    return ended
+  }
+
+  /** Releases channels that have been drained for long enough, and lets released time go on (SEMANTICS 3.4). */
+  #passTime(): boolean {
+    const { task } = this
+    const now = task.clock.monotonic()
+    for (const input of task.inputs) {
+      if (input.origin.kind !== 'source' || task.time.isReleased(input.channel)) continue
+      if (input.drainedSinceMs === undefined || now - input.drainedSinceMs < input.origin.node.idleMs) continue
+      task.time.setReleased(input.channel, true)
+    }
+    const before = task.time.watermark
+    task.advance()
+    return task.isClosing || (task.time.watermark > before && task.sealed.length > 0)
+  }
+
+  /** All input is processed and every window closed: a bounded run of this task is over. */
+  get isFinished(): boolean {
+    const { task } = this
+    return (
+      task.time.watermark === Number.POSITIVE_INFINITY &&
+      !task.isClosing &&
+      !task.isParked &&
+      task.effects.isIdle &&
+      task.inputs.every(input => input.isEmpty)
+    )
+  }
+
+  get isDrained(): boolean {
+    const { task } = this
+    return !task.isClosing && task.inputs.every(input => input.isDrained)
+  }
+
+  /** When something happens by itself: a release or a retry. Monotonic ms from now, Infinity for never. */
+  nextWakeMs(): number {
+    const { task } = this
+    const now = task.clock.monotonic()
+    let wake = task.isParked ? Math.max(0, task.parkedUntilMs - task.clock.now()) : Number.POSITIVE_INFINITY
+    for (const input of task.inputs) {
+      if (input.origin.kind !== 'source' || input.drainedSinceMs === undefined) continue
+      if (!task.time.isReleased(input.channel)) {
+        wake = Math.min(wake, Math.max(0, input.drainedSinceMs + input.origin.node.idleMs - now))
+      }
+    }
+    if (task.time.allReleased && task.hasOpenWindow) wake = Math.min(wake, 200)
+    if (task.time.allReleased && task.hasRepartition) wake = Math.min(wake, 1_000)
+    return wake
+  }
+}

@@ -1,0 +1,95 @@
+import type { Log, TopicSpec } from '../log/log.ts'
+import type { Graph } from '../plan/graph.ts'
+import { changelogTopic, repartitionTopic, type SideTopic, sideTopic } from '../plan/names.ts'
+import { checkCoPartitioning, repartitionCounts } from '../plan/partitions.ts'
+import { subTopologies } from '../plan/sub-topology.ts'
+import type { Topic } from '../plan/topic.ts'
+
+/** Side topics are read by people who come after the weekend. */
+const sideRetentionMs = 7 * 24 * 3_600_000
+
+/** The spec a declared topic is created with. */
+export function specOf(topic: Topic): TopicSpec {
+  const { name, partitions, cleanup, retentionMs, retentionBytes } = topic
+  return { name, partitions, cleanup, retentionMs, retentionBytes }
+}
+
+/** Creates the declared topics that do not exist; those that do keep the partition count they have. */
+export async function ensureTopics(log: Log, topics: readonly Topic[]): Promise<void> {
+  const specs = new Map(topics.map(topic => [topic.name, specOf(topic)]))
+  const existing = new Set((await log.describeTopics([...specs.keys()])).map(({ name }) => name))
+  const missing = [...specs.values()].filter(({ name }) => !existing.has(name))
+  if (missing.length > 0) await log.createTopics(missing)
+}
+
+/** Partition counts of everything a pipeline reads and writes. */
+export type PartitionCounts = ReadonlyMap<string, number>
+
+/**
+ * Makes sure that every topic of a pipeline exists: sources, sinks, repartition and changelog topics. Throws
+ * `PlanError` where topics that meet in a store have different partition counts (SEMANTICS 5.9).
+ */
+export async function preparePipelineTopics(log: Log, app: string, graph: Graph): Promise<PartitionCounts> {
+  const declared = graph.nodes.flatMap(node => (node.kind === 'source' || node.kind === 'to' ? [node.topic] : []))
+  await ensureTopics(log, declared)
+  const counts = new Map<string, number>()
+  const learn = async (names: readonly string[]) => {
+    for (const { name, partitions } of await log.describeTopics(names)) counts.set(name, partitions)
+  }
+  await learn(declared.map(({ name }) => name))
+  checkCoPartitioning(graph, topic => counts.get(topic))
+  await createMissing(log, counts, repartitionSpecs(app, graph, counts))
+  checkCoPartitioning(graph, topic => counts.get(topic))
+  await createMissing(log, counts, changelogSpecs(app, graph, counts))
+  return counts
+}
+
+async function createMissing(log: Log, counts: Map<string, number>, specs: readonly TopicSpec[]): Promise<void> {
+  const names = specs.map(({ name }) => name)
+  const existing = new Set((await log.describeTopics(names)).map(({ name }) => name))
+  const missing = specs.filter(({ name }) => !existing.has(name))
+  if (missing.length > 0) await log.createTopics(missing)
+  for (const { name, partitions } of await log.describeTopics(names)) counts.set(name, partitions)
+}
+
+function repartitionSpecs(app: string, graph: Graph, counts: PartitionCounts): TopicSpec[] {
+  const wanted = repartitionCounts(graph, topic => counts.get(topic))
+  return [...wanted].map(([keyBy, partitions]) => ({
+    name: repartitionTopic(app, graph.name, keyBy),
+    partitions,
+    cleanup: 'delete',
+    // Nothing goes by age: what has been read and committed is trimmed.
+    retentionMs: -1,
+    retentionBytes: -1,
+    internal: true,
+  }))
+}
+
+function changelogSpecs(app: string, graph: Graph, counts: PartitionCounts): TopicSpec[] {
+  return subTopologies(graph).flatMap(sub => {
+    const partitions = Math.max(...inputTopics(app, graph, sub).map(topic => counts.get(topic) ?? 1))
+    return sub.nodeIds.flatMap((id): TopicSpec[] => {
+      const node = graph.nodes[id]!
+      if (node.kind !== 'aggregate') return []
+      const name = changelogTopic(app, graph.name, node.name)
+      const cleanup = node.window === undefined ? 'compact' : 'compact,delete'
+      return [{ name, partitions, cleanup, retentionMs: -1, retentionBytes: -1, internal: true }]
+    })
+  })
+}
+
+/** The topics a sub-topology reads, in the order of its inputs. */
+export function inputTopics(
+  app: string,
+  graph: Graph,
+  sub: { readonly inputs: ReturnType<typeof subTopologies>[number]['inputs'] },
+): string[] {
+  return sub.inputs.map(input =>
+    input.kind === 'source' ? input.node.topic.name : repartitionTopic(app, graph.name, input.keyBy.name),
+  )
+}
+
+/** The spec of a side-stream topic, made when the first record goes there (SEMANTICS 7.1). */
+export function sideTopicSpec(app: string, pipeline: string, side: SideTopic): TopicSpec {
+  return { name: sideTopic(app, pipeline, side), partitions: 1, cleanup: 'delete', retentionMs: sideRetentionMs }
+}

@@ -1,0 +1,137 @@
+import type { FetchOptions, Log } from '../log/log.ts'
+import type { Clock } from '../std/clock.ts'
+import type { PipelineRun } from './pipeline-run.ts'
+
+/** Longest wait for new records in one fetch; new data ends it at once. */
+const fetchWaitMs = 500
+/** Other work of the process gets its turn at least this often (SEMANTICS 1.3). */
+const turnMsMax = 10
+const fetchLimits = { maxBytes: 16 * 1024 * 1024, partitionMaxBytes: 1024 * 1024 }
+
+/** One loop that runs the tasks of one or more pipelines: fetch, turn, commit (SEMANTICS 1.3). */
+export class Worker {
+  readonly runs: readonly PipelineRun[]
+  readonly #log: Log
+  readonly #clock: Clock
+  #wakeUp: (() => void) | undefined
+  #isAwake = false
+  #stopping = false
+  #fetch: { readonly abort: AbortController; readonly done: Promise<void>; readonly asked: ReadonlySet<unknown> } | undefined
+  #loop: Promise<void> | undefined
+
+  constructor(log: Log, clock: Clock, runs: readonly PipelineRun[]) {
+    this.#log = log
+    this.#clock = clock
+    this.runs = runs
+  }
+
+  start(): void {
+    this.#loop = this.#run()
+  }
+
+  /** Something happened that the loop may be waiting for. */
+  wake(): void {
+    this.#isAwake = true
+    this.#wakeUp?.()
+  }
+
+  /** Ends the loop; the runs keep their tasks, so that they can still commit. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    this.#fetch?.abort.abort()
+    this.wake()
+    await this.#loop
+    await this.#fetch?.done
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopping) {
+      this.#isAwake = false
+      this.#fetchMore()
+      const worked = this.#turns()
+      for (const run of this.runs) run.commitIfDue()
+      if (worked) await nextTurn()
+      else await this.#sleep()
+    }
+  }
+
+  /** Turns of all pipelines for a while; false when nobody had anything to do. */
+  #turns(): boolean {
+    const until = this.#clock.monotonic() + turnMsMax
+    let worked = false
+    for (;;) {
+      let any = false
+      for (const run of this.runs) any = run.turn() || any
+      worked ||= any
+      if (!any || this.#clock.monotonic() >= until) return worked
+    }
+  }
+
+  async #sleep(): Promise<void> {
+    if (this.#isAwake) return nextTurn()
+    let wakeMs = Number.POSITIVE_INFINITY
+    for (const run of this.runs) wakeMs = Math.min(wakeMs, run.nextWakeMs())
+    await new Promise<void>(resolve => {
+      const cancel = Number.isFinite(wakeMs) ? this.#clock.after(Math.max(wakeMs, 1), resolve) : () => {}
+      this.#wakeUp = () => {
+        cancel()
+        resolve()
+      }
+    })
+    this.#wakeUp = undefined
+  }
+
+  /** Keeps one fetch under way over all inputs with room; one that lacks an input is cut short. */
+  #fetchMore(): void {
+    const wanted = this.runs.flatMap(run => run.wanted())
+    if (this.#fetch !== undefined) {
+      const { asked, abort } = this.#fetch
+      if (wanted.some(({ input }) => !asked.has(input))) abort.abort()
+      return
+    }
+    if (wanted.length === 0) return
+    const abort = new AbortController()
+    const positions = wanted.map(({ input, offset }) => ({ topic: input.topic, partition: input.partition, offset }))
+    // An input that still has records to work on must not make those wait that have none.
+    const isBusy = wanted.some(({ input }) => !input.isEmpty)
+    const options = { ...fetchLimits, maxWaitMs: isBusy ? 0 : fetchWaitMs, signal: abort.signal }
+    const done = this.#fetchOnce(wanted, positions, options).finally(() => {
+      this.#fetch = undefined
+      this.wake()
+    })
+    this.#fetch = { abort, done, asked: new Set(wanted.map(({ input }) => input)) }
+  }
+
+  async #fetchOnce(
+    wanted: ReturnType<PipelineRun['wanted']>,
+    positions: Parameters<Log['fetch']>[0],
+    options: FetchOptions,
+  ): Promise<void> {
+    try {
+      const answer = await this.#log.fetch(positions, options)
+      for (const fetched of answer) {
+        const ask = wanted.find(
+          ({ input }) => input.topic === fetched.topic && input.partition === fetched.partition,
+        )
+        if (ask === undefined || !this.#isAlive(ask.runner)) continue
+        if (fetched.error !== undefined) this.#failed(ask.runner, fetched.error)
+        else ask.runner.offer(ask.input, fetched)
+      }
+    } catch (error) {
+      if (options.signal?.aborted) return
+      for (const run of this.runs) run.fail(error as Error)
+    }
+  }
+
+  #isAlive(runner: unknown): boolean {
+    return this.runs.some(run => [...run.runners.values()].includes(runner as never))
+  }
+
+  #failed(runner: unknown, error: Error): void {
+    for (const run of this.runs) if ([...run.runners.values()].includes(runner as never)) run.fail(error)
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise(resolve => setImmediate(resolve))
+}
