@@ -25,7 +25,8 @@ export function readHead(task: Task, input: TaskInput, decode: Decode): 'record'
       continue
     }
     if (past) continue
-    const read = origin.kind === 'repartition' ? readCarried(task, input, decode) : readSource(task, input, decode)
+    const read =
+      origin.kind === 'repartition' ? readCarried(task, input, decode) : readSource(task, input, decode)
     if (read !== 'skip') return read
   }
 }

@@ -56,6 +56,12 @@ describe('decoded fields', () => {
     assert.deepEqual(byCallback, byName)
   })
 
+  it('are all of them in front of a keyBy that takes merged values of several sources', () => {
+    const other = topic('other', { value: json<View>() })
+    const use = fields((s, p) => s.merge(p.from(other)).keyBy('url').aggregate('n', { ms: sum('ms') }))
+    assert.deepEqual(use, { whole: 'url: it writes merged values anew' })
+  })
+
   it('leave out what steps behind a map or a keyBy read', () => {
     assert.deepEqual(
       fields(s => s.map(v => ({ n: v.ms, x: 1 })).filter(v => v.x > 0)),

@@ -113,6 +113,8 @@ function readStep(reads: Reads, graph: Graph, node: PlanNode, options: FieldOpti
       break
     case 'keyBy':
       reads.fieldOrFn(step, node.key)
+      // Bytes can only be carried where one serde reads them back; a source behind a `map` is left out by `follow`.
+      if (serdeAt(graph, node.inputs[0]!) === undefined) reads.whole(`${step}: it writes merged values anew`)
       break
     case 'branch':
       for (const { name, fn } of node.cases) reads.callback(`${step}, ${name}`, fn)

@@ -1,11 +1,11 @@
 import type { SourceNode } from '../../plan/graph.ts'
 import type { SubTopologyInput } from '../../plan/sub-topology.ts'
 import { KeyKind } from '../../serde/serde.ts'
+import { toEventTime } from '../../serde/timestamp.ts'
 import type { Decode } from '../decode.ts'
 import { maxTimeOf, NextDue, Settled, TaskWatermark, watermarkOf } from '../time.ts'
 import type { Code } from './code.ts'
 import type { Path } from './path.ts'
-import { toEventTime } from '../../serde/timestamp.ts'
 
 export interface ReadPlan {
   readonly name: string
@@ -71,7 +71,8 @@ function markerCode(code: Code): void {
 /** Declares nothing: sets `v` and `t`, or goes on with the next record. */
 function valueCode(code: Code, { input, decode, freeze }: ReadPlan): void {
   const decoder = code.constant(decode, 'decode')
-  const frozen = (value: string) => (freeze === undefined ? value : `${code.constant(freeze, 'freeze')}(${value})`)
+  const frozen = (value: string) =>
+    freeze === undefined ? value : `${code.constant(freeze, 'freeze')}(${value})`
   if (input.kind === 'repartition') {
     code.line('t = c.timestamp')
     code.line('if (c.valueStart < 0) v = null')
@@ -81,7 +82,9 @@ function valueCode(code: Code, { input, decode, freeze }: ReadPlan): void {
   const { node } = input
   const reject = (error: string) => `T.intake.reject(${node.id}, ${error})`
   if (node.topic.keySerde.kind !== KeyKind.string) {
-    code.line(`if (c.keyStart >= 0) try { ${code.constant(node.topic.keySerde, 'keySerde')}.deserialize(kb, c.keyStart, c.keyEnd) }`)
+    code.line(
+      `if (c.keyStart >= 0) try { ${code.constant(node.topic.keySerde, 'keySerde')}.deserialize(kb, c.keyStart, c.keyEnd) }`,
+    )
     code.line(`catch (e) { ${reject('e')}; continue }`)
   }
   const isFuture = Number.isFinite(node.maxFutureMs)
@@ -96,7 +99,9 @@ function valueCode(code: Code, { input, decode, freeze }: ReadPlan): void {
     code.line('continue')
   } else code.line('v = null')
   code.line('} else {')
-  code.line(`try { v = ${frozen(`${decoder}(kb, c.valueStart, c.valueEnd)`)} } catch (e) { ${reject('e')}; continue }`)
+  code.line(
+    `try { v = ${frozen(`${decoder}(kb, c.valueStart, c.valueEnd)`)} } catch (e) { ${reject('e')}; continue }`,
+  )
   timeCode(code, node, reject)
   code.line('}')
   if (isFuture) futureCode(code, reject)
@@ -112,8 +117,13 @@ function timeCode(code: Code, node: SourceNode, reject: (e: string) => string): 
     code.line('t = c.timestamp')
     return code.line(`if (!(t >= 0)) { ${reject('T.intake.noTimestamp()')}; continue }`)
   }
-  const value = typeof timestamp === 'string' ? `v[${JSON.stringify(timestamp)}]` : `${code.constant(timestamp, 'timestamp')}(v, T.intake.sourceRecord(I))`
-  code.line(`try { t = ${code.constant(toEventTime, 'toEventTime')}(${value}) } catch (e) { ${reject('e')}; continue }`)
+  const value =
+    typeof timestamp === 'string'
+      ? `v[${JSON.stringify(timestamp)}]`
+      : `${code.constant(timestamp, 'timestamp')}(v, T.intake.sourceRecord(I))`
+  code.line(
+    `try { t = ${code.constant(toEventTime, 'toEventTime')}(${value}) } catch (e) { ${reject('e')}; continue }`,
+  )
 }
 
 /** Step 3 and 4 of SEMANTICS 3.2: what `Task.raise` does, for the most frequent case. */

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { seededRandom } from '../std/random.ts'
+import { arbitraryScenario, type Scenario } from '../testing/random/scenario.ts'
+import { compareRuns } from '../testing/reference/compare.ts'
+import { referenceRun } from '../testing/reference/reference-run.ts'
+import { EngineRun, type EngineRunOptions } from './testkit/engine-run.ts'
+import { observe } from './testkit/observe.ts'
+import { runRandomly, type ScheduleCounts } from './testkit/random-schedule.ts'
+
+/** More scenarios for a long night: `MILLRACE_SCENARIOS=20000`. */
+const scenarios = Number(process.env.MILLRACE_SCENARIOS ?? 300)
+const seed = process.env.MILLRACE_SEED === undefined ? undefined : Number(process.env.MILLRACE_SEED)
+
+function loaded({ pipeline, input, cuts }: Scenario, options: EngineRunOptions): EngineRun {
+  const run = new EngineRun(pipeline.pipeline.graph, options)
+  for (const [topic, partitions] of input.topics) {
+    partitions.forEach((records, partition) => {
+      let at = 0
+      for (const size of cuts.get(topic)![partition]!) {
+        run.append(topic, partition, records.slice(at, at + size))
+        at += size
+      }
+    })
+  }
+  return run
+}
+
+const modes: readonly EngineRunOptions[] = [
+  { mode: 'compiled' },
+  { mode: 'compiled', freeze: true },
+  { mode: 'interpreted' },
+  { mode: 'compiled', closedLog: true },
+]
+
+describe('a random pipeline over a random input', () => {
+  it('[4.1] [4.2] gives what the reference model gives, however it is run, cut, committed and lost', () => {
+    const total: ScheduleCounts = { crashes: 0, commits: 0, crashesWhileClosing: 0, trims: 0 }
+    fc.assert(
+      fc.property(
+        arbitraryScenario(),
+        fc.constantFrom(...modes),
+        fc.constantFrom(0, 0.02, 0.1),
+        fc.integer(),
+        (scenario, mode, crashRate, schedule) => {
+          const run = loaded(scenario, mode)
+          const random = seededRandom(schedule)
+          const counts = runRandomly(run, { random, steps: 150, crashRate, commitRate: 0.15, trimRate: 0.3 })
+          for (const name of Object.keys(total) as (keyof ScheduleCounts)[]) total[name] += counts[name]
+          const expected = referenceRun(scenario.pipeline.pipeline.graph, scenario.input)
+          assert.deepEqual(compareRuns(observe(run), expected), [])
+        },
+      ),
+      { numRuns: scenarios, seed },
+    )
+    for (const [what, times] of Object.entries(total)) {
+      if (what !== 'crashesWhileClosing') assert.ok(times > scenarios / 10, `${what} happened ${times} times`)
+    }
+  })
+})
