@@ -56,9 +56,14 @@ describe('decoded fields', () => {
     assert.deepEqual(byCallback, byName)
   })
 
-  it('are all of them in front of a keyBy that takes merged values of several sources', () => {
+  it('are all of them in front of a keyBy that also takes values made by a step', () => {
     const other = topic('other', { value: json<View>() })
-    const use = fields((s, p) => s.merge(p.from(other)).keyBy('url').aggregate('n', { ms: sum('ms') }))
+    const use = fields((s, p) =>
+      s
+        .merge(p.from(other).map(v => ({ ...v })))
+        .keyBy('url')
+        .aggregate('n', { ms: sum('ms') }),
+    )
     assert.deepEqual(use, { whole: 'url: it writes merged values anew' })
   })
 

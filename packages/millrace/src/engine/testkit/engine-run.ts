@@ -268,8 +268,8 @@ export class EngineRun {
         step.store.apply(record, this.clock.now())
       }
       step.store.finishRestore()
-      step.restored()
     }
+    task.restored()
     return task
   }
 
