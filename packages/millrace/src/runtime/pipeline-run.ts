@@ -10,7 +10,7 @@ import type { Graph } from '../plan/graph.ts'
 import { groupName, type SideTopic } from '../plan/names.ts'
 import { isBroken } from '../std/broken-rules.ts'
 import type { Clock } from '../std/clock.ts'
-import { restoreTask, type RestoreSource, startPositions } from './restore.ts'
+import { type RestoreSource, restoreTask, startPositions } from './restore.ts'
 import { TaskRunner } from './task-runner.ts'
 import { inputTopics, type PartitionCounts, sideTopicSpec } from './topics.ts'
 
@@ -90,7 +90,9 @@ export class PipelineRun {
 
   /** Co-partitioned sets for the membership: the input topics of each sub-topology. */
   get topicSets(): string[][] {
-    return this.#programs.map(({ plan }) => [...new Set(inputTopics(this.#options.app, this.#options.graph, plan.sub))])
+    return this.#programs.map(({ plan }) => [
+      ...new Set(inputTopics(this.#options.app, this.#options.graph, plan.sub)),
+    ])
   }
 
   get tasks(): Task[] {
@@ -189,7 +191,8 @@ export class PipelineRun {
     const positions = await startPositions(log, this.group, inputs)
     const task = createTask(plan, program, partition, positions, this.#world)
     await restoreTask(task, { log, clock, snapshotOf, pause: nextTurn })
-    const ends = endOf && inputs.map(input => (input.origin.kind === 'source' ? endOf(input) : Number.POSITIVE_INFINITY))
+    const ends =
+      endOf && inputs.map(input => (input.origin.kind === 'source' ? endOf(input) : Number.POSITIVE_INFINITY))
     return new TaskRunner(task, ends)
   }
 
@@ -251,7 +254,8 @@ export class PipelineRun {
       const elapsed = this.#options.clock.monotonic() - this.#lastCommitMs
       wake = Math.min(wake, Math.max(1, this.#options.graph.options.commitIntervalMs - elapsed))
     }
-    for (const task of this.tasks) wake = Math.min(wake, Math.max(0, task.nextTickMs - this.#options.clock.now()))
+    for (const task of this.tasks)
+      wake = Math.min(wake, Math.max(0, task.nextTickMs - this.#options.clock.now()))
     return wake
   }
 

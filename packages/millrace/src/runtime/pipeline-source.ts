@@ -20,7 +20,8 @@ export async function loadPipelines(sources: readonly PipelineSource[]): Promise
   const loaded = await Promise.all(sources.map(load))
   const names = loaded.map(({ pipeline }) => pipeline.name)
   const twice = names.find((name, i) => names.indexOf(name) !== i)
-  if (twice !== undefined) throw new Error(`Two pipelines are called "${twice}"; give one of them another name`)
+  if (twice !== undefined)
+    throw new Error(`Two pipelines are called "${twice}"; give one of them another name`)
   return loaded
 }
 
@@ -29,7 +30,9 @@ async function load(source: PipelineSource): Promise<LoadedPipeline> {
   const url = String(source)
   const { default: pipeline } = (await import(url)) as { default?: unknown }
   if (!isPipeline(pipeline)) {
-    throw new Error(`${url} does not export a pipeline as default; write: export default pipeline('name', p => { … })`)
+    throw new Error(
+      `${url} does not export a pipeline as default; write: export default pipeline('name', p => { … })`,
+    )
   }
   return { pipeline, url }
 }

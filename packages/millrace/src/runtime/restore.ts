@@ -30,7 +30,11 @@ export interface RestoreOptions {
 export async function startPositions(
   log: Log,
   group: string,
-  inputs: readonly { readonly origin: SubTopologyInput; readonly topic: string; readonly partition: number }[],
+  inputs: readonly {
+    readonly origin: SubTopologyInput
+    readonly topic: string
+    readonly partition: number
+  }[],
 ): Promise<StartPosition[]> {
   const committed = await log.committed(group, inputs)
   return Promise.all(
@@ -43,7 +47,12 @@ export async function startPositions(
   )
 }
 
-async function firstOffset(log: Log, origin: SubTopologyInput, topic: string, partition: number): Promise<number> {
+async function firstOffset(
+  log: Log,
+  origin: SubTopologyInput,
+  topic: string,
+  partition: number,
+): Promise<number> {
   const start = origin.kind === 'source' ? origin.node.start : 'earliest'
   if (typeof start === 'number') return log.offsetForTime(topic, partition, start)
   const offsets = (await log.offsets(topic)).find(each => each.partition === partition)

@@ -1,23 +1,21 @@
 import type { Log, Membership } from '../log/log.ts'
+import type { Graph } from '../plan/graph.ts'
 import type { Topic } from '../plan/topic.ts'
 import type { Clock } from '../std/clock.ts'
-import type {
-  App,
-  Health,
-  Logger,
-  SendOptions,
-  SentRecord,
-  StartOptions,
-  StoreView,
-} from './app.ts'
-import { LineFiles } from './line-files.ts'
-import { PipelineRun } from './pipeline-run.ts'
-import type { LoadedPipeline, PipelineLike } from './pipeline-source.ts'
+import type { App, Health, Logger, SendOptions, SentRecord, StartOptions, StoreView } from './app.ts'
+import {
+  endKey,
+  type Host,
+  type HostEvents,
+  type HostedPipeline,
+  type PipelineSettings,
+  type RunSettings,
+} from './host.ts'
+import { LocalHost } from './local-host.ts'
+import type { LoadedPipeline } from './pipeline-source.ts'
 import { Sender } from './sender.ts'
-import { LocalStore } from './store-view.ts'
-import { taskHealth } from './task-health.ts'
+import { ThreadHost } from './thread-host.ts'
 import { preparePipelineTopics } from './topics.ts'
-import { Worker } from './worker.ts'
 
 export interface RunningAppParts {
   readonly name: string
@@ -32,16 +30,14 @@ export interface RunningAppParts {
 
 const stopTimeoutMs = 30_000
 
-/** An app whose tasks run in this thread. */
+/** An app: its memberships, what it sends, and a host that runs its pipelines. */
 export class RunningApp implements App {
   readonly failed: Promise<never>
   readonly finished: Promise<void>
   readonly #parts: RunningAppParts
   readonly #sender: Sender
-  readonly #runs: PipelineRun[] = []
   readonly #memberships: Membership[] = []
-  readonly #files = new LineFiles()
-  #worker: Worker | undefined
+  #host: Host | undefined
   #status: Health['status'] = 'running'
   #error: Error | undefined
   #stopped: Promise<void> | undefined
@@ -70,69 +66,81 @@ export class RunningApp implements App {
   }
 
   async start(pipelines: readonly LoadedPipeline[]): Promise<void> {
-    const { options, log, clock } = this.#parts
-    for (const { pipeline } of pipelines) this.#runs.push(await this.#prepare(pipeline))
-    this.#worker = new Worker(log, clock, this.#runs)
-    this.#worker.start()
-    for (const run of this.#runs) this.#memberships.push(await this.#join(run))
+    const { options } = this.#parts
+    this.#host = await this.#hostFor(pipelines)
+    await this.#host.start()
+    for (const pipeline of this.#pipelines) this.#memberships.push(await this.#join(pipeline))
     options.signal?.addEventListener('abort', () => void this.stop(), { once: true })
     if (options.signal?.aborted) await this.stop()
-    if (options.once && this.#runs.length === 0) this.#finish()
+    if (options.once && pipelines.length === 0) this.#finish()
   }
 
-  async #prepare({ graph }: PipelineLike): Promise<PipelineRun> {
-    const { name, log, clock, options, random, logger } = this.#parts
-    const counts = await preparePipelineTopics(log, name, graph)
-    const ends = options.once ? await this.#endsOf(graph.nodes.flatMap(node => (node.kind === 'source' ? node.topic.name : []))) : undefined
-    const run = new PipelineRun({
+  get #pipelines(): readonly HostedPipeline[] {
+    return this.#host?.pipelines ?? []
+  }
+
+  async #hostFor(pipelines: readonly LoadedPipeline[]): Promise<Host> {
+    const { name, log, clock, random, options, data } = this.#parts
+    const settings: RunSettings = {
       app: name,
-      graph,
-      log,
-      clock,
-      counts,
       mode: options.mode ?? 'compiled',
       freeze: options.freeze ?? false,
-      endOf: ends && (partition => ends.get(`${partition.partition} ${partition.topic}`) ?? 0),
+      data,
+      pipelines: await Promise.all(pipelines.map(({ pipeline }) => this.#prepare(pipeline.graph))),
+    }
+    const events = this.#events()
+    const threads = options.threads ?? 0
+    if (threads > 0) return new ThreadHost({ log, threads, settings, pipelines, events })
+    return new LocalHost({
+      log,
+      clock,
       random,
-      print: options.print ?? (line => logger.info(line)),
-      files: this.#files,
-      snapshotOf: async () => undefined,
-      onChangelog: () => {},
-      onIncident: ({ step, reason, error, topic, partition, offset }) =>
-        logger.warn(
-          `${graph.name}, step "${step}": first record with reason "${reason}" (${topic}/${partition} offset ${offset}): ${error}`,
-        ),
-      onError: error => this.#pipelineFailed(graph.name, error),
-      wake: () => {
-        this.#worker?.wake()
-        this.#checkFinished()
-      },
+      settings,
+      graphs: pipelines.map(each => each.pipeline.graph),
+      events,
     })
-    return run
   }
 
-  async #endsOf(topics: readonly string[]): Promise<Map<string, number>> {
+  async #prepare(graph: Graph): Promise<PipelineSettings> {
+    const { name, log, options } = this.#parts
+    const counts = await preparePipelineTopics(log, name, graph)
+    return { name: graph.name, counts, ends: options.once ? await this.#endsOf(graph) : undefined }
+  }
+
+  async #endsOf(graph: Graph): Promise<Map<string, number>> {
     const ends = new Map<string, number>()
-    for (const topic of topics) {
-      for (const { partition, latest } of await this.#parts.log.offsets(topic)) ends.set(`${partition} ${topic}`, latest)
+    for (const node of graph.nodes) {
+      if (node.kind !== 'source') continue
+      const topic = node.topic.name
+      for (const { partition, latest } of await this.#parts.log.offsets(topic))
+        ends.set(endKey({ topic, partition }), latest)
     }
     return ends
   }
 
-  #join(run: PipelineRun): Promise<Membership> {
+  #events(): HostEvents {
+    const { options, logger } = this.#parts
+    return {
+      print: options.print ?? (line => logger.info(line)),
+      warn: message => logger.warn(message),
+      failed: (pipeline, error) => this.#pipelineFailed(pipeline, error),
+      changed: () => this.#checkFinished(),
+    }
+  }
+
+  #join(pipeline: HostedPipeline): Promise<Membership> {
     const { log, options } = this.#parts
     const sessionTimeoutMs = options.sessionTimeoutMs ?? 10_000
     return log.join({
-      group: run.group,
-      topicSets: run.topicSets,
+      group: pipeline.group,
+      topicSets: pipeline.topicSets,
+      weight: Math.max(1, options.threads ?? 1),
       sessionTimeoutMs,
       rebalanceTimeoutMs: Math.max(30_000, sessionTimeoutMs),
-      onAssigned: (partitions, identity) => run.assign(partitions, identity),
-      onRevoked: partitions => run.revoke(partitions),
-      onIdentity: identity => {
-        run.identity = identity
-      },
-      onLost: () => run.lost(),
+      onAssigned: (partitions, identity) => pipeline.assign(partitions, identity),
+      onRevoked: partitions => pipeline.revoke(partitions),
+      onIdentity: identity => pipeline.setIdentity(identity),
+      onLost: () => pipeline.lost(),
     })
   }
 
@@ -144,12 +152,18 @@ export class RunningApp implements App {
   }
 
   #checkFinished(): void {
-    if (this.#parts.options.once && this.#runs.length > 0 && this.#runs.every(run => run.isFinished)) this.#finish()
+    const pipelines = this.#pipelines
+    if (this.#parts.options.once && pipelines.length > 0 && pipelines.every(each => each.isFinished))
+      this.#finish()
   }
 
   // Use
 
-  async send<V, K, I>(topic: Topic<V, K, I>, value: I | null, options: SendOptions<K> = {}): Promise<SentRecord> {
+  async send<V, K, I>(
+    topic: Topic<V, K, I>,
+    value: I | null,
+    options: SendOptions<K> = {},
+  ): Promise<SentRecord> {
     this.#requireRunning()
     return this.#sender.send(topic, value, options)
   }
@@ -160,20 +174,21 @@ export class RunningApp implements App {
   }
 
   #requireRunning(): void {
-    if (this.#status === 'stopping' || this.#status === 'stopped') throw new Error('The app is stopped; start another one')
+    if (this.#status === 'stopping' || this.#status === 'stopped')
+      throw new Error('The app is stopped; start another one')
   }
 
   store(step: string): StoreView {
-    const run = this.#runs.find(each => each.hasStep(step))
-    if (run === undefined) throw new Error(`No pipeline of this app has a step "${step}" with a store`)
-    return new LocalStore(run, step)
+    const pipeline = this.#pipelines.find(each => each.hasStep(step))
+    if (pipeline === undefined) throw new Error(`No pipeline of this app has a step "${step}" with a store`)
+    return pipeline.store(step)
   }
 
   health(): Health {
     return {
       status: this.#status,
       error: this.#error?.message,
-      pipelines: this.#runs.map(run => ({ name: run.name, tasks: run.tasks.map(taskHealth) })),
+      pipelines: this.#pipelines.map(({ health }) => health),
     }
   }
 
@@ -187,13 +202,23 @@ export class RunningApp implements App {
   async #stop(timeoutMs: number): Promise<void> {
     const failed = this.#status === 'failed'
     if (!failed) this.#status = 'stopping'
-    await this.#worker?.stop()
+    await this.#host?.stop()
     const leave = this.#leave()
-    await Promise.race([leave, new Promise<void>(resolve => this.#parts.clock.after(timeoutMs, resolve))])
+    await this.#within(timeoutMs, leave)
+    await this.#host?.close()
     await this.#sender.flush()
     if (this.#parts.ownsLog) await this.#parts.log.close()
     if (!failed) this.#status = 'stopped'
     this.#finish()
+  }
+
+  /** Waits for the work, or for the time to pass; the work's error is thrown. */
+  async #within(ms: number, work: Promise<void>): Promise<void> {
+    let cancel = () => {}
+    const timeout = new Promise<void>(resolve => {
+      cancel = this.#parts.clock.after(ms, resolve)
+    })
+    await Promise.race([work, timeout]).finally(() => cancel())
   }
 
   /** Leaving revokes everything, and a revoke commits first. */
@@ -205,4 +230,3 @@ export class RunningApp implements App {
     await this.stop()
   }
 }
-

@@ -1,9 +1,9 @@
-import { encodeHeaders } from '../record/headers.ts'
-import { BatchWriter } from '../record/writer.ts'
 import { endOfInputHeader } from '../engine/intake.ts'
 import { headerSection } from '../engine/outputs.ts'
 import type { Log, OutgoingBatch } from '../log/log.ts'
 import type { Topic } from '../plan/topic.ts'
+import { encodeHeaders } from '../record/headers.ts'
+import { BatchWriter } from '../record/writer.ts'
 import { encodeKey } from '../serde/key.ts'
 import { KeyKind } from '../serde/serde.ts'
 import { KeyBuffer } from '../serde/sink.ts'
@@ -53,7 +53,9 @@ export class Sender {
     const headers = encodeHeaders([{ key: endOfInputHeader, value: null }])
     const now = this.#clock.now()
     await Promise.all(
-      Array.from({ length: count }, (_, partition) => this.#add(topic.name, partition, now, null, null, headers)),
+      Array.from({ length: count }, (_, partition) =>
+        this.#add(topic.name, partition, now, null, null, headers),
+      ),
     )
   }
 
@@ -63,10 +65,15 @@ export class Sender {
   }
 
   #keyOf(topic: Topic, value: unknown, options: SendOptions): Uint8Array | null {
-    const own = () => (typeof topic.key === 'string' ? (value as Record<string, unknown>)[topic.key] : topic.key!(value, undefined))
-    const key = options.key !== undefined ? options.key : topic.key === undefined || value === null ? null : own()
+    const own = () =>
+      typeof topic.key === 'string'
+        ? (value as Record<string, unknown>)[topic.key]
+        : topic.key!(value, undefined)
+    const key =
+      options.key !== undefined ? options.key : topic.key === undefined || value === null ? null : own()
     if (key === null || key === undefined) return null
-    if (topic.keySerde.kind === KeyKind.serde || options.key !== undefined) return topic.keySerde.serialize(key)
+    if (topic.keySerde.kind === KeyKind.serde || options.key !== undefined)
+      return topic.keySerde.serialize(key)
     const buffer = new KeyBuffer(32)
     encodeKey(key, buffer)
     return buffer.toBytes()
@@ -77,7 +84,9 @@ export class Sender {
     if (topic.timestamp === undefined || value === null) return this.#clock.now()
     const { timestamp } = topic
     return toEventTime(
-      typeof timestamp === 'string' ? (value as Record<string, unknown>)[timestamp] : timestamp(value, undefined),
+      typeof timestamp === 'string'
+        ? (value as Record<string, unknown>)[timestamp]
+        : timestamp(value, undefined),
     )
   }
 
@@ -117,7 +126,18 @@ export class Sender {
       this.#pending.set(id, pending)
     }
     const { writer, settle } = pending
-    writer.append(timestamp, key, 0, key?.length ?? 0, value, 0, value?.length ?? 0, headers, 0, headers?.length ?? 0)
+    writer.append(
+      timestamp,
+      key,
+      0,
+      key?.length ?? 0,
+      value,
+      0,
+      value?.length ?? 0,
+      headers,
+      0,
+      headers?.length ?? 0,
+    )
     return new Promise((resolve, reject) => {
       settle.push({ resolve, reject })
       this.#flushing ??= this.#flushAll()

@@ -5,9 +5,9 @@ import type { Log } from '../log/log.ts'
 import { systemClock } from '../std/clock.ts'
 import { systemRandom } from '../std/random.ts'
 import type { App, Logger, StartOptions } from './app.ts'
-import { RunningApp } from './running-app.ts'
 import type { PipelineSource } from './pipeline-source.ts'
 import { loadPipelines } from './pipeline-source.ts'
+import { RunningApp } from './running-app.ts'
 
 const silent: Logger = { info() {}, warn() {}, error() {} }
 
@@ -27,7 +27,8 @@ export async function start(pipelines: readonly PipelineSource[], options: Start
   const logger = options.logger ?? silent
   const loaded = await loadPipelines(pipelines)
   const home = await nearestPackage(process.cwd())
-  const data = options.log === undefined ? resolve(options.data ?? join(home.directory, '.millrace')) : undefined
+  const data =
+    options.log === undefined ? resolve(options.data ?? join(home.directory, '.millrace')) : undefined
   const log: Log =
     options.log ?? (await openEmbeddedLog({ directory: data!, onWarning: message => logger.warn(message) }))
   const app = new RunningApp({
@@ -53,7 +54,9 @@ export async function start(pipelines: readonly PipelineSource[], options: Start
 async function nearestPackage(from: string): Promise<{ name: string; directory: string }> {
   for (let directory = from; ; directory = dirname(directory)) {
     try {
-      const { name } = JSON.parse(await readFile(join(directory, 'package.json'), 'utf8')) as { name?: string }
+      const { name } = JSON.parse(await readFile(join(directory, 'package.json'), 'utf8')) as {
+        name?: string
+      }
       return { name: appName(name ?? 'app'), directory }
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error

@@ -5,5 +5,13 @@ import type { TaskHealth } from './app.ts'
 export function taskHealth(task: Task): TaskHealth {
   const { late, rejected, failed } = task.counters
   const lag = task.inputs.reduce((sum, input) => sum + Math.max(0, input.highWatermark - input.position), 0)
-  return { task: task.name, watermark: task.time.watermark, lag, late, rejected, failed, parked: task.isParked }
+  return {
+    task: task.name,
+    watermark: task.time.watermark,
+    lag,
+    late,
+    rejected,
+    failed,
+    parked: task.isParked,
+  }
 }

@@ -36,10 +36,16 @@ export class TaskRunner {
   /** Takes what a fetch brought for one of the inputs. */
   offer(input: TaskInput, fetched: FetchedPartition): void {
     const end = this.#endOf(input)
-    const batches = Number.isFinite(end) ? fetched.batches.filter(batch => nextOffset(batch) <= end) : fetched.batches
+    const batches = Number.isFinite(end)
+      ? fetched.batches.filter(batch => nextOffset(batch) <= end)
+      : fetched.batches
     const { time, clock } = this.task
     if (batches.length > 0 && input.origin.kind === 'source') time.setReleased(input.channel, false)
-    input.offer({ ...fetched, batches, highWatermark: Math.min(fetched.highWatermark, end) }, nextOffset, clock.monotonic())
+    input.offer(
+      { ...fetched, batches, highWatermark: Math.min(fetched.highWatermark, end) },
+      nextOffset,
+      clock.monotonic(),
+    )
   }
 
   #endOf(input: TaskInput): number {
@@ -132,7 +138,8 @@ export class TaskRunner {
     const now = task.clock.monotonic()
     for (const input of task.inputs) {
       if (input.origin.kind !== 'source' || task.time.isReleased(input.channel)) continue
-      if (input.drainedSinceMs === undefined || now - input.drainedSinceMs < input.origin.node.idleMs) continue
+      if (input.drainedSinceMs === undefined || now - input.drainedSinceMs < input.origin.node.idleMs)
+        continue
       task.time.setReleased(input.channel, true)
     }
     const before = task.time.watermark

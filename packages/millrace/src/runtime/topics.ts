@@ -30,7 +30,9 @@ export type PartitionCounts = ReadonlyMap<string, number>
  * `PlanError` where topics that meet in a store have different partition counts (SEMANTICS 5.9).
  */
 export async function preparePipelineTopics(log: Log, app: string, graph: Graph): Promise<PartitionCounts> {
-  const declared = graph.nodes.flatMap(node => (node.kind === 'source' || node.kind === 'to' ? [node.topic] : []))
+  const declared = graph.nodes.flatMap(node =>
+    node.kind === 'source' || node.kind === 'to' ? [node.topic] : [],
+  )
   await ensureTopics(log, declared)
   const counts = new Map<string, number>()
   const learn = async (names: readonly string[]) => {
@@ -44,7 +46,11 @@ export async function preparePipelineTopics(log: Log, app: string, graph: Graph)
   return counts
 }
 
-async function createMissing(log: Log, counts: Map<string, number>, specs: readonly TopicSpec[]): Promise<void> {
+async function createMissing(
+  log: Log,
+  counts: Map<string, number>,
+  specs: readonly TopicSpec[],
+): Promise<void> {
   const names = specs.map(({ name }) => name)
   const existing = new Set((await log.describeTopics(names)).map(({ name }) => name))
   const missing = specs.filter(({ name }) => !existing.has(name))
@@ -91,5 +97,10 @@ export function inputTopics(
 
 /** The spec of a side-stream topic, made when the first record goes there (SEMANTICS 7.1). */
 export function sideTopicSpec(app: string, pipeline: string, side: SideTopic): TopicSpec {
-  return { name: sideTopic(app, pipeline, side), partitions: 1, cleanup: 'delete', retentionMs: sideRetentionMs }
+  return {
+    name: sideTopic(app, pipeline, side),
+    partitions: 1,
+    cleanup: 'delete',
+    retentionMs: sideRetentionMs,
+  }
 }

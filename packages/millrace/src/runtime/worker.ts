@@ -16,7 +16,9 @@ export class Worker {
   #wakeUp: (() => void) | undefined
   #isAwake = false
   #stopping = false
-  #fetch: { readonly abort: AbortController; readonly done: Promise<void>; readonly asked: ReadonlySet<unknown> } | undefined
+  #fetch:
+    | { readonly abort: AbortController; readonly done: Promise<void>; readonly asked: ReadonlySet<unknown> }
+    | undefined
   #loop: Promise<void> | undefined
 
   constructor(log: Log, clock: Clock, runs: readonly PipelineRun[]) {
@@ -91,7 +93,11 @@ export class Worker {
     }
     if (wanted.length === 0) return
     const abort = new AbortController()
-    const positions = wanted.map(({ input, offset }) => ({ topic: input.topic, partition: input.partition, offset }))
+    const positions = wanted.map(({ input, offset }) => ({
+      topic: input.topic,
+      partition: input.partition,
+      offset,
+    }))
     // An input that still has records to work on must not make those wait that have none.
     const isBusy = wanted.some(({ input }) => !input.isEmpty)
     const options = { ...fetchLimits, maxWaitMs: isBusy ? 0 : fetchWaitMs, signal: abort.signal }

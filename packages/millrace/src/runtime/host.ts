@@ -1,0 +1,60 @@
+import type { MemberIdentity, TopicPartition } from '../log/log.ts'
+import type { PipelineHealth, StoreView } from './app.ts'
+
+/** A pipeline where it runs: in this thread, or spread over worker threads. The membership talks to it. */
+export interface HostedPipeline {
+  readonly name: string
+  readonly group: string
+  readonly topicSets: readonly (readonly string[])[]
+  assign(partitions: readonly TopicPartition[], identity: MemberIdentity): void
+  /** Commits what the partitions' tasks have done, and closes them. */
+  revoke(partitions: readonly TopicPartition[]): Promise<void>
+  setIdentity(identity: MemberIdentity): void
+  lost(): void
+  readonly health: PipelineHealth
+  /** A bounded run is over. */
+  readonly isFinished: boolean
+  hasStep(step: string): boolean
+  store(step: string): StoreView
+}
+
+/** Runs pipelines somewhere. */
+export interface Host {
+  readonly pipelines: readonly HostedPipeline[]
+  start(): Promise<void>
+  /** Ends processing; what is done can still be committed by a revoke. */
+  stop(): Promise<void>
+  /** Gives up everything that is left. */
+  close(): Promise<void>
+}
+
+/** What a host tells its app. */
+export interface HostEvents {
+  readonly print: (line: string) => void
+  readonly warn: (message: string) => void
+  readonly failed: (pipeline: string, error: Error) => void
+  /** Something changed that `isFinished` may depend on. */
+  readonly changed: () => void
+}
+
+/** How pipelines are run, wherever that is; can be sent to another thread. */
+export interface RunSettings {
+  readonly app: string
+  readonly mode: 'compiled' | 'interpreted'
+  readonly freeze: boolean
+  /** The data directory, for snapshots of the state; undefined keeps none. */
+  readonly data: string | undefined
+  readonly pipelines: readonly PipelineSettings[]
+}
+
+export interface PipelineSettings {
+  readonly name: string
+  /** Partition counts of all its topics. */
+  readonly counts: ReadonlyMap<string, number>
+  /** In a bounded run, where each source partition ends, by `endKey`. */
+  readonly ends: ReadonlyMap<string, number> | undefined
+}
+
+export function endKey({ topic, partition }: TopicPartition): string {
+  return `${partition} ${topic}`
+}

@@ -1,0 +1,70 @@
+import type { EmbeddedLogPort } from '../log/embedded/embedded-log.ts'
+import type { MemberIdentity, TopicPartition } from '../log/log.ts'
+import type { PipelineHealth, StoreQuery } from './app.ts'
+import type { RunSettings } from './host.ts'
+
+/** What a worker thread is started with. */
+export interface ThreadStart {
+  readonly settings: RunSettings
+  /** Modules of the pipelines, in the order of the settings. */
+  readonly urls: readonly string[]
+  readonly directory: string
+  readonly log: EmbeddedLogPort
+}
+
+/** From the control thread; requests with an `id` are answered by `done`. */
+export type ToThread =
+  | {
+      readonly kind: 'assign'
+      readonly pipeline: string
+      readonly partitions: readonly TopicPartition[]
+      readonly identity: MemberIdentity
+    }
+  | { readonly kind: 'identity'; readonly pipeline: string; readonly identity: MemberIdentity }
+  | { readonly kind: 'lost'; readonly pipeline: string }
+  | {
+      readonly kind: 'revoke'
+      readonly id: number
+      readonly pipeline: string
+      readonly partitions: readonly TopicPartition[]
+    }
+  | {
+      readonly kind: 'read'
+      readonly id: number
+      readonly step: string
+      readonly key: unknown
+      readonly query: StoreQuery | 'windows'
+    }
+  | { readonly kind: 'stop'; readonly id: number }
+
+export type FromThread =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'done'; readonly id: number; readonly result?: unknown; readonly error?: ThreadError }
+  | { readonly kind: 'state'; readonly pipelines: readonly ThreadPipeline[] }
+  | { readonly kind: 'print'; readonly line: string }
+  | { readonly kind: 'warn'; readonly message: string }
+  | { readonly kind: 'failed'; readonly pipeline: string; readonly error: ThreadError }
+
+export interface ThreadPipeline {
+  readonly health: PipelineHealth
+  readonly isFinished: boolean
+}
+
+/** An error on its way between threads, which would lose its class. */
+export interface ThreadError {
+  readonly name: string
+  readonly message: string
+  readonly stack?: string
+}
+
+export function toThreadError(error: unknown): ThreadError {
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error) }
+  return { name: error.name, message: error.message, stack: error.stack }
+}
+
+export function fromThreadError({ name, message, stack }: ThreadError): Error {
+  const error = new Error(message)
+  error.name = name
+  if (stack !== undefined) error.stack = stack
+  return error
+}

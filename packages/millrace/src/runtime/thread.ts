@@ -1,0 +1,81 @@
+/** The entry of a worker thread: runs its share of the tasks on a log handle of its own. */
+import { parentPort, workerData } from 'node:worker_threads'
+import { connectEmbeddedLog } from '../log/embedded/open.ts'
+import { systemClock } from '../std/clock.ts'
+import { systemRandom } from '../std/random.ts'
+import type { HostedPipeline } from './host.ts'
+import { LocalHost } from './local-host.ts'
+import { loadPipelines } from './pipeline-source.ts'
+import { type FromThread, type ThreadStart, type ToThread, toThreadError } from './thread-protocol.ts'
+
+/** How often the control thread hears how things stand; it takes a long silence for a hang. */
+const stateEveryMs = 250
+
+const { settings, urls, directory, log: port } = workerData as ThreadStart
+const tell = (message: FromThread) => parentPort!.postMessage(message)
+
+const pipelines = await loadPipelines(urls)
+const log = connectEmbeddedLog({ directory, ...port, onWarning: message => tell({ kind: 'warn', message }) })
+const host = new LocalHost({
+  log,
+  clock: systemClock,
+  random: systemRandom,
+  settings,
+  graphs: pipelines.map(({ pipeline }) => pipeline.graph),
+  events: {
+    print: line => tell({ kind: 'print', line }),
+    warn: message => tell({ kind: 'warn', message }),
+    failed: (pipeline, error) => tell({ kind: 'failed', pipeline, error: toThreadError(error) }),
+    changed: () => {},
+  },
+})
+
+function find(name: string): HostedPipeline {
+  return host.pipelines.find(pipeline => pipeline.name === name)!
+}
+
+function tellState(): void {
+  tell({ kind: 'state', pipelines: host.pipelines.map(({ health, isFinished }) => ({ health, isFinished })) })
+}
+
+async function answer(message: Extract<ToThread, { id: number }>): Promise<unknown> {
+  switch (message.kind) {
+    case 'revoke':
+      return find(message.pipeline).revoke(message.partitions)
+    case 'read': {
+      const store = host.pipelines.find(pipeline => pipeline.hasStep(message.step))!.store(message.step)
+      return message.query === 'windows' ? store.windows(message.key) : store.get(message.key, message.query)
+    }
+    case 'stop':
+      return host.stop()
+  }
+}
+
+parentPort!.on('message', (message: ToThread) => {
+  switch (message.kind) {
+    case 'assign':
+      return find(message.pipeline).assign(message.partitions, message.identity)
+    case 'identity':
+      return find(message.pipeline).setIdentity(message.identity)
+    case 'lost':
+      return find(message.pipeline).lost()
+    default: {
+      const { id } = message
+      answer(message).then(
+        result => {
+          tellState()
+          tell({ kind: 'done', id, result })
+        },
+        error => tell({ kind: 'done', id, error: toThreadError(error) }),
+      )
+    }
+  }
+})
+
+await host.start()
+const repeat = () => {
+  tellState()
+  systemClock.after(stateEveryMs, repeat)
+}
+repeat()
+tell({ kind: 'ready' })
