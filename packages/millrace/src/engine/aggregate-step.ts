@@ -139,7 +139,12 @@ export class AggregateStep {
     let first: Due | undefined
     const start = this.#windows?.earliestStart
     if (start !== undefined && Number.isFinite(start)) {
-      first = { at: this.#closeAt(start), depth: this.plan.depth, name: this.name, run: () => this.#close(start) }
+      first = {
+        at: this.#closeAt(start),
+        depth: this.plan.depth,
+        name: this.name,
+        run: () => this.#close(start),
+      }
     }
     for (const [emission, at] of this.#tickDue) {
       if (first !== undefined && first.at <= at) continue
@@ -260,4 +265,3 @@ class SortedWalk implements RowWalk {
     return this.#rows[this.#at++] ?? 0
   }
 }
-

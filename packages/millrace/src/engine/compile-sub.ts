@@ -1,5 +1,5 @@
-import { subTopologies } from '../plan/sub-topology.ts'
 import type { Graph } from '../plan/graph.ts'
+import { subTopologies } from '../plan/sub-topology.ts'
 import { canGenerateCode } from '../serde/json/code.ts'
 import { compileProgram } from './compile/program.ts'
 import { decoderOf } from './decode.ts'

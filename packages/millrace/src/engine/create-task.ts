@@ -1,5 +1,5 @@
 import type { CommittedPosition } from '../log/log.ts'
-import { sideTopic, repartitionTopic } from '../plan/names.ts'
+import { repartitionTopic, sideTopic } from '../plan/names.ts'
 import { inputName } from '../plan/sub-topology.ts'
 import { KeyKind } from '../serde/serde.ts'
 import { TableStore } from '../state/table-store.ts'

@@ -2,7 +2,7 @@ import { sourceFields } from '../plan/fields.ts'
 import type { Graph } from '../plan/graph.ts'
 import { serdeAt } from '../plan/serde-at.ts'
 import type { SubTopologyInput } from '../plan/sub-topology.ts'
-import { decodeWhole, compileProjection } from '../serde/json/projection.ts'
+import { compileProjection, decodeWhole } from '../serde/json/projection.ts'
 import { json } from '../serde/json.ts'
 import type { Serde } from '../serde/serde.ts'
 
@@ -16,7 +16,10 @@ export interface DecodeOptions {
 }
 
 /** The serde of the values a re-keying carries: that of the source while they are unchanged, else JSON. */
-export function carriedSerde(graph: Graph, keyBy: { readonly inputs: readonly { readonly from: number; readonly port: any }[] }): Serde<any> {
+export function carriedSerde(
+  graph: Graph,
+  keyBy: { readonly inputs: readonly { readonly from: number; readonly port: any }[] },
+): Serde<any> {
   return serdeAt(graph, keyBy.inputs[0]!)?.serde ?? json()
 }
 

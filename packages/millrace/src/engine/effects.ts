@@ -1,5 +1,5 @@
-import type { StreamRecord } from '../plan/record.ts'
 import type { ForEachNode } from '../plan/graph.ts'
+import type { StreamRecord } from '../plan/record.ts'
 import type { Clock } from '../std/clock.ts'
 
 /** One call of an asynchronous `forEach`, waiting or under way. */

@@ -16,7 +16,8 @@ const errorLengthMax = 2_000
 
 /** The raw header section of a side-stream record: the record's own headers, then what happened to it. */
 export function incidentHeaders(incident: Incident, own: Uint8Array | null, start = 0, end = 0): Uint8Array {
-  const kept = own === null ? [] : readHeaders(own, start, end).filter(({ key }) => !key.startsWith('millrace.'))
+  const kept =
+    own === null ? [] : readHeaders(own, start, end).filter(({ key }) => !key.startsWith('millrace.'))
   return encodeHeaders([
     ...kept,
     text('millrace.step', incident.step),

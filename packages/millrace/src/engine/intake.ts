@@ -44,7 +44,9 @@ export class Intake {
     const marker = decodeMarker(cursor.buffer, cursor.valueStart, cursor.valueEnd)
     const channel = this.#byUpstream.get(marker.upstream)
     if (channel === undefined) {
-      throw new UnknownUpstream(`${input.topic}/${input.partition} has records of the new task ${marker.upstream}`)
+      throw new UnknownUpstream(
+        `${input.topic}/${input.partition} has records of the new task ${marker.upstream}`,
+      )
     }
     input.channel = channel
     input.keyKind = marker.keyKind
@@ -67,7 +69,18 @@ export class Intake {
     if (reasonOf(error) !== 'async-schema') return sides.rejected(node, wrapped(error))
     const { cursor } = input
     const time = Math.max(cursor.timestamp, 0)
-    sides.failed(node, error, true, null, cursor.buffer, cursor.keyStart, cursor.keyEnd, undefined, time, undefined)
+    sides.failed(
+      node,
+      error,
+      true,
+      null,
+      cursor.buffer,
+      cursor.keyStart,
+      cursor.keyEnd,
+      undefined,
+      time,
+      undefined,
+    )
   }
 
   isEndOfInput({ cursor }: TaskInput): boolean {
@@ -99,7 +112,15 @@ export class Intake {
   /** The record view for a topic's `timestamp` callback: its time is still the log's. */
   sourceRecord({ cursor, keyKind }: TaskInput): StreamRecord {
     const { record } = this.#task
-    return record.set(cursor.buffer, cursor.keyStart, cursor.keyEnd, undefined, keyKind, cursor.timestamp, undefined)
+    return record.set(
+      cursor.buffer,
+      cursor.keyStart,
+      cursor.keyEnd,
+      undefined,
+      keyKind,
+      cursor.timestamp,
+      undefined,
+    )
   }
 }
 

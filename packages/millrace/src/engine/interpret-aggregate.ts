@@ -59,7 +59,15 @@ export function foldRecord(
     const value = rowResult(plan, table, row, start, task.keyInWork(kb, ks, ke))
     const time = table.f64[row + plan.timeAt]!
     const isWindowed = node.window !== undefined
-    emit(emission, { ...flow, v: value, raw: false, k: undefined, t: time, h: null, start: isWindowed ? start : Number.NaN })
+    emit(emission, {
+      ...flow,
+      v: value,
+      raw: false,
+      k: undefined,
+      t: time,
+      h: null,
+      start: isWindowed ? start : Number.NaN,
+    })
   }
 }
 
@@ -101,7 +109,8 @@ function argumentOf(task: Task, plan: StepPlan, column: Column, flow: Flow): unk
     case 'number': {
       const value = fieldOf(task, argument.field, flow)
       if (value === undefined || value === null) return undefined
-      if (typeof value !== 'number' || !Number.isFinite(value)) throw notANumber(plan.node.name, column.name, value)
+      if (typeof value !== 'number' || !Number.isFinite(value))
+        throw notANumber(plan.node.name, column.name, value)
       return value
     }
   }
@@ -120,7 +129,8 @@ function changeOf(
   if (argument.kind === 'number' && value === undefined) return undefined
   if (argument.kind === 'where' && value === false) return undefined
   if (updateObject === undefined) return (to, at) => column.update(to.f64, at, value)
-  if (argument.kind !== 'value') return (to, at) => setObject(to, at, updateObject(objectAt(to, at), value, undefined))
+  if (argument.kind !== 'value')
+    return (to, at) => setObject(to, at, updateObject(objectAt(to, at), value, undefined))
   const row = table.find(flow.kb, flow.ks, flow.ke)
   const state = row === 0 ? column.object!.initial() : objectAt(table, row + plan.offsets[i]!)
   const next = settled(call(task, (v, record) => updateObject(state, v, record), flow))
@@ -145,7 +155,13 @@ function fingerprints(plan: StepPlan, table: KeyTable, row: number): unknown[] {
 }
 
 /** The value of a row that leaves the step (SEMANTICS 5.8). */
-export function rowResult(plan: StepPlan, table: KeyTable, row: number, start: number, key: unknown): unknown {
+export function rowResult(
+  plan: StepPlan,
+  table: KeyTable,
+  row: number,
+  start: number,
+  key: unknown,
+): unknown {
   const { node } = plan
   const isValue = node.result === 'value'
   const result = isValue

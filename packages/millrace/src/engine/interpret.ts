@@ -6,13 +6,13 @@ import { toEventTime } from '../serde/timestamp.ts'
 import { carriedSerde, type Decode } from './decode.ts'
 import { foldRecord, rowResult } from './interpret-aggregate.ts'
 import { call, type Flow, fieldOf } from './interpret-flow.ts'
+import { readHead } from './interpret-read.ts'
 import { headerSection, notWindowed } from './outputs.ts'
 import { type Arrival, type Program, type RowArrival, RunStop } from './program.ts'
 import { allOf, isOut, isTrue, resultFailure, settled } from './results.ts'
 import { outputOf, type SubPlan } from './sub-plan.ts'
 import type { Task } from './task.ts'
 import type { TaskInput } from './task-input.ts'
-import { readHead } from './interpret-read.ts'
 
 /**
  * Executes a sub-topology node by node on whole, frozen values: what it does is what the compiled program must
@@ -60,7 +60,15 @@ class Interpreter {
       }
       const { cursor, heldTime: t, heldValue: v } = input
       const key = { kb: cursor.buffer, ks: cursor.keyStart, ke: cursor.keyEnd, k: undefined }
-      this.#continue(task, from, 'out', { v, raw: true, ...key, t, h: undefined, judged: true, start: notWindowed })
+      this.#continue(task, from, 'out', {
+        v,
+        raw: true,
+        ...key,
+        t,
+        h: undefined,
+        judged: true,
+        start: notWindowed,
+      })
       if (task.isParked) return task.leaveParked(t)
       if (!task.raise(input, t)) return RunStop.closing
       if (task.effects.isFull) return RunStop.full
@@ -75,7 +83,17 @@ class Interpreter {
       const ke = table.keyEnd(row)
       const kb = table.keyBytes
       const isUpdate = emit.emission.kind !== 'final' && step.window !== undefined
-      const flow = { raw: false, kb, ks, ke, k: undefined, t, h: null, judged: false, start: isUpdate ? start : notWindowed }
+      const flow = {
+        raw: false,
+        kb,
+        ks,
+        ke,
+        k: undefined,
+        t,
+        h: null,
+        judged: false,
+        start: isUpdate ? start : notWindowed,
+      }
       const key = { kb, ks, ke, k: undefined }
       const result = attempt(task, step.plan.node, { ...flow, v: undefined }, () =>
         rowResult(step.plan, table, row, start, task.keyInWork(key.kb, key.ks, key.ke)),
@@ -87,11 +105,24 @@ class Interpreter {
 
   entryOf(node: PlanNode): Arrival {
     return (task, v, kb, ks, ke, k, t, h) =>
-      this.#step(task, node, { v, raw: this.#isRawInto(node), kb, ks, ke, k, t, h, judged: true, start: notWindowed })
+      this.#step(task, node, {
+        v,
+        raw: this.#isRawInto(node),
+        kb,
+        ks,
+        ke,
+        k,
+        t,
+        h,
+        judged: true,
+        start: notWindowed,
+      })
   }
 
   sideOf(node: PlanNode, port: Port): Arrival {
-    const raw = (port === 'failed' || port === 'late') && serdeAt(this.#plan.graph, { from: node.id, port }) !== undefined
+    const raw =
+      (port === 'failed' || port === 'late') &&
+      serdeAt(this.#plan.graph, { from: node.id, port }) !== undefined
     return (task, v, kb, ks, ke, k, t, h) =>
       this.#continue(task, node, port, { v, raw, kb, ks, ke, k, t, h, judged: false, start: notWindowed })
   }
@@ -130,7 +161,9 @@ class Interpreter {
         return
       }
       case 'branch': {
-        const taken = attempt(task, node, flow, () => node.cases.find(({ fn }) => isTrue(call(task, fn, flow))))
+        const taken = attempt(task, node, flow, () =>
+          node.cases.find(({ fn }) => isTrue(call(task, fn, flow))),
+        )
         return taken && go(`case:${taken.value?.name ?? 'otherwise'}`, flow)
       }
       case 'keyBy': {
@@ -138,8 +171,11 @@ class Interpreter {
         return key && this.#reKey(task, node, key.value, flow)
       }
       case 'aggregate':
-        return foldRecord(task, this.#plan.steps.find(step => step.node.id === node.id)!, flow, (emit, next) =>
-          this.#continue(task, emit, 'out', next),
+        return foldRecord(
+          task,
+          this.#plan.steps.find(step => step.node.id === node.id)!,
+          flow,
+          (emit, next) => this.#continue(task, emit, 'out', next),
         )
       default:
         return this.#sink(task, node, flow)

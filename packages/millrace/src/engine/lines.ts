@@ -26,11 +26,16 @@ export class Lines {
 
   print(node: PrintNode, raw: boolean, ...args: ArrivalArguments): void {
     const [v, kb, ks, ke, k, t, h] = args
-    this.#attempt(node.id, args, () => {
-      if (node.format === undefined) return this.#sinks.print(asJson(v))
-      const record = this.#task.record.set(kb, ks, ke, k, this.#task.keyKindInWork, t, h)
-      this.#sinks.print(String(settled(node.format(v, record))))
-    }, raw)
+    this.#attempt(
+      node.id,
+      args,
+      () => {
+        if (node.format === undefined) return this.#sinks.print(asJson(v))
+        const record = this.#task.record.set(kb, ks, ke, k, this.#task.keyKindInWork, t, h)
+        this.#sinks.print(String(settled(node.format(v, record))))
+      },
+      raw,
+    )
   }
 
   #attempt(node: number, args: ArrivalArguments, run: () => void, raw = false): void {

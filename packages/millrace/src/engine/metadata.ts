@@ -27,7 +27,11 @@ const version = 1
 export function encodeMetadata(metadata: InputMetadata): Uint8Array {
   const names = metadata.channels.map(channel => Buffer.from(channel.name))
   const size =
-    3 + names.reduce((sum, name) => sum + 2 + name.length + 17, 0) + 1 + 25 + (metadata.task?.ticks.length ?? 0) * 16
+    3 +
+    names.reduce((sum, name) => sum + 2 + name.length + 17, 0) +
+    1 +
+    25 +
+    (metadata.task?.ticks.length ?? 0) * 16
   const bytes = Buffer.alloc(size)
   let at = bytes.writeUInt8(version, 0)
   at = bytes.writeUInt16BE(names.length, at)
@@ -44,7 +48,8 @@ export function encodeMetadata(metadata: InputMetadata): Uint8Array {
   at = bytes.writeDoubleBE(metadata.task.settled, at)
   at = bytes.writeDoubleBE(metadata.task.commits, at)
   at = bytes.writeUInt8(metadata.task.ticks.length, at)
-  for (const { watermark, atMs } of metadata.task.ticks) at = bytes.writeDoubleBE(atMs, bytes.writeDoubleBE(watermark, at))
+  for (const { watermark, atMs } of metadata.task.ticks)
+    at = bytes.writeDoubleBE(atMs, bytes.writeDoubleBE(watermark, at))
   return bytes.subarray(0, at)
 }
 
@@ -77,6 +82,10 @@ export function decodeMetadata(encoded: Uint8Array): InputMetadata {
   for (let tick = at + 26; tick < at + 26 + 16 * bytes[at + 25]!; tick += 16) {
     ticks.push({ watermark: bytes.readDoubleBE(tick), atMs: bytes.readDoubleBE(tick + 8) })
   }
-  const [watermark, settled, commits] = [1, 9, 17].map(field => bytes.readDoubleBE(at + field)) as [number, number, number]
+  const [watermark, settled, commits] = [1, 9, 17].map(field => bytes.readDoubleBE(at + field)) as [
+    number,
+    number,
+    number,
+  ]
   return { channels, task: { watermark, settled, commits, ticks } }
 }

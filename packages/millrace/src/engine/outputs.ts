@@ -1,8 +1,8 @@
 import type { FieldOrFn, KeyByNode, ToTopicNode } from '../plan/graph.ts'
 import type { Topic } from '../plan/topic.ts'
 import { encodeHeaders } from '../record/headers.ts'
-import { encodeKey, type KeySerde } from '../serde/key.ts'
 import type { RowWriter } from '../serde/json/writer.ts'
+import { encodeKey, type KeySerde } from '../serde/key.ts'
 import { KeyKind, type Serde } from '../serde/serde.ts'
 import { KeyBuffer } from '../serde/sink.ts'
 import { StepFailure } from './failures.ts'
@@ -29,7 +29,8 @@ export class Outputs {
 
   add(node: ToTopicNode | KeyByNode, lane: Lane | RepartitionLane): void {
     this.#lanes.set(node.id, lane)
-    if (node.kind === 'to' && node.topic.key !== undefined) this.#keyFns.set(node.topic, asFunction(node.topic.key))
+    if (node.kind === 'to' && node.topic.key !== undefined)
+      this.#keyFns.set(node.topic, asFunction(node.topic.key))
   }
 
   /** Takes the lane of a side topic, so that a cut seals it too. */
@@ -51,13 +52,17 @@ export class Outputs {
 
   /** Records are waiting that are not in a sealed batch. */
   get hasRecords(): boolean {
-    return [...this.#lanes.values(), ...this.#sides].some(lane => ('lane' in lane ? lane.lane : lane).hasRecords)
+    return [...this.#lanes.values(), ...this.#sides].some(
+      lane => ('lane' in lane ? lane.lane : lane).hasRecords,
+    )
   }
 
   /** A re-keying's readers do not know yet how far the event time is. */
   get hasNews(): boolean {
     const { time } = this.#task
-    return [...this.repartitions].some(([node, lane]) => lane.hasNews(this.#task.reached(node), time.allReleased))
+    return [...this.repartitions].some(([node, lane]) =>
+      lane.hasNews(this.#task.reached(node), time.allReleased),
+    )
   }
 
   get repartitions(): Iterable<[number, RepartitionLane]> {
@@ -70,9 +75,32 @@ export class Outputs {
   }
 
   /** Writes the source record in work unchanged, as bytes. Failures go to the step's `.failed`. */
-  copy(node: ToTopicNode, v: unknown, kb: Buffer, ks: number, ke: number, k: unknown, t: number, h: Headers): void {
+  copy(
+    node: ToTopicNode,
+    v: unknown,
+    kb: Buffer,
+    ks: number,
+    ke: number,
+    k: unknown,
+    t: number,
+    h: Headers,
+  ): void {
     const { cursor } = this.#task.input
-    this.#route(node, v, true, kb, ks, ke, k, t, h, cursor.buffer, cursor.valueStart, cursor.valueEnd, notWindowed)
+    this.#route(
+      node,
+      v,
+      true,
+      kb,
+      ks,
+      ke,
+      k,
+      t,
+      h,
+      cursor.buffer,
+      cursor.valueStart,
+      cursor.valueEnd,
+      notWindowed,
+    )
   }
 
   /** Writes a value; `start` is the window's for the updates of windows, `notWindowed` otherwise. */
@@ -106,10 +134,35 @@ export class Outputs {
     try {
       writer.write(value, kb, ks, ke)
     } catch (error) {
-      this.#task.sides.failed(node.id, asFailure('serialize', error), false, undefined, kb, ks, ke, undefined, t, null)
+      this.#task.sides.failed(
+        node.id,
+        asFailure('serialize', error),
+        false,
+        undefined,
+        kb,
+        ks,
+        ke,
+        undefined,
+        t,
+        null,
+      )
       return
     }
-    this.#route(node, undefined, false, kb, ks, ke, undefined, t, null, value.buffer, 0, value.position, notWindowed)
+    this.#route(
+      node,
+      undefined,
+      false,
+      kb,
+      ks,
+      ke,
+      undefined,
+      t,
+      null,
+      value.buffer,
+      0,
+      value.position,
+      notWindowed,
+    )
   }
 
   #route(
@@ -140,7 +193,18 @@ export class Outputs {
         // A window's start is no part of what is hashed, so that all windows of a key lie in one partition.
         const partition = lane.partitionOf(into.buffer, bytes < 0 ? -1 : 0, bytes)
         if (bytes >= 0 && Number.isFinite(start)) writeInt64(into, start)
-        this.#append(lane, partition, t, into.buffer, bytes < 0 ? -1 : 0, bytes < 0 ? -1 : into.position, h, vb, vs, ve)
+        this.#append(
+          lane,
+          partition,
+          t,
+          into.buffer,
+          bytes < 0 ? -1 : 0,
+          bytes < 0 ? -1 : into.position,
+          h,
+          vb,
+          vs,
+          ve,
+        )
       }
     } catch (error) {
       this.#task.sides.failed(node.id, error, raw, v, kb, ks, ke, k, t, h)
@@ -255,14 +319,15 @@ export class Outputs {
 
   /** At a commit: what every re-keying has to say of the event time. */
   markAll(): void {
-    for (const [node, lane] of this.repartitions) lane.markAll(this.#task.reached(node), this.#task.time.allReleased)
+    for (const [node, lane] of this.repartitions)
+      lane.markAll(this.#task.reached(node), this.#task.time.allReleased)
   }
 }
 
 type Headers = Uint8Array | null | undefined
 
 export function asFunction(field: FieldOrFn): ValueFn {
-  return typeof field === 'function' ? field as ValueFn : value => (value as Record<string, unknown>)[field]
+  return typeof field === 'function' ? (field as ValueFn) : value => (value as Record<string, unknown>)[field]
 }
 
 /** The header section of `out(…, { headers })`. */

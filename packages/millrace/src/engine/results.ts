@@ -24,7 +24,10 @@ export function thenableFailure(promise: unknown): StepFailure {
 /** Why a result of `map` or `flatMap` cannot go on, or undefined when it can. */
 export function resultFailure(result: unknown): StepFailure | undefined {
   if (result === undefined) {
-    return new StepFailure('undefined', 'The callback returned undefined; return a value, null for a tombstone, or use flatMap to leave records out')
+    return new StepFailure(
+      'undefined',
+      'The callback returned undefined; return a value, null for a tombstone, or use flatMap to leave records out',
+    )
   }
   return isThenable(result) ? thenableFailure(result) : undefined
 }
@@ -37,7 +40,11 @@ export function isOut(value: unknown): value is Out<unknown, unknown> {
 export function allOf(results: unknown): readonly unknown[] {
   if (Array.isArray(results)) return results
   if (isThenable(results)) throw thenableFailure(results)
-  if (results === null || results === undefined || typeof (results as Iterable<unknown>)[Symbol.iterator] !== 'function') {
+  if (
+    results === null ||
+    results === undefined ||
+    typeof (results as Iterable<unknown>)[Symbol.iterator] !== 'function'
+  ) {
     throw new StepFailure('not-iterable', 'The callback of flatMap must return an array or another iterable')
   }
   return [...(results as Iterable<unknown>)]
@@ -64,7 +71,10 @@ export function keyChangedFailure(step: string): StepFailure {
 }
 
 export function noKeyFailure(step: string): StepFailure {
-  return new StepFailure('no-key', `The record has no key, and "${step}" works by key; filter such records out, or use keyBy`)
+  return new StepFailure(
+    'no-key',
+    `The record has no key, and "${step}" works by key; filter such records out, or use keyBy`,
+  )
 }
 
 /** A predicate's answer; throws for a promise, which would always be true. */

@@ -2,7 +2,14 @@ import type { Port } from '../plan/graph.ts'
 import type { StreamRecord } from '../plan/record.ts'
 import { labelOf } from '../plan/walk.ts'
 import { encodeKey } from '../serde/key.ts'
-import { type Incident, incidentHeaders, type FailureRate, messageOf, reasonOf, TaskStopped } from './failures.ts'
+import {
+  type FailureRate,
+  type Incident,
+  incidentHeaders,
+  messageOf,
+  reasonOf,
+  TaskStopped,
+} from './failures.ts'
 import type { Lane } from './lane.ts'
 import { headerSection } from './outputs.ts'
 import { outputOf } from './sub-plan.ts'
@@ -62,7 +69,13 @@ export class SideStreams {
   }
 
   /** An asynchronous call failed for good; its record left the loop long ago. */
-  failedLater(node: { readonly id: number }, error: unknown, value: unknown, record: StreamRecord, attempt: number): void {
+  failedLater(
+    node: { readonly id: number },
+    error: unknown,
+    value: unknown,
+    record: StreamRecord,
+    attempt: number,
+  ): void {
     this.#task.counters.failed++
     const incident = {
       ...this.#incident(node.id, error, attempt),
@@ -77,7 +90,19 @@ export class SideStreams {
     const headers = headerSection(Object.fromEntries(record.headers.map(({ name, value }) => [name, value])))
     const ks = hasKey ? 0 : -1
     const bytes = Buffer.from(key.buffer.subarray(0, key.position))
-    this.#send(node.id, 'failed', incident, false, value, bytes, ks, key.position, undefined, record.timestamp, headers)
+    this.#send(
+      node.id,
+      'failed',
+      incident,
+      false,
+      value,
+      bytes,
+      ks,
+      key.position,
+      undefined,
+      record.timestamp,
+      headers,
+    )
   }
 
   /** A source record that cannot be read, or lies too far in the future. */
@@ -89,7 +114,19 @@ export class SideStreams {
       ? new Uint8Array(cursor.buffer.subarray(Math.max(cursor.valueStart, 0), Math.max(cursor.valueEnd, 0)))
       : undefined
     const time = Math.max(cursor.timestamp, 0)
-    this.#send(node, 'rejected', incident, true, value, cursor.buffer, cursor.keyStart, cursor.keyEnd, undefined, time, undefined)
+    this.#send(
+      node,
+      'rejected',
+      incident,
+      true,
+      value,
+      cursor.buffer,
+      cursor.keyStart,
+      cursor.keyEnd,
+      undefined,
+      time,
+      undefined,
+    )
     this.#countFailure(incident)
   }
 
@@ -116,7 +153,8 @@ export class SideStreams {
   /** A record without a value; counted, and passed on where the pipeline takes `.tombstones`. */
   tombstone(node: number, kb: Buffer, ks: number, ke: number, t: number): void {
     this.#task.counters.tombstones++
-    if (this.#isWired(node, 'tombstones')) this.#wired(node, 'tombstones', null, kb, ks, ke, undefined, t, undefined)
+    if (this.#isWired(node, 'tombstones'))
+      this.#wired(node, 'tombstones', null, kb, ks, ke, undefined, t, undefined)
   }
 
   #isWired(node: number, port: Port): boolean {
@@ -160,7 +198,19 @@ export class SideStreams {
     const lane = this.#laneOf(side)
     const partition = lane.partitionOf(kb, ks, ke)
     if (raw) {
-      lane.append(partition, t, kb, ks, ke, cursor.buffer, cursor.valueStart, cursor.valueEnd, headers, 0, headers.length)
+      lane.append(
+        partition,
+        t,
+        kb,
+        ks,
+        ke,
+        cursor.buffer,
+        cursor.valueStart,
+        cursor.valueEnd,
+        headers,
+        0,
+        headers.length,
+      )
     } else {
       const value = asBytes(v)
       lane.append(partition, t, kb, ks, ke, value, 0, value.length, headers, 0, headers.length)

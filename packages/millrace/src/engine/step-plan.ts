@@ -83,7 +83,11 @@ export function storeDefinition(plan: StepPlan, keySerde: string, nextSeed: () =
     kind: node.window ? 'windows' : 'table',
     columns: [...columns.map(layoutColumn), ...own],
     keySerde,
-    window: node.window && { kind: node.window.kind, sizeMs: node.window.sizeMs, offsetMs: node.window.offsetMs },
+    window: node.window && {
+      kind: node.window.kind,
+      sizeMs: node.window.sizeMs,
+      offsetMs: node.window.offsetMs,
+    },
     version: 1,
   }
   const widths = columns.map(column => (column.object ? [] : column.initial))

@@ -107,7 +107,8 @@ export class Task {
     this.effects = new Effects(parts.clock, parts.wake)
     this.record = new RecordView(this)
     this.input = parts.inputs[0]!
-    for (const { id } of parts.plan.wallTicks) this.#ticks.set(id, { watermark: Number.NEGATIVE_INFINITY, atMs: 0 })
+    for (const { id } of parts.plan.wallTicks)
+      this.#ticks.set(id, { watermark: Number.NEGATIVE_INFINITY, atMs: 0 })
   }
 
   get name(): string {
@@ -212,7 +213,8 @@ export class Task {
   /** Wall time of the next tick; Infinity while no row waits for one. */
   get nextTickMs(): number {
     let next = Number.POSITIVE_INFINITY
-    for (const emit of this.#waitingTicks()) next = Math.min(next, this.#ticks.get(emit.id)!.atMs + periodOf(emit))
+    for (const emit of this.#waitingTicks())
+      next = Math.min(next, this.#ticks.get(emit.id)!.atMs + periodOf(emit))
     return next
   }
 
@@ -272,10 +274,12 @@ export class Task {
 
   /** The state of an input's channels, for a commit. */
   channelsOf(index: number): InputMetadata['channels'] {
-    return this.intake.channels.filter(({ input }) => input === index).map(({ name, channel }) => ({
-      name,
-      ...this.time.channelState(channel),
-    }))
+    return this.intake.channels
+      .filter(({ input }) => input === index)
+      .map(({ name, channel }) => ({
+        name,
+        ...this.time.channelState(channel),
+      }))
   }
 
   // Callbacks with a retry policy

@@ -5,7 +5,11 @@ import { countDistinctColumn, customColumn, firstColumn, lastColumn, quantileCol
 
 /** The columns of an aggregate step, in the order written. */
 export function columnsOf(node: AggregateNode): Column[] {
-  return node.columns.map(({ name, aggregator }) => ({ name, version: versionOf(aggregator), ...columnOf(aggregator) }))
+  return node.columns.map(({ name, aggregator }) => ({
+    name,
+    version: versionOf(aggregator),
+    ...columnOf(aggregator),
+  }))
 }
 
 function columnOf(aggregator: Aggregator): Omit<Column, 'name' | 'version'> {

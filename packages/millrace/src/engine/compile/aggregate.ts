@@ -1,9 +1,18 @@
 import type { Argument, Column } from '../aggregates/column.ts'
-import { fingerprint, isTrue, keyChangedFailure, keyKindFailure, noKeyFailure, notANumber, settled, windowValue } from '../results.ts'
+import {
+  fingerprint,
+  isTrue,
+  keyChangedFailure,
+  keyKindFailure,
+  noKeyFailure,
+  notANumber,
+  settled,
+  windowValue,
+} from '../results.ts'
 import type { StepPlan } from '../step-plan.ts'
 import type { Code } from './code.ts'
 import { argumentsOf, type Path } from './path.ts'
-import { callOf, type Continue, failure, fieldCode, recordOf } from './steps.ts'
+import { type Continue, callOf, failure, fieldCode, recordOf } from './steps.ts'
 
 /**
  * The update of an aggregate by one record: check the key, judge lateness, compute every argument, then
@@ -16,10 +25,13 @@ export function aggregateCode(code: Code, plan: StepPlan, path: Path, go: Contin
   const make = (fn: Function) => `${code.constant(fn, 'fail')}(${JSON.stringify(node.name)})`
   code.line(`const ${step} = T.steps[${node.id}]`)
   code.line(`let ${ok} = true`)
-  if (path.k !== 'undefined') code.line(`if (${path.k} !== undefined) ${ok} = ${failure(node, make(keyChangedFailure), path)}; else`)
+  if (path.k !== 'undefined')
+    code.line(`if (${path.k} !== undefined) ${ok} = ${failure(node, make(keyChangedFailure), path)}; else`)
   code.line(`if (${path.ks} < 0) ${ok} = ${failure(node, make(noKeyFailure), path)}`)
   const kind = `T.keyKindInWork`
-  code.line(`else if (${step}.kind !== ${kind} && !${step}.acceptsKind(${kind})) ${ok} = ${failure(node, make(keyKindFailure), path)}`)
+  code.line(
+    `else if (${step}.kind !== ${kind} && !${step}.acceptsKind(${kind})) ${ok} = ${failure(node, make(keyKindFailure), path)}`,
+  )
   code.line(`if (${ok}) {`)
   const start = windowCode(code, plan, step, path)
   const values = argumentsCode(code, plan, ok, path)
@@ -35,23 +47,33 @@ function argumentsCode(code: Code, plan: StepPlan, ok: string, path: Path): stri
   const { node, columns } = plan
   return columns.map(column => {
     const { argument } = column
-    if (argument.kind === 'none' || (argument.kind === 'where' && argument.fn === undefined)) return 'undefined'
+    if (argument.kind === 'none' || (argument.kind === 'where' && argument.fn === undefined))
+      return 'undefined'
     if (argument.kind === 'value') return path.v
     const x = code.variable('x')
     code.line(`let ${x}`)
-    code.line(`if (${ok}) { try { ${x} = ${argumentCall(code, argument, path)} } catch (e) { ${ok} = ${failure(node, 'e', path)} }`)
+    code.line(
+      `if (${ok}) { try { ${x} = ${argumentCall(code, argument, path)} } catch (e) { ${ok} = ${failure(node, 'e', path)} }`,
+    )
     if (argument.kind === 'number') {
       const error = `${code.constant(notANumber, 'notANumber')}(${JSON.stringify(node.name)}, ${JSON.stringify(column.name)}, ${x})`
       code.line(`if (${ok} && (typeof ${x} !== 'number' || ${x} - ${x} !== 0)) {`)
-      code.line(`if (${x} === undefined || ${x} === null) ${x} = undefined; else ${ok} = ${failure(node, error, path)} }`)
+      code.line(
+        `if (${x} === undefined || ${x} === null) ${x} = undefined; else ${ok} = ${failure(node, error, path)} }`,
+      )
     }
     code.line('}')
     return x
   })
 }
 
-function argumentCall(code: Code, argument: Exclude<Argument, { kind: 'none' | 'value' }>, path: Path): string {
-  if (argument.kind === 'where') return `${code.constant(isTrue, 'isTrue')}(${callOf(code, argument.fn!, path)})`
+function argumentCall(
+  code: Code,
+  argument: Exclude<Argument, { kind: 'none' | 'value' }>,
+  path: Path,
+): string {
+  if (argument.kind === 'where')
+    return `${code.constant(isTrue, 'isTrue')}(${callOf(code, argument.fn!, path)})`
   const call = fieldCode(code, argument.field, path)
   const isChecked = argument.kind === 'any' && typeof argument.field === 'function'
   return isChecked ? `${code.constant(settled, 'settled')}(${call})` : call
@@ -92,7 +114,10 @@ function updateCode(
   const table = code.variable('table')
   const row = code.variable('row')
   const updates = plan.emissions.filter(({ node: emit }) => emit.emission.kind === 'updates')
-  const cached = node.window === undefined ? `${step}.lastTable` : `${start} === ${step}.lastStart ? ${step}.lastTable : ${step}.tableFor(${start})`
+  const cached =
+    node.window === undefined
+      ? `${step}.lastTable`
+      : `${start} === ${step}.lastStart ? ${step}.lastTable : ${step}.tableFor(${start})`
   code.line(`const ${table} = ${cached}`)
   const size = code.variable('size')
   if (updates.length > 0) code.line(`const ${size} = ${table}.size`)
@@ -109,7 +134,8 @@ function updateCode(
     code.line(`if (${path.t} > ${at}) ${at} = ${path.t}`)
   }
   code.line(`${table}.touch(${row})`)
-  if (plan.emissions.some(({ flagAt }) => flagAt >= 0)) code.line(`${step}.changed(${table}, ${row}, ${start}, ${path.t})`)
+  if (plan.emissions.some(({ flagAt }) => flagAt >= 0))
+    code.line(`${step}.changed(${table}, ${row}, ${start}, ${path.t})`)
   if (updates.length > 0) updateEmissionCode(code, plan, table, row, start, before, size, path, go)
   if (next.some(name => name !== undefined)) code.line('}')
 }
@@ -158,7 +184,9 @@ function columnCode(code: Code, column: Column, at: string, table: string, value
 function resultsCode(code: Code, plan: StepPlan, table: string, row: string): string[] {
   return plan.columns.map((column, i) => {
     const name = code.variable('was')
-    code.line(`const ${name} = ${code.constant(fingerprint, 'fingerprint')}(${resultOf(code, column, `${row} + ${plan.offsets[i]!}`, table)})`)
+    code.line(
+      `const ${name} = ${code.constant(fingerprint, 'fingerprint')}(${resultOf(code, column, `${row} + ${plan.offsets[i]!}`, table)})`,
+    )
     return name
   })
 }
@@ -183,8 +211,12 @@ function updateEmissionCode(
   const differs = now.map((name, i) => `!Object.is(${before[i]!}, ${name})`)
   code.line(`if (${table}.size !== ${size} || ${differs.join(' || ')}) {`)
   const v = code.variable('v')
-  const results = plan.columns.map((column, i) => resultOf(code, column, `${row} + ${plan.offsets[i]!}`, table))
-  code.line(`const ${v} = ${rowValueCode(code, plan, results, start, `T.keyInWork(${path.kb}, ${path.ks}, ${path.ke})`)}`)
+  const results = plan.columns.map((column, i) =>
+    resultOf(code, column, `${row} + ${plan.offsets[i]!}`, table),
+  )
+  code.line(
+    `const ${v} = ${rowValueCode(code, plan, results, start, `T.keyInWork(${path.kb}, ${path.ks}, ${path.ke})`)}`,
+  )
   const t = `${table}.f64[${row} + ${plan.timeAt}]`
   for (const { node: emit } of plan.emissions.filter(({ node: each }) => each.emission.kind === 'updates')) {
     go(emit, 'out', {
@@ -201,13 +233,20 @@ function updateEmissionCode(
 }
 
 /** The value of a row that leaves the step (SEMANTICS 5.8). */
-export function rowValueCode(code: Code, plan: StepPlan, results: readonly string[], start: string, key: string): string {
+export function rowValueCode(
+  code: Code,
+  plan: StepPlan,
+  results: readonly string[],
+  start: string,
+  key: string,
+): string {
   const { window } = plan.node
   const frame = window === undefined ? '' : `key: ${key}, start: ${start}, end: ${start} + ${window.sizeMs}`
   if (plan.node.result === 'value') {
-    return window === undefined ? results[0]! : `${code.constant(windowValue, 'windowValue')}(${results[0]!}, { ${frame} })`
+    return window === undefined
+      ? results[0]!
+      : `${code.constant(windowValue, 'windowValue')}(${results[0]!}, { ${frame} })`
   }
   const columns = plan.columns.map((column, i) => `[${JSON.stringify(column.name)}]: ${results[i]!}`)
   return `{ ${[...columns, frame].filter(Boolean).join(', ')} }`
 }
-

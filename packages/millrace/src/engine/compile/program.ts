@@ -1,4 +1,4 @@
-import { copyObstacle } from "../../plan/fields.ts"
+import { copyObstacle } from '../../plan/fields.ts'
 import type { EmitNode, PlanNode, Port, ToTopicNode } from '../../plan/graph.ts'
 import { serdeAt } from '../../plan/serde-at.ts'
 import type { SubTopologyInput } from '../../plan/sub-topology.ts'
@@ -11,7 +11,7 @@ import type { Task } from '../task.ts'
 import type { TaskInput } from '../task-input.ts'
 import { aggregateCode, resultOf, rowValueCode } from './aggregate.ts'
 import { Code } from './code.ts'
-import { arrivalParameters, arrivalPath, argumentsOf, type Path } from './path.ts'
+import { argumentsOf, arrivalParameters, arrivalPath, type Path } from './path.ts'
 import { readCode } from './read.ts'
 import { rowWriterCode } from './row-writer.ts'
 import { branchCode, failure, fieldCode, filterCode, flatMapCode, mapCode, peekCode } from './steps.ts'
@@ -103,7 +103,9 @@ class Compiler {
     code.line(`function ${name}(T, S, table, row, start, t) {`)
     code.line('const kb = table.keyBytes, ks = table.keyStart(row), ke = table.keyEnd(row)')
     code.line('const before = T.rowKeyKind; T.rowKeyKind = S.kind')
-    const results = step.columns.map((column, i) => resultOf(code, column, `row + ${step.offsets[i]!}`, 'table'))
+    const results = step.columns.map((column, i) =>
+      resultOf(code, column, `row + ${step.offsets[i]!}`, 'table'),
+    )
     const isUpdate = emit.emission.kind !== 'final'
     const start = isUpdate && step.node.window !== undefined ? 'start' : 'NaN'
     const path: Path = { ...arrivalPath(false), k: 'undefined', h: 'null', start }
@@ -152,7 +154,10 @@ class Compiler {
   }
 
   #retryFunction(node: PlanNode): string {
-    return this.#sharedFunction(node, this.#isRaw(this.#plan.graph.nodes[node.inputs[0]!.from]!, node.inputs[0]!.port))
+    return this.#sharedFunction(
+      node,
+      this.#isRaw(this.#plan.graph.nodes[node.inputs[0]!.from]!, node.inputs[0]!.port),
+    )
   }
 
   /** A node as a function of its own, made once per kind of path. */
@@ -163,7 +168,9 @@ class Compiler {
     const name = this.#code.variable(node.kind)
     this.#shared.set(id, name)
     this.#queue.push(() => {
-      this.#code.line(`function ${name}(${arrivalParameters}, lateOwn = -Infinity, lateTask = -Infinity, start = NaN) {`)
+      this.#code.line(
+        `function ${name}(${arrivalParameters}, lateOwn = -Infinity, lateTask = -Infinity, start = NaN) {`,
+      )
       const path = { ...arrivalPath(raw), late: { own: 'lateOwn', task: 'lateTask' }, start: 'start' }
       if (hasRetry(node)) {
         this.#code.line(`if (T.mustDefer) return T.defer(${node.id}, ${argumentsOf(path)})`)
@@ -185,12 +192,15 @@ class Compiler {
 
   #callShared(node: PlanNode, path: Path): void {
     const late = path.late === undefined ? '-Infinity, -Infinity' : `${path.late.own}, ${path.late.task}`
-    this.#code.line(`${this.#sharedFunction(node, path.raw)}(T, ${argumentsOf(path)}, ${late}, ${path.start})`)
+    this.#code.line(
+      `${this.#sharedFunction(node, path.raw)}(T, ${argumentsOf(path)}, ${late}, ${path.start})`,
+    )
   }
 
   #step(node: PlanNode, path: Path): void {
     const code = this.#code
-    const go = (from: PlanNode, port: Port, next: Path) => this.#continue(from, port, this.#withFrozen(from, next, path))
+    const go = (from: PlanNode, port: Port, next: Path) =>
+      this.#continue(from, port, this.#withFrozen(from, next, path))
     switch (node.kind) {
       case 'filter':
         return filterCode(code, node, path, go)
@@ -232,7 +242,9 @@ class Compiler {
         const raw = path.raw && serdeAt(this.#plan.graph, node.inputs[0]!) !== undefined
         const write = `T.outputs.reKey(${code.constant(node, 'node')}, ${key}, ${serde}, ${raw}, ${v}, ${kb}, ${ks}, ${ke}, ${k}, ${t}, ${h})`
         code.line(`let ${key}, ok = true`)
-        code.line(`try { ${key} = ${fieldCode(code, node.key, path)} } catch (e) { ok = ${failure(node, 'e', path)} }`)
+        code.line(
+          `try { ${key} = ${fieldCode(code, node.key, path)} } catch (e) { ok = ${failure(node, 'e', path)} }`,
+        )
         return code.line(`if (ok) ${write}`)
       }
       case 'to': {

@@ -1,6 +1,6 @@
 import type { ToTopicNode } from '../../plan/graph.ts'
-import { KeyKind } from '../../serde/serde.ts'
 import { compileRowWriter, type RowMember } from '../../serde/json/writer.ts'
+import { KeyKind } from '../../serde/serde.ts'
 import type { StepPlan } from '../step-plan.ts'
 import type { Code } from './code.ts'
 
@@ -40,5 +40,10 @@ function shapeOf(plan: StepPlan, key: 'text' | 'raw'): RowMember[] {
   const columns = plan.columns.map(
     ({ name, object }): RowMember => ({ name, from: object === undefined ? 'number' : 'value' }),
   )
-  return [...columns, { name: 'key', from: key }, { name: 'start', from: 'number' }, { name: 'end', from: 'number' }]
+  return [
+    ...columns,
+    { name: 'key', from: key },
+    { name: 'start', from: 'number' },
+    { name: 'end', from: 'number' },
+  ]
 }

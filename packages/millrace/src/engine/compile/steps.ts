@@ -1,4 +1,13 @@
-import type { BranchNode, FieldOrFn, FilterNode, FlatMapNode, MapNode, PeekNode, PlanNode, Port } from '../../plan/graph.ts'
+import type {
+  BranchNode,
+  FieldOrFn,
+  FilterNode,
+  FlatMapNode,
+  MapNode,
+  PeekNode,
+  PlanNode,
+  Port,
+} from '../../plan/graph.ts'
 import { analyseCallback } from '../../serde/json/analyse.ts'
 import { toEventTime } from '../../serde/timestamp.ts'
 import { headerSection } from '../outputs.ts'
@@ -53,7 +62,9 @@ function refuseThenable(code: Code, node: PlanNode, result: string, path: Path):
 export function filterCode(code: Code, node: FilterNode, path: Path, go: Continue): void {
   const { result, ok } = guardedCall(code, node, callOf(code, node.fn, path), path)
   code.line(`if (${ok}) {`)
-  code.line(`if (${result} !== true && ${result} !== false) ${refuseThenable(code, node, result, path)}, ${result} = false`)
+  code.line(
+    `if (${result} !== true && ${result} !== false) ${refuseThenable(code, node, result, path)}, ${result} = false`,
+  )
   code.line('}')
   code.line(`if (${ok} && ${result}) {`)
   go(node, 'out', path)
@@ -94,7 +105,9 @@ function resultCode(code: Code, node: PlanNode, result: string, path: Path, go: 
   const h = code.variable('h')
   const ok = code.variable('ok')
   code.line(`let ${v} = ${result}, ${k} = ${path.k}, ${t} = ${path.t}, ${h} = ${path.h}, ${ok} = true`)
-  code.line(`if (${v} === undefined || (typeof ${v} === 'object' && ${v} !== null) || typeof ${v} === 'function') {`)
+  code.line(
+    `if (${v} === undefined || (typeof ${v} === 'object' && ${v} !== null) || typeof ${v} === 'function') {`,
+  )
   code.line(`if (${code.constant(isOut, 'isOut')}(${v})) {`)
   code.line(`const o = ${v}.options; ${v} = ${v}.value`)
   code.line(`if (o.key !== undefined) ${k} = o.key`)
@@ -118,8 +131,14 @@ export function branchCode(code: Code, node: BranchNode, path: Path, go: Continu
   const taken = code.variable('taken')
   code.line(`let ${taken} = -1`)
   const calls = node.cases.map(({ fn }) => callOf(code, fn, path))
-  const choose = calls.map((call, i) => `${i > 0 ? 'else ' : ''}if (${code.constant(isTrue, 'isTrue')}(${call})) ${taken} = ${i}`).join('; ')
-  code.line(`try { ${choose || ''}; ${calls.length > 0 ? 'else' : ''} ${taken} = ${calls.length} } catch (e) { ${failure(node, 'e', path)} }`)
+  const choose = calls
+    .map(
+      (call, i) => `${i > 0 ? 'else ' : ''}if (${code.constant(isTrue, 'isTrue')}(${call})) ${taken} = ${i}`,
+    )
+    .join('; ')
+  code.line(
+    `try { ${choose || ''}; ${calls.length > 0 ? 'else' : ''} ${taken} = ${calls.length} } catch (e) { ${failure(node, 'e', path)} }`,
+  )
   const ports: Port[] = [...node.cases.map(({ name }): Port => `case:${name}`), 'case:otherwise']
   ports.forEach((port, i) => {
     code.line(`${i > 0 ? 'else ' : ''}if (${taken} === ${i}) {`)
