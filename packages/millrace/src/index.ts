@@ -12,6 +12,21 @@ export { PlanError } from './plan/plan-error.ts'
 export type { DeepReadonly } from './plan/readonly.ts'
 export type { RecordHeader, StreamRecord } from './plan/record.ts'
 export type { Topic } from './plan/topic.ts'
+export type {
+  App,
+  Health,
+  Logger,
+  PipelineHealth,
+  SendOptions,
+  SentRecord,
+  StartOptions,
+  StoreQuery,
+  StoreView,
+  TaskHealth,
+  WindowResult,
+} from './runtime/app.ts'
+export type { PipelineLike, PipelineSource } from './runtime/pipeline-source.ts'
+export { start } from './runtime/start.ts'
 export { bytes } from './serde/bytes.ts'
 export { json } from './serde/json.ts'
 export type { KeySerde } from './serde/key.ts'
@@ -60,18 +75,3 @@ export type {
 } from './stream/stream.ts'
 export { type TopicOptions, topic } from './stream/topic.ts'
 export { type TumblingOptions, tumbling } from './window/tumbling.ts'
-export type {
-  App,
-  Health,
-  Logger,
-  PipelineHealth,
-  SendOptions,
-  SentRecord,
-  StartOptions,
-  StoreQuery,
-  StoreView,
-  TaskHealth,
-  WindowResult,
-} from './runtime/app.ts'
-export type { PipelineLike, PipelineSource } from './runtime/pipeline-source.ts'
-export { start } from './runtime/start.ts'

@@ -5,6 +5,7 @@ import type { SubTopologyInput } from '../plan/sub-topology.ts'
 import { compileProjection, decodeWhole } from '../serde/json/projection.ts'
 import { json } from '../serde/json.ts'
 import type { Serde } from '../serde/serde.ts'
+import { usedFieldsValidator } from '../serde/used-fields.ts'
 
 /** Reads a value from `[start, end)` of a cursor's buffer, which has 64 readable bytes behind it; throws what makes a record rejected. */
 export type Decode = (buffer: Buffer, start: number, end: number) => unknown
@@ -36,6 +37,15 @@ export function decoderOf(graph: Graph, input: SubTopologyInput, options: Decode
   if (!options.project) return checks ? whole : (buffer, start, end) => traits.parse(buffer, start, end)
   const use = sourceFields(graph, isSource ? input.node : input.keyBy, { closedLog: options.closedLog })
   if ('whole' in use) return checks ? whole : decodeWhole
-  const projection = compileProjection(use.fields)
-  return projection.decode
+  const { decode } = compileProjection(use.fields)
+  if (!checks) return decode
+  const validator = usedFieldsValidator(traits.schema!, use.fields)
+  if (!validator.possible) return whole
+  return (buffer, start, end) => {
+    const value = decode(buffer, start, end)
+    // Whatever is no object fails the schema as a whole, with the schema's own words.
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return whole(buffer, start, end)
+    validator.check(value)
+    return value
+  }
 }

@@ -11,7 +11,7 @@ import {
   type RunSettings,
 } from './host.ts'
 import { LineFiles } from './line-files.ts'
-import { PipelineRun } from './pipeline-run.ts'
+import { type CommitPoint, PipelineRun } from './pipeline-run.ts'
 import { LocalStore } from './store-view.ts'
 import { taskHealth } from './task-health.ts'
 import { Worker } from './worker.ts'
@@ -23,6 +23,7 @@ export interface LocalHostParts {
   readonly settings: RunSettings
   readonly graphs: readonly Graph[]
   readonly events: HostEvents
+  readonly onPoint?: (pipeline: string, point: CommitPoint) => void
 }
 
 /** Runs pipelines in this thread, in one loop. */
@@ -38,7 +39,7 @@ export class LocalHost implements Host {
   }
 
   #run(
-    { log, clock, random, settings, events }: LocalHostParts,
+    { log, clock, random, settings, events, onPoint }: LocalHostParts,
     graph: Graph,
     pipeline: PipelineSettings,
   ): PipelineRun {
@@ -62,6 +63,7 @@ export class LocalHost implements Host {
           `${graph.name}, step "${step}": first record with reason "${reason}" (${topic}/${partition} offset ${offset}): ${error}`,
         ),
       onError: error => events.failed(graph.name, error),
+      onPoint: onPoint && (point => onPoint(graph.name, point)),
       wake: () => {
         this.#worker.wake()
         events.changed()
@@ -117,7 +119,7 @@ class LocalPipeline implements HostedPipeline {
   }
 
   setIdentity(identity: Parameters<HostedPipeline['setIdentity']>[0]): void {
-    this.#run.identity = identity
+    this.#run.setIdentity(identity)
   }
 
   lost(): void {

@@ -62,6 +62,8 @@ export class PipelineRun {
   #assigned: TopicPartition[] = []
   #phase: Phase = 'running'
   #inFlight: Promise<void> | undefined
+  /** While partitions are given up, no task takes further records. */
+  #isRevoking = false
   /** Moves with every loss and abort, so that late answers to older work are dropped. */
   #epoch = 0
   #lastCommitMs: number
@@ -121,12 +123,23 @@ export class PipelineRun {
     this.#serially(() => this.#startTasks())
   }
 
+  /** The generation moved and the tasks stay; those that a refused commit dropped are restored under it. */
+  setIdentity(identity: MemberIdentity): void {
+    const wasFenced = this.identity === undefined
+    this.identity = identity
+    if (wasFenced) this.#serially(() => this.#startTasks())
+  }
+
   /** Finishes with partitions: commits their tasks and closes them. */
   revoke(partitions: readonly TopicPartition[]): Promise<void> {
     const isGone = (each: { topic: string; partition: number }) =>
       partitions.some(({ topic, partition }) => topic === each.topic && partition === each.partition)
     return this.#serially(async () => {
-      await this.commitAll()
+      // Under steady input there would always be something more to commit.
+      this.#isRevoking = true
+      await this.commitAll().finally(() => {
+        this.#isRevoking = false
+      })
       this.#assigned = this.#assigned.filter(each => !isGone(each))
       for (const [name, { task }] of this.runners) {
         if (task.inputs.some(isGone)) this.#close(name)
@@ -221,6 +234,7 @@ export class PipelineRun {
   }
 
   #runnable(): { runner: TaskRunner }[] {
+    if (this.#isRevoking) return []
     // While a commit waits for asynchronous calls, their tasks take no further records, or it might wait for ever.
     return [...this.runners.values()]
       .filter(({ task }) => !(this.#isCommitDue() && !task.effects.isIdle))
@@ -335,21 +349,20 @@ export class PipelineRun {
       }
       this.#options.onPoint?.('after-acknowledge')
     } catch (error) {
-      if (epoch === this.#epoch) this.#commitFailed(error as Error)
+      if (epoch === this.#epoch) this.#commitFailed(error as Error, identity)
     }
   }
 
   /** SEMANTICS 2.4: state is dropped and restored, positions go back, unsent output is forgotten. */
-  #commitFailed(error: Error): void {
+  #commitFailed(error: Error, identity: MemberIdentity): void {
     if (!(error instanceof CommitError)) return this.fail(error)
-    if (error.outcome === 'fenced') {
-      this.lost()
-      return
-    }
-    if (keepsStateAfterAbort) return
+    if (error.outcome === 'aborted' && keepsStateAfterAbort) return
     this.#epoch++
     for (const name of [...this.runners.keys()]) this.#close(name)
-    this.#serially(() => this.#startTasks())
+    // The refused identity is over. What follows is the loss of the membership, or the generation that came
+    // between the cut and the commit; until it is known which, the tasks stay closed.
+    if (error.outcome === 'fenced' && this.identity === identity) this.identity = undefined
+    else this.#serially(() => this.#startTasks())
   }
 
   async #ensureSideTopics(topics: readonly string[]): Promise<void> {

@@ -12,6 +12,7 @@ import {
   type RunSettings,
 } from './host.ts'
 import { LocalHost } from './local-host.ts'
+import type { CommitPoint } from './pipeline-run.ts'
 import type { LoadedPipeline } from './pipeline-source.ts'
 import { Sender } from './sender.ts'
 import { ThreadHost } from './thread-host.ts'
@@ -26,6 +27,8 @@ export interface RunningAppParts {
   readonly logger: Logger
   readonly random: () => number
   readonly options: StartOptions
+  /** Reached points of the commits in this thread, for tests that kill the process there. */
+  readonly onPoint?: (pipeline: string, point: CommitPoint) => void
 }
 
 const stopTimeoutMs = 30_000
@@ -80,7 +83,7 @@ export class RunningApp implements App {
   }
 
   async #hostFor(pipelines: readonly LoadedPipeline[]): Promise<Host> {
-    const { name, log, clock, random, options, data } = this.#parts
+    const { name, log, clock, random, options, data, onPoint } = this.#parts
     const settings: RunSettings = {
       app: name,
       mode: options.mode ?? 'compiled',
@@ -98,6 +101,7 @@ export class RunningApp implements App {
       settings,
       graphs: pipelines.map(each => each.pipeline.graph),
       events,
+      onPoint,
     })
   }
 

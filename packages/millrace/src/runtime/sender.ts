@@ -165,7 +165,7 @@ export class Sender {
     try {
       const offsets = await this.#log.append(batches)
       pending.forEach(({ partition, settle }, i) => {
-        settle.forEach(({ resolve }, j) => resolve({ partition, offset: offsets[i]! + j }))
+        for (const [j, { resolve }] of settle.entries()) resolve({ partition, offset: offsets[i]! + j })
       })
     } catch (error) {
       for (const { settle } of pending) for (const { reject } of settle) reject(error)

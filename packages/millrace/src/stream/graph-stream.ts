@@ -6,19 +6,7 @@ import type { Topic, TopicToWrite } from '../plan/topic.ts'
 import { toMs } from '../std/duration.ts'
 import type { Columns } from './aggregates.ts'
 import type { RetryOptions, StepOptions } from './callback-types.ts'
-import type {
-  EmitOptions,
-  ForEachOptions,
-  KeyByOptions,
-  KeyedStream,
-  Sink,
-  SourceStream,
-  Stream,
-  Table,
-  WindowedStream,
-  WindowedTable,
-  WindowResults,
-} from './stream.ts'
+import type { EmitOptions, ForEachOptions, KeyByOptions, KeyedStream, Sink, SourceStream } from './stream.ts'
 
 /*
  * The classes behind the interfaces of stream.ts. They know no types of values: a step is a node of the

@@ -300,7 +300,10 @@ describe('a wrong step', () => {
       /the column "n" is not an aggregate/,
     )
     assert.throws(() => quantile('ms' as never, 95), /q is 95; give a number from 0 to 1/)
-    assert.throws(() => custom({ init: () => 0, add: s => s } as never), /it has no version; add version: 1/)
+    assert.throws(
+      () => custom({ init: () => 0, add: (s: unknown) => s } as never),
+      /it has no version; add version: 1/,
+    )
   })
 
   it('is an aggregate over records that no key has grouped', () => {

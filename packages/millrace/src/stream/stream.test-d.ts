@@ -132,20 +132,12 @@ pipeline('keys', p => {
     (a, v) => a + v.ms,
     () => 0,
   )
+  const mixed = own.merge(source)
   // @ts-expect-error one of them has no partitions by key
-  own.merge(source).reduce(
-    'r3',
-    (a, v) => a + v.ms,
-    () => 0,
-  )
+  void mixed.reduce
+  const mapped = own.map(v => v)
   // @ts-expect-error a map may have changed the key
-  own
-    .map(v => v)
-    .reduce(
-      'r4',
-      a => a,
-      () => 0,
-    )
+  void mapped.reduce
   // @ts-expect-error no such field
   source.keyBy('nope')
   // @ts-expect-error a field is no stateful step
