@@ -44,16 +44,24 @@ export class BatchReader {
     )
   }
 
+  /** The row that holds `offset`, or the first one behind it. */
+  holding(offset: number): BatchRow | undefined {
+    const row = this.atOrBefore(offset)
+    return row !== undefined && row.key + row.lastDelta >= offset ? row : this.#after(offset)
+  }
+
   /** Rows in order from `key` on; the caller stops when it has enough. */
   from(key: number): Iterable<BatchRow> {
     const statement = this.#statement(`SELECT ${COLUMNS} FROM ${this.#table} WHERE key >= ?1 ORDER BY key`)
     return statement.iterate(key) as unknown as Iterable<BatchRow>
   }
 
-  /** The stored bytes of the rows with first <= key <= last. */
-  values(first: number, last: number): { key: number; value: Uint8Array }[] {
+  /** Key and stored bytes of the rows with first <= key <= last. */
+  values(first: number, last: number): [key: number, value: Uint8Array][] {
     const sql = `SELECT key, value FROM ${this.#table} WHERE key BETWEEN ?1 AND ?2 ORDER BY key`
-    return this.#statement(sql).all(first, last) as { key: number; value: Uint8Array }[]
+    const statement = this.#statement(sql)
+    statement.setReturnArrays(true)
+    return statement.all(first, last) as unknown as [number, Uint8Array][]
   }
 
   /** Bytes of all batches, counted one by one. */
@@ -70,19 +78,25 @@ export class BatchReader {
     const first = this.first()
     const last = this.last()
     if (first === undefined || last === undefined || !isReached(last)) return undefined
-    if (isReached(first)) return first
-    let low: BatchRow = first
-    let high: BatchRow = last
-    while (low.key < high.key) {
-      const middle: BatchRow = this.atOrBefore(Math.floor((low.key + high.key) / 2))!
-      if (middle.key === low.key) {
-        const next: BatchRow = this.#after(low.key)!
-        if (isReached(next)) return next
-        low = next
-      } else if (isReached(middle)) high = middle
-      else low = middle
+    return isReached(first) ? first : this.between(first, last, isReached).after
+  }
+
+  /** The same between a row for which it does not hold and a later one for which it does: both sides of the border. */
+  between(
+    low: BatchRow,
+    high: BatchRow,
+    isReached: (row: BatchRow) => boolean,
+  ): { before: BatchRow; after: BatchRow } {
+    let [before, after] = [low, high]
+    for (;;) {
+      let middle = this.atOrBefore(Math.floor((before.key + after.key) / 2))!
+      if (middle.key === before.key) {
+        middle = this.#after(before.key)!
+        if (middle.key === after.key) return { before, after }
+      }
+      if (isReached(middle)) after = middle
+      else before = middle
     }
-    return high
   }
 
   #after(key: number): BatchRow | undefined {

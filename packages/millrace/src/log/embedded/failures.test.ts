@@ -13,12 +13,12 @@ import {
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, it, type TestContext } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { rejectsWith } from '../conformance/store.ts'
 import { fileSystemType } from './file-system.ts'
 import { openEmbeddedLog, openIn, systemSurroundings } from './open.ts'
+import { runLimited } from './testkit/children.ts'
 import { directoryFor, openFor } from './testkit/directory.ts'
-import { allValues, batchOf } from './testkit/processes.ts'
+import { allValues, batchOf } from './testkit/records.ts'
 
 /** A closed log with one topic `t` that holds `count` batches of about 10 kB. */
 async function filled(t: TestContext, count = 20): Promise<string> {
@@ -176,10 +176,8 @@ describe('a full disk', () => {
 describe('an error of the disk', () => {
   it('[9.1] stops the log at once, without a second try, and loses nothing acknowledged', async t => {
     const directory = await filled(t, 1)
-    const script = fileURLToPath(new URL('./testkit/limited-process.ts', import.meta.url))
     // A file beyond the limit gives EFBIG, which SQLite takes for a broken disk.
-    const command = `ulimit -f 8192; exec "${process.execPath}" "${script}" "${directory}"`
-    const { stdout, status, stderr } = spawnSync('sh', ['-c', command], { encoding: 'utf8' })
+    const { stdout, status, stderr } = runLimited(directory, 8192)
     assert.equal(status, 0, stderr)
     const [acknowledged, first, second] = stdout.trim().split('\n')
     assert.ok(Number(acknowledged) > 5, stdout)

@@ -3,8 +3,9 @@ import { describe, it, type TestContext } from 'node:test'
 import { CommitError, type JoinOptions, type MemberIdentity } from '../log.ts'
 import type { EmbeddedLog } from './embedded-log.ts'
 import { pidsInLockTable } from './lock-holder.ts'
+import { type Child, startLockHolder } from './testkit/children.ts'
 import { directoryFor, openFor } from './testkit/directory.ts'
-import { allValues, batchOf, Child, until } from './testkit/processes.ts'
+import { allValues, batchOf, until } from './testkit/records.ts'
 
 const record = { topic: 't', partition: 0 }
 
@@ -21,7 +22,7 @@ describe('a write lock that another process holds', () => {
   it('[9.2] is waited for, its holder named after half a lease, and readers go on', async t => {
     const { directory, warnings, log } = await begin(t, 60_000)
     const identity = await identityIn(log, 1000)
-    const holder = new Child(t, './lock-process.ts', [directory, 'write'])
+    const holder = startLockHolder(t, directory, 'write')
     await holder.told('holding')
     let isDone = false
     const began = performance.now()
@@ -46,7 +47,7 @@ describe('a write lock that another process holds', () => {
   it('[9.2] stops a commit after the lock timeout, saying who holds it; nothing of it has happened', async t => {
     const { directory, log } = await begin(t, 300)
     const identity = await identityIn(log, 60_000)
-    const holder = new Child(t, './lock-process.ts', [directory, 'write'])
+    const holder = startLockHolder(t, directory, 'write')
     await holder.told('holding')
     const bytes = batchOf(['refused'])
     await assert.rejects(log.commit({ identity, batches: [{ ...record, bytes }], positions: [] }), error => {
@@ -67,7 +68,7 @@ describe('a write lock that another process holds', () => {
   it('[9.2] costs no lease: heartbeats go on while a commit waits', async t => {
     const { directory, warnings, log } = await begin(t, 60_000)
     const identity = await identityIn(log, 400)
-    const holder = new Child(t, './lock-process.ts', [directory, 'write'])
+    const holder = startLockHolder(t, directory, 'write')
     await holder.told('holding')
     const commit = log.commit({
       identity,

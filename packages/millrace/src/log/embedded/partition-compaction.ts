@@ -7,6 +7,8 @@ import { batchTable } from './layout.ts'
 /** What becomes of one batch: other bytes, or nothing. */
 export interface Replacement {
   readonly key: number
+  /** The sum kept beside it; not exact any more, but growing. */
+  readonly bytesEnd: number
   readonly batch: Uint8Array | undefined
 }
 
@@ -35,7 +37,7 @@ export class PartitionCompaction {
       'SELECT clean_offset AS offset, clean_version AS version FROM partitions WHERE id = ?1',
     )
     this.#setState = db.prepare('UPDATE partitions SET clean_offset = ?2, clean_version = ?3 WHERE id = ?1')
-    this.#replace = db.prepare(`UPDATE ${table} SET value = ?2 WHERE key = ?1`)
+    this.#replace = db.prepare(`UPDATE ${table} SET value = ?2, bytes_end = ?3 WHERE key = ?1`)
     this.#remove = db.prepare(`DELETE FROM ${table} WHERE key = ?1`)
   }
 
@@ -62,6 +64,8 @@ export class PartitionCompaction {
   /** Second pass: what to change; gives way after each batch. */
   *replacements(newest: NewestOffsets, tombstonesBeforeMs: number): Generator<Replacement | undefined> {
     const keys = this.#keys()
+    // A batch that is written anew counts what is left; one that stays keeps its larger sum, so that sums only grow.
+    let bytesEnd = 0
     for (const [i, key] of keys.entries()) {
       const row = this.#batches.atOrBefore(key)
       const batch = row?.key === key ? this.#batch(key) : undefined
@@ -69,17 +73,22 @@ export class PartitionCompaction {
       const compacted = compactBatch(newest, batch, row!.writtenAt < tombstonesBeforeMs)
       // The last batch tells the partition's next offset, so it stays even when all its records go.
       const isKept = compacted === batch || (compacted === undefined && i === keys.length - 1)
-      yield isKept ? undefined : { key, batch: compacted }
+      bytesEnd = isKept ? row!.bytesEnd : bytesEnd + (compacted?.length ?? 0)
+      yield isKept ? undefined : { key, bytesEnd, batch: compacted }
     }
   }
 
   /** Brings replacements in, inside a write transaction; false, changing nothing, when another process did so meanwhile. */
   apply(expected: CleanState, next: CleanState, replacements: readonly Replacement[]): boolean {
     if (this.state().version !== expected.version) return false
-    for (const { key, batch } of replacements) {
+    for (const { key, bytesEnd, batch } of replacements) {
       if (batch === undefined) this.#remove.run(key)
       else
-        this.#replace.run(key, new Uint8Array(batch.buffer, batch.byteOffset, batch.length + PADDING_BYTES))
+        this.#replace.run(
+          key,
+          new Uint8Array(batch.buffer, batch.byteOffset, batch.length + PADDING_BYTES),
+          bytesEnd,
+        )
     }
     this.#setState.run(this.#partitionId, next.offset, next.version)
     return true
@@ -91,7 +100,7 @@ export class PartitionCompaction {
   }
 
   #batch(key: number): Uint8Array | undefined {
-    const value = this.#batches.values(key, key)[0]?.value
+    const value = this.#batches.values(key, key)[0]?.[1]
     return value?.subarray(0, value.length - PADDING_BYTES)
   }
 }

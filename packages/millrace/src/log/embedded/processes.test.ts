@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { EmbeddedLog } from './embedded-log.ts'
+import { type Child, startAppender, startMember } from './testkit/children.ts'
 import { directoryFor, openFor } from './testkit/directory.ts'
-import { allValues, batchOf, Child, until } from './testkit/processes.ts'
+import { allValues, batchOf, until } from './testkit/records.ts'
 
 const PARTITIONS = 6
 
@@ -14,7 +15,7 @@ describe('several processes over one directory', () => {
       { name: 'in', partitions: PARTITIONS },
       { name: 'out', partitions: 1 },
     ])
-    const start = () => new Child(t, './member-process.ts', [directory])
+    const start = () => startMember(t, directory)
     const [killed, frozen, stopped] = [start(), start(), start()]
     const owns = async (child: Child, count: number) => {
       const members = (await log.describeGroup('g'))?.members ?? []
@@ -59,7 +60,7 @@ describe('several processes over one directory', () => {
     await log.createTopics([{ name: 't', partitions: 1 }])
     await log.close()
     for (const [round, acks] of [40, 133, 301].entries()) {
-      const child = new Child(t, './appender-process.ts', [directory, `r${round}`])
+      const child = startAppender(t, directory, `r${round}`)
       await until('enough is acknowledged', () => child.messages.length >= acks)
       await child.kill()
       const after = await openFor(t, { directory })
@@ -73,7 +74,7 @@ describe('several processes over one directory', () => {
     const directory = await directoryFor(t)
     const log = await openFor(t, { directory })
     await log.createTopics([{ name: 't', partitions: 1 }])
-    const children = ['a', 'b'].map(name => new Child(t, './appender-process.ts', [directory, name]))
+    const children = ['a', 'b'].map(name => startAppender(t, directory, name))
     await until('both are well ahead', () => children.every(child => child.messages.length >= 100))
     for (const child of children) await child.kill()
     const values = await allValues(log, 't')

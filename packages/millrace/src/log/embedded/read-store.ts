@@ -74,15 +74,17 @@ export class ReadStore {
   }
 
   offsets(topic: string): PartitionOffsets[] {
-    return this.#read(() =>
-      this.#catalog.topic(topic).partitionIds.map((id, number) => {
+    return this.#read(() => {
+      const { info, partitionIds } = this.#catalog.topic(topic)
+      return partitionIds.map((id, number) => {
         const partition = this.#partition(id)
         const [first, last] = [partition.batches.first(), partition.batches.last()]
-        const bytes =
+        const sum =
           first === undefined || last === undefined ? 0 : last.bytesEnd - first.bytesEnd + first.bytes
+        const bytes = info.cleanup === 'delete' ? sum : partition.batches.countBytes()
         return { partition: number, earliest: partition.start, latest: partition.next, bytes }
-      }),
-    )
+      })
+    })
   }
 
   offsetForTime(place: TopicPartition, timestamp: number): number {
@@ -94,7 +96,7 @@ export class ReadStore {
       const cursor = new RecordCursor()
       for (const row of batches.from(reached.key)) {
         if (row.timeMax < timestamp) continue
-        cursor.open(this.#batch(place, row.key, batches.values(row.key, row.key)[0]!.value))
+        cursor.open(this.#batch(place, row.key, batches.values(row.key, row.key)[0]![1]))
         while (cursor.next())
           if (cursor.timestamp >= timestamp && cursor.offset >= start) return cursor.offset
       }
@@ -149,7 +151,7 @@ export class ReadStore {
   ): Uint8Array[] {
     const range = rowsWithin(batches, place.offset, bytesMax, firstBytesMax)
     if (range === undefined) return []
-    return batches.values(range.first, range.last).map(({ key, value }) => this.#batch(place, key, value))
+    return batches.values(range.first, range.last).map(([key, value]) => this.#batch(place, key, value))
   }
 
   /** Cuts the padding off; the row's key tells a batch that lies in the wrong place. The CRC is the cursor's to check. */
@@ -246,18 +248,15 @@ function rowsWithin(
   bytesMax: number,
   firstBytesMax: number,
 ): { first: number; last: number } | undefined {
-  const holding = batches.atOrBefore(offset)
-  const begin = holding !== undefined && holding.key + holding.lastDelta >= offset ? holding.key : offset
-  let first: BatchRow | undefined
-  let last = -1
-  let bytes = 0
-  for (const row of batches.from(begin)) {
-    bytes += row.bytes
-    if (first === undefined ? row.bytes > firstBytesMax : bytes > bytesMax) break
-    first ??= row
-    last = row.key
+  const first = batches.holding(offset)
+  const last = batches.last()
+  if (first === undefined || last === undefined || first.bytes > firstBytesMax) return undefined
+  const isTooFar = (row: BatchRow) => row.bytesEnd - first.bytesEnd + first.bytes > bytesMax
+  if (!isTooFar(last)) return { first: first.key, last: last.key }
+  return {
+    first: first.key,
+    last: isTooFar(first) ? first.key : batches.between(first, last, isTooFar).before.key,
   }
-  return first === undefined ? undefined : { first: first.key, last }
 }
 
 function batchByteLengthOf(batch: Uint8Array): number {

@@ -5,8 +5,9 @@ import { describe, it } from 'node:test'
 import { RecordCursor } from '../../record/cursor.ts'
 import { BatchWriter } from '../../record/writer.ts'
 import type { EmbeddedLog } from './embedded-log.ts'
+import { startLockHolder } from './testkit/children.ts'
 import { directoryFor, openFor } from './testkit/directory.ts'
-import { allValues, batchOf, Child, until } from './testkit/processes.ts'
+import { allValues, batchOf, until } from './testkit/records.ts'
 
 const MB = 1_000_000
 const RETENTION_BYTES = 8 * MB
@@ -18,7 +19,7 @@ describe('limits of size', () => {
     const log = await openFor(t, { directory, walBytes: MB, onWarning: warning => warnings.push(warning) })
     await log.createTopics([{ name: 't', partitions: 1, retentionBytes: RETENTION_BYTES }])
     await push(log, 80 * MB)
-    const reader = new Child(t, './lock-process.ts', [directory, 'read'])
+    const reader = startLockHolder(t, directory, 'read')
     await reader.told('holding')
     await until('the frozen reader is named', async () => {
       await push(log, 8 * MB)

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
-import { Worker } from 'node:worker_threads'
+import { startHandleThread } from './testkit/children.ts'
 import { directoryFor, openFor } from './testkit/directory.ts'
-import { allValues, batchOf } from './testkit/processes.ts'
+import { allValues, batchOf } from './testkit/records.ts'
 
 const t0 = { topic: 't', partition: 0 }
 
@@ -13,9 +13,7 @@ describe('handles in several threads', () => {
     const directory = await directoryFor(t)
     const log = await openFor(t, { directory })
     await log.createTopics([{ name: 't', partitions: 1 }])
-    const port = await log.port()
-    const url = new URL('./testkit/handle-thread.ts', import.meta.url)
-    const worker = new Worker(url, { workerData: { directory, ...port }, transferList: [port.port] })
+    const worker = startHandleThread(directory, await log.port())
     const ask = async (question: object) => {
       worker.postMessage(question)
       return (await once(worker, 'message'))[0]

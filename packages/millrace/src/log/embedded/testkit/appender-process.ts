@@ -1,6 +1,6 @@
 /** Appends numbered records as fast as it can, several appends at a time, and tells of each that was acknowledged. */
 import { openEmbeddedLog } from '../open.ts'
-import { batchOf } from './processes.ts'
+import { batchOf } from './records.ts'
 
 const [directory, name] = process.argv.slice(2)
 const log = await openEmbeddedLog({ directory: directory!, walBytes: 1 << 20 })

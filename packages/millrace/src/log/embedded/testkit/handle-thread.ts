@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { EmbeddedLogPort } from '../embedded-log.ts'
 import { connectEmbeddedLog } from '../open.ts'
-import { allValues, batchOf } from './processes.ts'
+import { allValues, batchOf } from './records.ts'
 
 const log = connectEmbeddedLog(workerData as EmbeddedLogPort & { directory: string })
 parentPort!.on('message', async ({ append, waitFrom }: { append?: string; waitFrom?: number }) => {

@@ -1,6 +1,6 @@
 /** Appends until the log refuses, once more after that, and prints how many were acknowledged and both errors. */
 import { openEmbeddedLog } from '../open.ts'
-import { batchOf } from './processes.ts'
+import { batchOf } from './records.ts'
 
 const log = await openEmbeddedLog({ directory: process.argv[2]!, walBytes: 1 << 30 })
 const append = (i: number) =>

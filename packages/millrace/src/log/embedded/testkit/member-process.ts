@@ -2,7 +2,7 @@
 import { RecordCursor } from '../../../record/cursor.ts'
 import { CommitError, type MemberIdentity } from '../../log.ts'
 import { openEmbeddedLog } from '../open.ts'
-import { batchOf } from './processes.ts'
+import { batchOf } from './records.ts'
 
 const NOTHING = new Uint8Array(0)
 const [directory] = process.argv.slice(2)

@@ -1,53 +1,14 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
-import type { TestContext } from 'node:test'
-import { setTimeout } from 'node:timers/promises'
 import { RecordCursor } from '../../../record/cursor.ts'
 import { BatchWriter } from '../../../record/writer.ts'
+import { systemClock } from '../../../std/clock.ts'
 import type { Log } from '../../log.ts'
-
-/** A child process running one of the files of this folder, killed with the test if it still runs. */
-export class Child {
-  readonly process: ChildProcess
-  readonly messages: Record<string, unknown>[] = []
-  readonly #exit: Promise<unknown[]>
-
-  constructor(t: TestContext, file: string, args: readonly string[]) {
-    this.process = fork(new URL(file, import.meta.url), args, { execArgv: [] })
-    this.process.on('message', message => this.messages.push(message as Record<string, unknown>))
-    this.#exit = once(this.process, 'exit')
-    t.after(() => this.kill())
-  }
-
-  get pid(): number {
-    return this.process.pid!
-  }
-
-  /** Resolves when a message of this type has come. */
-  async told(type: string): Promise<Record<string, unknown>> {
-    const find = () => this.messages.find(message => message.type === type)
-    await until(`process ${this.pid} says ${type}`, () => find() !== undefined)
-    return find()!
-  }
-
-  async kill(): Promise<void> {
-    if (this.process.exitCode === null && this.process.signalCode === null) this.process.kill('SIGKILL')
-    await this.#exit
-  }
-
-  /** Asks it to stop; resolves with its exit code. */
-  async stop(): Promise<unknown> {
-    this.process.send({ type: 'stop' })
-    return (await this.#exit)[0]
-  }
-}
 
 /** Looks again and again, for at most 30 s. */
 export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
   for (let i = 0; i < 1500; i++) {
     if (await condition()) return
-    await setTimeout(20)
+    await new Promise<void>(resolve => systemClock.after(20, resolve))
   }
   assert.fail(`Not within 30 s: ${what}`)
 }
