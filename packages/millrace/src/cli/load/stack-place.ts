@@ -24,5 +24,5 @@ export function headPlace(error: unknown): (Place & { readonly length: number })
   const file = head[1]!.startsWith('file:') ? fileURLToPath(head[1]!) : head[1]!
   const marks = /\n( *)(\^+)/.exec(stack)
   const column = marks === null ? 1 : marks[1]!.length + 1
-  return { file, line: Number(head[2]), column, length: marks?.[2]!.length ?? 1 }
+  return { file, line: Number(head[2]), column, length: marks === null ? 1 : marks[2]!.length }
 }

@@ -1,0 +1,92 @@
+/** The process that `millrace dev` runs pipelines in; it is told what to do over the channel to its parent. */
+import type { App } from '../../runtime/app.ts'
+import { explainError } from '../explain.ts'
+import { type LoadedPipeline, loadPipelines } from '../load/load-pipeline.ts'
+import type { RunOptions } from '../run/prepare.ts'
+import { startApp } from '../run/start-app.ts'
+import { Terminal } from '../terminal.ts'
+import { quietWarnings } from '../warnings.ts'
+import { noteLoadedFiles } from './loaded-files.ts'
+import type { FromChild, ToChild } from './messages.ts'
+
+class DevChild {
+  readonly #terminal = new Terminal(process.stdout, process.stderr)
+  readonly #files = noteLoadedFiles()
+  #pipelines: readonly LoadedPipeline[] = []
+  #options: RunOptions | undefined
+  #app: App | undefined
+  /** Messages are handled one after the other. */
+  #last: Promise<void> = Promise.resolve()
+
+  listen(): void {
+    quietWarnings(process, this.#terminal)
+    process.on('message', (message: ToChild) => this.#enqueue(() => this.#handle(message)))
+    // Ctrl-C reaches the whole group; the parent says what to do then. When it is gone, nobody will.
+    process.on('SIGINT', () => {})
+    process.on('SIGTERM', () => this.#enqueue(() => this.#end()))
+    process.on('disconnect', () => this.#enqueue(() => this.#end()))
+  }
+
+  #enqueue(work: () => Promise<void>): void {
+    this.#last = this.#last.then(work).catch(error => this.#terminal.error(explainError(error)))
+  }
+
+  async #handle(message: ToChild): Promise<void> {
+    switch (message.kind) {
+      case 'load':
+        this.#options = message.options
+        return this.#load(message.files, message.cwd)
+      case 'start':
+        return this.#start()
+      case 'stop':
+        await this.#stop()
+        return tell({ kind: 'stopped' })
+      case 'exit':
+        return this.#end()
+    }
+  }
+
+  async #load(paths: readonly string[], cwd: string): Promise<void> {
+    try {
+      this.#pipelines = await loadPipelines(paths, cwd)
+      const names = this.#pipelines.map(({ pipeline }) => pipeline.name)
+      tell({ kind: 'loaded', pipelines: names, files: [...this.#files] })
+    } catch (error) {
+      this.#terminal.error(explainError(error))
+      tell({ kind: 'refused', files: [...this.#files] })
+    }
+  }
+
+  async #start(): Promise<void> {
+    try {
+      this.#app = await startApp(this.#terminal, this.#pipelines, {
+        ...this.#options!,
+        once: false,
+        freeze: true,
+      })
+    } catch (error) {
+      this.#terminal.error(explainError(error))
+      return tell({ kind: 'start-failed' })
+    }
+    // The app's logger has said why.
+    this.#app.failed.catch(() => tell({ kind: 'failed' }))
+    tell({ kind: 'started' })
+  }
+
+  async #stop(): Promise<void> {
+    const running = this.#app
+    this.#app = undefined
+    await running?.stop({ timeout: this.#options!.stopTimeoutMs })
+  }
+
+  async #end(): Promise<void> {
+    await this.#stop().catch(error => this.#terminal.error(explainError(error)))
+    process.exit(0)
+  }
+}
+
+function tell(message: FromChild): void {
+  if (process.connected) process.send!(message)
+}
+
+new DevChild().listen()

@@ -1,0 +1,21 @@
+import { registerHooks } from 'node:module'
+import { fileURLToPath } from 'node:url'
+
+/** Notes every file of the user's that is imported from now on, so that a change of it is one of the program. */
+export function noteLoadedFiles(): ReadonlySet<string> {
+  const files = new Set<string>()
+  const note = (url: string | undefined) => {
+    if (url?.startsWith('file:') && !url.includes('/node_modules/'))
+      files.add(fileURLToPath(url.replace(/[?#].*$/, '')))
+  }
+  registerHooks({
+    resolve(specifier, context, next) {
+      // Before the resolution: one that fails is looked for in the same folder.
+      note(context.parentURL)
+      const resolved = next(specifier, context)
+      note(resolved.url)
+      return resolved
+    },
+  })
+  return files
+}

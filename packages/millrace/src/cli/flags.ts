@@ -1,0 +1,44 @@
+import type { Command } from 'commander'
+import { usageError } from './cli-error.ts'
+import { exitCodesHelp } from './exit-codes.ts'
+
+/** The flags of every command that opens the log. */
+export function withLogFlags(command: Command): Command {
+  return command
+    .option(
+      '--data <directory>',
+      'directory of the embedded log (MILLRACE_DATA; default .millrace beside package.json)',
+    )
+    .option(
+      '--app <name>',
+      'name of the app, prefix of groups and internal topics (MILLRACE_APP; default: package name)',
+    )
+    .option('--config <file>', 'configuration file (default millrace.config.ts beside package.json)')
+}
+
+/** The flags of the commands that run pipelines. */
+export function withRunFlags(command: Command): Command {
+  return withLogFlags(command)
+    .option('--threads <n>', 'worker threads (MILLRACE_THREADS; default: everything in one thread)')
+    .option(
+      '--stop-timeout <duration>',
+      'how long a stop may drain before it gives up what is uncommitted',
+      '30s',
+    )
+    .option('--fresh', 'delete all topics and state first')
+    .option('-y, --yes', 'do not ask')
+}
+
+/** Examples and exit codes below a command's help. */
+export function withExamples(command: Command, examples: readonly (readonly [string, string])[]): Command {
+  const width = Math.max(...examples.map(([line]) => line.length))
+  const lines = examples.map(([line, what]) => `  ${line.padEnd(width)}   ${what}`)
+  return command.addHelpText('after', `\nExamples:\n${lines.join('\n')}\n\n${exitCodesHelp}`)
+}
+
+/** A whole number not below `least`; throws `CliError`. */
+export function wholeNumber(text: string, flag: string, least = 0): number {
+  const number = Number(text)
+  if (/^\d+$/.test(text) && Number.isSafeInteger(number) && number >= least) return number
+  throw usageError(`${flag} is '${text}'`, `a whole number from ${least}`)
+}

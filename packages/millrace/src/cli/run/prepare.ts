@@ -1,0 +1,39 @@
+import { toMs } from '../../std/duration.ts'
+import type { Cli } from '../cli.ts'
+import { usageError } from '../cli-error.ts'
+import { deleteData, prepareDataDirectory } from '../data-directory.ts'
+import { loadSettings, type SettingFlags, type Settings } from '../settings.ts'
+
+export interface RunFlags extends SettingFlags {
+  readonly stopTimeout?: string
+  readonly fresh?: boolean
+  readonly yes?: boolean
+}
+
+/** What a run goes by; plain data, so that it can be sent to a child process. */
+export interface RunOptions {
+  readonly app: string
+  readonly data: string
+  readonly threads: number | undefined
+  readonly stopTimeoutMs: number
+}
+
+/** Reads the settings and makes the data directory ready, deleting what is in it where `--fresh` asks for that. */
+export async function prepareRun(cli: Cli, flags: RunFlags): Promise<Settings> {
+  const settings = await loadSettings(flags, cli.env, cli.cwd)
+  if (flags.fresh) await deleteData(cli, settings, flags.yes ?? false)
+  prepareDataDirectory(settings.data)
+  return settings
+}
+
+export function runOptions({ app, data, threads }: Settings, { stopTimeout = '30s' }: RunFlags): RunOptions {
+  return { app, data, threads, stopTimeoutMs: durationOf(stopTimeout) }
+}
+
+function durationOf(text: string): number {
+  try {
+    return toMs(text as '30s', '--stop-timeout')
+  } catch (cause) {
+    throw usageError((cause as Error).message, '--stop-timeout 30s')
+  }
+}

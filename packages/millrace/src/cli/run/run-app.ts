@@ -1,0 +1,94 @@
+import type { App } from '../../runtime/app.ts'
+import type { Cli } from '../cli.ts'
+import { CliError } from '../cli-error.ts'
+import { count, span } from '../format.ts'
+import type { LoadedPipeline } from '../load/load-pipeline.ts'
+import { Progress } from '../progress.ts'
+import { type AppOptions, startApp } from './start-app.ts'
+
+const LOOK_MS = 200
+
+/** Runs pipelines until they are done (`once`), one fails, or a stop is asked for; then drains and commits. */
+export async function runApp(
+  cli: Cli,
+  pipelines: readonly LoadedPipeline[],
+  options: AppOptions,
+): Promise<void> {
+  const { terminal, interrupt } = cli
+  sayWhat(cli, pipelines, options)
+  const app = await startApp(terminal, pipelines, options)
+  const stopWatching = options.once ? watchLag(cli, app) : () => {}
+  try {
+    if (!options.once) terminal.say(terminal.paint('dim', 'Running; Ctrl-C drains and stops'))
+    await Promise.race([app.failed, options.once ? app.finished : interrupt.wait(), interrupt.wait()])
+  } catch (cause) {
+    throw new CliError(`A pipeline stopped: ${(cause as Error).message}`, {
+      wayOut: 'mend the cause and run again; everything up to the last commit is kept',
+      cause,
+    })
+  } finally {
+    stopWatching()
+    await stopApp(cli, app, options.stopTimeoutMs)
+  }
+}
+
+function sayWhat(
+  { terminal }: Cli,
+  pipelines: readonly LoadedPipeline[],
+  { app, data, threads }: AppOptions,
+): void {
+  terminal.note('app', app)
+  terminal.note('data', data)
+  terminal.note('pipelines', pipelines.map(({ pipeline }) => pipeline.name).join(', '))
+  if (threads !== undefined) terminal.note('threads', count(threads))
+}
+
+/** Stops within the stated time, and a little for closing files. */
+export async function stopApp(cli: Cli, app: App, timeoutMs: number): Promise<void> {
+  const { clock, terminal } = cli
+  const startMs = clock.monotonic()
+  const processed = totals(app)
+  await app.stop({ timeout: timeoutMs })
+  const { late, rejected, failed } = processed
+  const odd = [
+    late > 0 ? `${count(late)} late` : '',
+    rejected > 0 ? `${count(rejected)} rejected` : '',
+    failed > 0 ? `${count(failed)} failed` : '',
+  ].filter(text => text !== '')
+  if (odd.length > 0) terminal.warn(`records went to side streams: ${odd.join(', ')}`)
+  terminal.say(terminal.paint('dim', `Stopped after ${span(clock.monotonic() - startMs)}`))
+}
+
+function totals(app: App): { lag: number; late: number; rejected: number; failed: number } {
+  const sum = { lag: 0, late: 0, rejected: 0, failed: 0 }
+  for (const { tasks } of app.health().pipelines) {
+    for (const task of tasks) {
+      sum.lag += task.lag
+      sum.late += task.late
+      sum.rejected += task.rejected
+      sum.failed += task.failed
+    }
+  }
+  return sum
+}
+
+/** Shows how much of the input is read; gives a function that ends it. */
+function watchLag({ terminal, clock }: Cli, app: App): () => void {
+  let mostLag = 0
+  const progress = new Progress(terminal, clock, 'records')
+  let cancel = () => {}
+  const look = () => {
+    const { lag } = totals(app)
+    mostLag = Math.max(mostLag, lag)
+    progress.update(mostLag - lag, mostLag)
+    cancel = clock.after(LOOK_MS, look)
+  }
+  look()
+  return () => {
+    cancel()
+    progress.update(mostLag - totals(app).lag, mostLag)
+    progress.end()
+    if (mostLag > 0)
+      terminal.say(`Processed ${counted(progress.done, 'record')} in ${span(progress.elapsedMs)}`)
+  }
+}

@@ -1,0 +1,41 @@
+import type { App, Logger } from '../../runtime/app.ts'
+import { start } from '../../runtime/start.ts'
+import type { LoadedPipeline } from '../load/load-pipeline.ts'
+import type { Terminal } from '../terminal.ts'
+import type { RunOptions } from './prepare.ts'
+
+export interface AppOptions extends RunOptions {
+  readonly once: boolean
+  /** Values are frozen, so that a callback that changes one fails. */
+  readonly freeze: boolean
+}
+
+/** Starts pipelines as an app that speaks to standard error, and prints to standard output. */
+export function startApp(
+  terminal: Terminal,
+  pipelines: readonly LoadedPipeline[],
+  options: AppOptions,
+): Promise<App> {
+  const { app, data, threads, once, freeze } = options
+  // Workers import the modules again; one thread takes the objects that are here.
+  const sources = pipelines.map(({ pipeline, url }) =>
+    threads !== undefined && threads > 1 ? url : pipeline,
+  )
+  return start(sources, {
+    app,
+    data,
+    threads,
+    once,
+    freeze,
+    logger: loggerOf(terminal),
+    print: line => void terminal.result(`${line}\n`),
+  })
+}
+
+function loggerOf(terminal: Terminal): Logger {
+  return {
+    info: message => terminal.say(terminal.paint('dim', message)),
+    warn: message => terminal.warn(message),
+    error: message => terminal.say(`${terminal.paint(['red', 'bold'], 'Error:')} ${message}`),
+  }
+}

@@ -1,0 +1,118 @@
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { isName } from '../plan/names.ts'
+import { type CliError, usageError } from './cli-error.ts'
+import type { MillraceConfig } from './config.ts'
+import { placeText } from './load/load-error.ts'
+import { loadModule } from './load/load-module.ts'
+import { findProject, type Project } from './load/project.ts'
+
+/** Flags that every command with a log takes. */
+export interface SettingFlags {
+  readonly app?: string
+  readonly data?: string
+  readonly threads?: string
+  readonly config?: string
+}
+
+/** What configuration, environment and flags come to, with every path absolute. */
+export interface Settings {
+  readonly project: Project
+  readonly app: string
+  readonly data: string
+  readonly threads: number | undefined
+  /** Patterns of the pipeline files, relative to the project's directory. */
+  readonly pipelines: readonly string[]
+}
+
+const CONFIG_FILES = [
+  'millrace.config.ts',
+  'millrace.config.mts',
+  'millrace.config.js',
+  'millrace.config.mjs',
+]
+const CONFIG_MEMBERS: readonly (keyof MillraceConfig)[] = ['app', 'data', 'threads', 'pipelines']
+
+/** Reads `millrace.config.ts` of the project around `cwd`; environment variables go before it, flags before both. */
+export async function loadSettings(
+  flags: SettingFlags,
+  env: Readonly<Record<string, string | undefined>>,
+  cwd: string,
+): Promise<Settings> {
+  const project = findProject(cwd)
+  const config = await loadConfig(
+    project,
+    flags.config === undefined ? undefined : resolve(cwd, flags.config),
+    cwd,
+  )
+  const app = flags.app ?? env.MILLRACE_APP ?? config.app ?? appNameOf(project.packageName ?? 'app')
+  if (!isName(app))
+    throw usageError(`"${app}" cannot be an app's name`, 'letters, digits, "_" and "-", at most 80')
+  const chosen = flags.data ?? env.MILLRACE_DATA
+  const data =
+    chosen === undefined ? resolve(project.directory, config.data ?? '.millrace') : resolve(cwd, chosen)
+  const { pipelines = 'pipelines/*.ts' } = config
+  return {
+    project,
+    app,
+    data,
+    threads: threadsOf(flags.threads, env.MILLRACE_THREADS, config.threads),
+    pipelines: typeof pipelines === 'string' ? [pipelines] : pipelines,
+  }
+}
+
+/** A package name as a part of topic names, as `start` makes it: `@shop/web` becomes `shop-web`. */
+function appNameOf(name: string): string {
+  return name.replace(/^@/, '').replace(/[^A-Za-z0-9_-]+/g, '-')
+}
+
+function threadsOf(
+  flag: string | undefined,
+  variable: string | undefined,
+  config: unknown,
+): number | undefined {
+  const [given, source] =
+    flag !== undefined
+      ? [flag, '--threads']
+      : variable !== undefined
+        ? [variable, 'MILLRACE_THREADS']
+        : [config, 'threads in the configuration']
+  if (given === undefined) return undefined
+  const threads = Number(given)
+  if (Number.isSafeInteger(threads) && threads > 0) return threads
+  throw usageError(`${source} is ${JSON.stringify(given)}`, 'a whole number from 1')
+}
+
+async function loadConfig(
+  project: Project,
+  chosen: string | undefined,
+  cwd: string,
+): Promise<MillraceConfig> {
+  const file = chosen ?? CONFIG_FILES.map(name => join(project.directory, name)).find(existsSync)
+  if (file === undefined) return {}
+  const { default: config } = await loadModule(file, cwd)
+  checkConfig(config, placeText({ file }, cwd))
+  return config
+}
+
+function checkConfig(config: unknown, file: string): asserts config is MillraceConfig {
+  if (typeof config !== 'object' || config === null)
+    throw usageError(
+      `${file} has no configuration as its default export`,
+      'export default defineConfig({ … })',
+    )
+  const unknown = Object.keys(config).find(name => !CONFIG_MEMBERS.includes(name as keyof MillraceConfig))
+  if (unknown !== undefined)
+    throw usageError(`${file} sets "${unknown}", which means nothing`, `one of ${CONFIG_MEMBERS.join(', ')}`)
+  const { app, data, pipelines } = config as MillraceConfig
+  const isText = (value: unknown) => value === undefined || typeof value === 'string'
+  if (!isText(app)) throw wrongType(file, 'app', 'a text')
+  if (!isText(data)) throw wrongType(file, 'data', 'a path')
+  const patterns = Array.isArray(pipelines) ? pipelines : [pipelines]
+  if (!patterns.every(isText))
+    throw wrongType(file, 'pipelines', "a pattern such as 'pipelines/*.ts', or several")
+}
+
+function wrongType(file: string, member: string, wanted: string): CliError {
+  return usageError(`${file}: ${member} is of the wrong type`, wanted)
+}
