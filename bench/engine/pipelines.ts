@@ -1,0 +1,78 @@
+import { count, json, type Pipeline, pipeline, sum, topic, tumbling } from 'millrace'
+import { z } from 'zod'
+import { disorderMs, type Event } from '../data/events.ts'
+import { inputTopic, partitions } from '../data/input.ts'
+import type { Workload } from '../data/oracle.ts'
+
+/** How a pipeline is written: with callbacks, with names of fields, or with callbacks behind a schema that is checked in full. */
+export type Style = 'callbacks' | 'fields' | 'schema'
+
+export const outputTopic = 'results'
+
+/**
+ * Time between two commits, of pipelines and hand-written loops alike. Keys are hit at random, so at the default of
+ * 100 ms nearly every input record would bring a changelog record of its own: that would be measured, and vary with speed.
+ */
+export const commitMs = 1_000
+
+type Forwarded = {
+  user: string
+  url: string
+  device: string
+  country: string
+  ms: number
+  at: number
+  session: string
+  agent: string
+}
+
+export const eventSchema = z.object({
+  user: z.string(),
+  url: z.string(),
+  device: z.string(),
+  country: z.string(),
+  ms: z.number(),
+  at: z.number(),
+  session: z.string(),
+  agent: z.string(),
+})
+
+const output = <V>() => topic(outputTopic, { value: json<V>(), partitions })
+
+/** The pipeline of a workload; the time of an event is the time of its record. `undefined` where the style says nothing new. */
+export function pipelineOf(workload: Workload, style: Style, name: string): Pipeline | undefined {
+  const input = topic(inputTopic, {
+    value: style === 'schema' ? json(eventSchema) : json<Event>(),
+    partitions,
+  })
+  const source = { outOfOrder: disorderMs, idle: 'never' } as const
+  switch (workload) {
+    case 'w0':
+      if (style === 'fields') return undefined
+      return pipeline(name, { commitInterval: commitMs }, p => {
+        p.from(input, source)
+          .filter(v => v.device !== 'bot')
+          .to(output<Forwarded>())
+      })
+    case 'w1': {
+      const columns =
+        style === 'fields'
+          ? { n: count<Event>(), total: sum<Event>('ms') }
+          : { n: count<Event>(), total: sum<Event>(v => v.ms) }
+      return pipeline(name, { commitInterval: commitMs }, p => {
+        p.from(input, source)
+          .byKey()
+          .window(tumbling('10s'))
+          .aggregate('per-user', columns)
+          .emit('final')
+          .to(output<{ n: number; total: number; key: string | null; start: number; end: number }>())
+      })
+    }
+    case 'w2':
+      return pipeline(name, { commitInterval: commitMs }, p => {
+        const stream = p.from(input, source)
+        const keyed = style === 'fields' ? stream.keyBy('url') : stream.keyBy('url', v => v.url)
+        keyed.aggregate('per-url', { n: count<Event>() }).emit('updates').to(output<{ n: number }>())
+      })
+  }
+}

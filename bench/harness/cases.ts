@@ -1,0 +1,53 @@
+import type { Workload } from '../data/oracle.ts'
+import type { LoopStyle } from '../loops/decode.ts'
+
+export type Where = 'memory' | 'embedded'
+
+/** One program on one log. */
+export interface Case {
+  readonly workload: Workload
+  readonly where: Where
+  readonly program: 'millrace' | 'loop'
+  readonly style: LoopStyle
+}
+
+/** How many records a case reads; the first part of them is warm-up. */
+export interface Volume {
+  readonly records: number
+  readonly warmUpRecords: number
+}
+
+const million = 1_000_000
+/** Enough for 1.5 CPU-seconds behind the warm-up at the rates these cases reach. */
+const slow: Volume = { records: 2 * million, warmUpRecords: 0.4 * million }
+const fast: Volume = { records: 8 * million, warmUpRecords: 2 * million }
+
+export const volumes: readonly Volume[] = [slow, fast]
+
+export function volumeOf({ workload, style }: Case): Volume {
+  return style === 'parse' || style === 'schema' || workload === 'w2' ? slow : fast
+}
+
+export function nameOf({ workload, where, program, style }: Case): string {
+  return `${workload} ${where} ${program} ${style}`
+}
+
+export const workloads: readonly Workload[] = ['w0', 'w1', 'w2']
+export const places: readonly Where[] = ['embedded', 'memory']
+
+/** The styles of a workload; a filter is a callback, so W0 has no fields to name. */
+export function stylesOf(workload: Workload): LoopStyle[] {
+  return workload === 'w0' ? ['callbacks', 'schema'] : ['callbacks', 'fields', 'schema']
+}
+
+export function allCases(): Case[] {
+  return workloads.flatMap(workload =>
+    places.flatMap(where => [
+      ...stylesOf(workload).flatMap((style): Case[] => [
+        { workload, where, program: 'millrace', style },
+        { workload, where, program: 'loop', style },
+      ]),
+      { workload, where, program: 'loop', style: 'parse' },
+    ]),
+  )
+}

@@ -1,0 +1,68 @@
+import { mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { openEmbeddedLog } from '../../packages/millrace/src/log/embedded/open.ts'
+import type { Log, OutgoingBatch } from '../../packages/millrace/src/log/log.ts'
+import { MemoryLog } from '../../packages/millrace/src/log/memory/memory-log.ts'
+import { start } from '../../packages/millrace/src/runtime/start.ts'
+import { inputBatches, inputFile, inputTopic, partitions } from '../data/input.ts'
+import { pipelineOf, type Style } from '../engine/pipelines.ts'
+import { runLoops } from '../loops/run.ts'
+import { w0Stages } from '../loops/w0.ts'
+import { w1Stages } from '../loops/w1.ts'
+import { w2Stages } from '../loops/w2.ts'
+import { type Case, volumeOf } from './cases.ts'
+import { digestOf } from './check.ts'
+import { type Measured, Meter, meteredLog } from './meter.ts'
+
+export interface CaseResult extends Measured {
+  /** What came out, to be compared with the oracle. */
+  readonly digest: string
+}
+
+const appendBytes = 8 << 20
+const stagesOf = { w0: w0Stages, w1: w1Stages, w2: w2Stages }
+
+/** Runs a case in this process, which should run nothing else, over the prepared input in `directory`. */
+export async function runCase(each: Case, directory: string): Promise<CaseResult> {
+  const volume = volumeOf(each)
+  const data = join(directory, `log-${process.pid}`)
+  const log = each.where === 'memory' ? new MemoryLog() : await openLog(data)
+  try {
+    await fill(log, inputFile(directory, volume.records))
+    const meter = new Meter(volume.warmUpRecords)
+    const metered = meteredLog(log, meter, each.style !== 'schema')
+    if (each.program === 'loop') await runLoops(metered, 'loop', stagesOf[each.workload](each.style))
+    else await runPipeline(metered, each)
+    const measured = meter.finish()
+    return { ...measured, digest: await digestOf(log, each.workload) }
+  } finally {
+    await log.close()
+    rmSync(data, { recursive: true, force: true })
+  }
+}
+
+function openLog(directory: string): Promise<Log> {
+  mkdirSync(directory, { recursive: true })
+  return openEmbeddedLog({ directory })
+}
+
+async function fill(log: Log, path: string): Promise<void> {
+  await log.createTopics([{ name: inputTopic, partitions, retentionMs: -1, retentionBytes: -1 }])
+  let waiting: OutgoingBatch[] = []
+  let bytes = 0
+  for (const batch of inputBatches(path, inputTopic)) {
+    waiting.push(batch)
+    bytes += batch.bytes.length
+    if (bytes < appendBytes) continue
+    await log.append(waiting)
+    waiting = []
+    bytes = 0
+  }
+  if (waiting.length > 0) await log.append(waiting)
+}
+
+async function runPipeline(log: Log, { workload, style }: Case): Promise<void> {
+  const app = await start([pipelineOf(workload, style as Style, 'bench')!], { app: 'bench', log, once: true })
+  await Promise.race([app.finished, app.failed])
+  await app.stop()
+}

@@ -1,0 +1,125 @@
+import type {
+  CommittedPosition,
+  FetchPosition,
+  Log,
+  MemberIdentity,
+  OutgoingBatch,
+} from '../../packages/millrace/src/log/log.ts'
+import { batchInfo } from '../../packages/millrace/src/record/batch.ts'
+import { partitions } from '../data/input.ts'
+import { commitMs } from '../engine/pipelines.ts'
+import type { Loop, Stage } from './stage.ts'
+
+const fetchOptions = { maxWaitMs: 0, maxBytes: 8 << 20, partitionMaxBytes: 1 << 20 }
+const noMetadata = new Uint8Array(0)
+
+interface Lane {
+  readonly topic: string
+  readonly partition: number
+  readonly loop: Loop
+  offset: number
+  committed: number
+}
+
+/** Runs hand-written loops over a log to the end of their input, committing outputs, changelog and positions together. */
+export async function runLoops(log: Log, group: string, stages: readonly Stage[]): Promise<void> {
+  await log.createTopics(stages.flatMap(({ writes }) => writes.map(name => ({ name, partitions }))))
+  let identity: MemberIdentity | undefined
+  const membership = await log.join({
+    group,
+    topicSets: stages.map(({ topic }) => [topic]),
+    sessionTimeoutMs: 60_000,
+    rebalanceTimeoutMs: 60_000,
+    onAssigned: (_, current) => {
+      identity = current
+    },
+    onRevoked: async () => {},
+    onIdentity: current => {
+      identity = current
+    },
+    onLost: () => {},
+  })
+  while (identity === undefined) await new Promise(resolve => setTimeout(resolve, 5))
+  const run = new Run(log, () => identity!)
+  for (const stage of stages) await run.stage(stage)
+  await run.toEnd()
+  await membership.leave()
+}
+
+class Run {
+  readonly #log: Log
+  readonly #identity: () => MemberIdentity
+  readonly #lanes: Lane[] = []
+  #committing: Promise<unknown> = Promise.resolve()
+  #lastCommit = performance.now()
+
+  constructor(log: Log, identity: () => MemberIdentity) {
+    this.#log = log
+    this.#identity = identity
+  }
+
+  async stage({ topic, open }: Stage): Promise<void> {
+    for (let partition = 0; partition < partitions; partition++) {
+      this.#lanes.push({ topic, partition, loop: open(partition), offset: 0, committed: -1 })
+    }
+  }
+
+  async toEnd(): Promise<void> {
+    let fetching = this.#fetch()
+    for (;;) {
+      const fetched = await fetching
+      let isDrained = true
+      const work = fetched.map(part => {
+        const lane = this.#lanes.find(
+          ({ topic, partition }) => topic === part.topic && partition === part.partition,
+        )!
+        if (part.error !== undefined) throw part.error
+        if (part.batches.length > 0) {
+          lane.offset = batchInfo(part.batches.at(-1)!).lastOffset + 1
+          isDrained = false
+        }
+        return { lane, batches: part.batches }
+      })
+      fetching = this.#fetch()
+      for (const { lane, batches } of work) for (const batch of batches) lane.loop.process(batch)
+      if (isDrained) {
+        // Twice: what a stage wrote must become readable before the next one is really drained.
+        if ((await this.#commit(false)) === 0) break
+        await this.#committing
+        await fetching
+        fetching = this.#fetch()
+      } else if (performance.now() - this.#lastCommit >= commitMs) await this.#commit(false)
+    }
+    await fetching
+    await this.#commit(true)
+    await this.#committing
+  }
+
+  #fetch() {
+    const positions: FetchPosition[] = this.#lanes.map(({ topic, partition, offset }) => ({
+      topic,
+      partition,
+      offset,
+    }))
+    return this.#log.fetch(positions, fetchOptions)
+  }
+
+  /** Cuts and commits what was done, one commit at a time; gives the number of batches and moved positions. */
+  async #commit(isLast: boolean): Promise<number> {
+    await this.#committing
+    this.#lastCommit = performance.now()
+    const batches: OutgoingBatch[] = []
+    const positions: (CommittedPosition & { previousOffset: number })[] = []
+    for (const lane of this.#lanes) {
+      if (isLast) lane.loop.finish()
+      batches.push(...lane.loop.cut(Date.now()))
+      const { topic, partition, offset, committed } = lane
+      if (offset === committed || (offset === 0 && committed < 0)) continue
+      positions.push({ topic, partition, offset, metadata: noMetadata, previousOffset: committed })
+      lane.committed = offset
+    }
+    if (batches.length + positions.length === 0) return 0
+    this.#committing = this.#log.commit({ identity: this.#identity(), batches, positions })
+    return batches.length + positions.length
+  }
+}
