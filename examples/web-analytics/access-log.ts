@@ -45,13 +45,13 @@ const BOT =
 const TIME = /^(\d\d)\/([A-Z][a-z]{2})\/(\d{4}):(\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)$/
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
-/** Reads a line; throws an error that names the first field that is not as it should be. */
+/** Reads a line; throws a `BrokenLine` that names the first field that is not as it should be. */
 export function parseLine(line: string): Request {
   const match = COMBINED.exec(line)
-  if (match === null) throw new Error(`the ${firstBroken(line)} is broken or missing`)
+  if (match === null) throw new BrokenLine(`the ${firstBroken(line)} is broken or missing`)
   const [, ip, time, request, status, size, referrer, agent] = match as unknown as string[]
   const at = parseTime(time!)
-  if (at === undefined) throw new Error('the time is not a date')
+  if (at === undefined) throw new BrokenLine('the time is not a date')
   return {
     at,
     ip: ip!,
@@ -61,6 +61,13 @@ export function parseLine(line: string): Request {
     referrer: foreignHost(referrer!),
     bot: agent === '-' || agent === '' || BOT.test(agent!),
   }
+}
+
+/** A line that is not one of an access log. */
+class BrokenLine extends Error {
+  override readonly name = 'BrokenLine'
+  /** What the header `millrace.reason` of the rejected record says. */
+  readonly reason = 'broken-line'
 }
 
 /** The event time of a line, also of one that is broken further on; undefined where there is none to find. */

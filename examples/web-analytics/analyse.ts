@@ -38,16 +38,20 @@ export async function analyseOnce(log: LogFile, data: string, signal?: AbortSign
 
 export interface LiveOptions extends ReplayOptions {
   readonly data: string
+  readonly clock?: StartOptions['clock']
   /** Called when everything runs; what it returns is called at the end. */
   readonly watch?: (results: Results, app: App) => () => void
 }
 
 /** Analyses a log while it is replayed; goes on where the last call over the same directory was interrupted. */
-export async function analyseLive(log: LogFile, { data, watch, ...options }: LiveOptions): Promise<Report> {
+export async function analyseLive(
+  log: LogFile,
+  { data, clock, watch, ...options }: LiveOptions,
+): Promise<Report> {
   {
-    await using app = await start(analysis(log), { app: APP, data })
+    await using app = await start(analysis(log), { app: APP, data, clock })
     const results = new Results()
-    await using reader = await start([collect(results)], { ...newReader(), log: app.log })
+    await using reader = await start([collect(results)], { ...newReader(), log: app.log, clock })
     const stopWatching = watch?.(results, app)
     try {
       const done = replay(app, log.lines(), options).then(() => allProcessed(app, options.signal))

@@ -47,7 +47,7 @@ export function reportText(report: Report, hasColor: boolean): string {
   ].join('\n')
 }
 
-const COLUMN_WIDTHS = [8, 8, 8, 8, 6, 6, 6, 5, 5, 4]
+const COLUMN_WIDTHS = [9, 9, 8, 9, 7, 6, 6, 5, 5, 5]
 
 function row(cells: readonly string[], day: string): string {
   return fit(day, 10) + cells.map((cell, i) => cell.padStart(COLUMN_WIDTHS[i]!)).join('')

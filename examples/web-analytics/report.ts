@@ -1,68 +1,54 @@
 import { byViews } from './pipelines/top-ten.ts'
-import type { Results } from './results.ts'
+import type { Results, Tables } from './results.ts'
 import type { BrokenLine, NotFound, Ranked, Traffic } from './topics.ts'
 
-type Figures = Omit<Traffic, 'start' | 'end' | 'key'>
-type Page = Ranked & { bytes: number }
-
 /** What `--json` prints. Days and hours are those of UTC; lists are by views, then by name. */
-export type Report = {
-  days: (Figures & {
-    day: string
-    topPages: readonly Ranked[]
-    topReferrers: readonly Ranked[]
-    pages: Page[]
-    referrers: Ranked[]
-  })[]
-  hours: (Figures & {
-    hour: string
-    topPages: readonly Ranked[]
-    topReferrers: readonly Ranked[]
-    pages: Page[]
-    referrers: Ranked[]
-  })[]
-  /** In the order of the log, as are the broken lines. */
-  notFound: (Omit<NotFound, 'at'> & { at: string })[]
-  brokenLines: BrokenLine[]
+export interface Report {
+  readonly days: readonly (PeriodReport & { readonly day: string })[]
+  readonly hours: readonly (PeriodReport & { readonly hour: string })[]
+  /** By time. */
+  readonly notFound: readonly (Omit<NotFound, 'at'> & { readonly at: string })[]
+  readonly brokenLines: readonly BrokenLine[]
+}
+
+type Figures = Omit<Traffic, 'key' | 'start' | 'end'>
+
+interface PeriodReport extends Figures {
+  readonly topPages: readonly Ranked[]
+  readonly topReferrers: readonly Ranked[]
+  readonly pages: readonly (Ranked & { readonly bytes: number })[]
+  readonly referrers: readonly Ranked[]
 }
 
 /** The report on what the pipelines have written; complete when they have seen the end of their input. */
-export function reportOf(results: Results): Report {
+export function reportOf({ hourly, daily, notFound, broken }: Results): Report {
   return {
-    days: results.days.all().map(row => ({
-      day: iso(row.start).slice(0, 10),
-      ...figures(row),
-      topPages: results.topPagesOfDay.get(row.start)?.top ?? [],
-      topReferrers: results.topReferrersOfDay.get(row.start)?.top ?? [],
-      pages: results.pagesOfDay.get(row.start).map(page).sort(byViews),
-      referrers: results.referrersOfDay.get(row.start).map(ranked).sort(byViews),
-    })),
-    hours: results.hours.all().map(row => ({
-      hour: iso(row.start),
-      ...figures(row),
-      topPages: results.topPagesOfHour.get(row.start)?.top ?? [],
-      topReferrers: results.topReferrersOfHour.get(row.start)?.top ?? [],
-      pages: results.pagesOfHour.get(row.start).map(page).sort(byViews),
-      referrers: results.referrersOfHour.get(row.start).map(ranked).sort(byViews),
-    })),
-    notFound: byOffset(results.notFound).map(({ at, ...rest }) => ({ at: iso(at), ...rest })),
-    brokenLines: byOffset(results.broken),
+    days: daily.traffic.all().map(row => ({ day: iso(row.start).slice(0, 10), ...periodReport(row, daily) })),
+    hours: hourly.traffic.all().map(row => ({ hour: iso(row.start), ...periodReport(row, hourly) })),
+    notFound: [...notFound.values()].map(({ at, ...rest }) => ({ at: iso(at), ...rest })).sort(byText),
+    brokenLines: [...broken.values()].sort(byText),
   }
 }
 
-const figures = ({ start, end, ...row }: Traffic): Figures => row
-const ranked = ({ key, views, visitors }: { key: string; views: number; visitors: number }): Ranked => ({
-  name: key,
-  views,
-  visitors,
-})
-const page = (row: { key: string; views: number; visitors: number; bytes: number }): Page => ({
-  ...ranked(row),
-  bytes: row.bytes,
-})
+function periodReport({ key, start, end, ...figures }: Traffic, tables: Tables): PeriodReport {
+  return {
+    ...figures,
+    topPages: tables.topPages.get(start)?.top ?? [],
+    topReferrers: tables.topReferrers.get(start)?.top ?? [],
+    pages: tables.pages
+      .get(start)
+      .map(({ key: name, views, visitors, bytes }) => ({ name, views, visitors, bytes }))
+      .sort(byViews),
+    referrers: tables.referrers
+      .get(start)
+      .map(({ key: name, views, visitors }) => ({ name, views, visitors }))
+      .sort(byViews),
+  }
+}
 
-function byOffset<R>(records: ReadonlyMap<number, R>): R[] {
-  return [...records].sort(([a], [b]) => a - b).map(([, record]) => record)
+/** An order that does not depend on which came first. */
+function byText(a: object, b: object): number {
+  return JSON.stringify(a) < JSON.stringify(b) ? -1 : 1
 }
 
 function iso(ms: number): string {

@@ -4,21 +4,22 @@ import * as topics from './topics.ts'
 
 /** What the pipelines have written so far. A record that comes twice changes nothing. */
 export class Results {
-  readonly hours = new PerPeriod<Traffic>()
-  readonly days = new PerPeriod<Traffic>()
+  readonly hourly = new Tables()
+  readonly daily = new Tables()
   /** Hours as they were a moment ago, also those that are not over. */
   readonly hoursNow = new PerPeriod<Traffic>()
-  readonly topPagesOfHour = new PerPeriod<TopList>()
-  readonly topPagesOfDay = new PerPeriod<TopList>()
-  readonly topReferrersOfHour = new PerPeriod<TopList>()
-  readonly topReferrersOfDay = new PerPeriod<TopList>()
-  readonly pagesOfHour = new PerKey<PageViews>()
-  readonly pagesOfDay = new PerKey<PageViews>()
-  readonly referrersOfHour = new PerKey<Referrals>()
-  readonly referrersOfDay = new PerKey<Referrals>()
   /** By offset. */
   readonly notFound = new Map<number, NotFound>()
   readonly broken = new Map<number, BrokenLine>()
+}
+
+/** What is known of each hour, or of each day. */
+export class Tables {
+  readonly traffic = new PerPeriod<Traffic>()
+  readonly topPages = new PerPeriod<TopList>()
+  readonly topReferrers = new PerPeriod<TopList>()
+  readonly pages = new PerKey<PageViews>()
+  readonly referrers = new PerKey<Referrals>()
 }
 
 /** One row per hour or day. */
@@ -54,26 +55,19 @@ class PerKey<R extends Period & { key: string }> {
 }
 
 /** Puts all that the pipelines write, from the beginning, into `results`. */
-export const collect = (results: Results) =>
+export const collect = ({ hourly, daily, hoursNow, notFound, broken }: Results) =>
   pipeline('collect', p => {
-    p.from(topics.trafficNow).forEach('now', row => results.hoursNow.set(row))
-    p.from(topics.trafficHourly).forEach('hours', row => results.hours.set(row))
-    p.from(topics.trafficDaily).forEach('days', row => results.days.set(row))
-    p.from(topics.topPagesHourly).forEach('top-pages-of-hour', row => results.topPagesOfHour.set(row))
-    p.from(topics.topPagesDaily).forEach('top-pages-of-day', row => results.topPagesOfDay.set(row))
-    p.from(topics.topReferrersHourly).forEach('top-referrers-of-hour', row =>
-      results.topReferrersOfHour.set(row),
-    )
-    p.from(topics.topReferrersDaily).forEach('top-referrers-of-day', row =>
-      results.topReferrersOfDay.set(row),
-    )
-    p.from(topics.pagesHourly).forEach('pages-of-hour', row => results.pagesOfHour.set(row))
-    p.from(topics.pagesDaily).forEach('pages-of-day', row => results.pagesOfDay.set(row))
-    p.from(topics.referrersHourly).forEach('referrers-of-hour', row => results.referrersOfHour.set(row))
-    p.from(topics.referrersDaily).forEach('referrers-of-day', row => results.referrersOfDay.set(row))
-    p.from(topics.notFoundAlerts).forEach(
-      'alerts',
-      (row, { offset }) => void results.notFound.set(offset, row),
-    )
-    p.from(topics.brokenLines).forEach('broken', (row, { offset }) => void results.broken.set(offset, row))
+    p.from(topics.trafficNow).forEach('traffic-now', row => hoursNow.set(row))
+    p.from(topics.trafficHourly).forEach('traffic-hourly', row => hourly.traffic.set(row))
+    p.from(topics.trafficDaily).forEach('traffic-daily', row => daily.traffic.set(row))
+    p.from(topics.topPagesHourly).forEach('top-pages-hourly', row => hourly.topPages.set(row))
+    p.from(topics.topPagesDaily).forEach('top-pages-daily', row => daily.topPages.set(row))
+    p.from(topics.topReferrersHourly).forEach('top-referrers-hourly', row => hourly.topReferrers.set(row))
+    p.from(topics.topReferrersDaily).forEach('top-referrers-daily', row => daily.topReferrers.set(row))
+    p.from(topics.pagesHourly).forEach('pages-hourly', row => hourly.pages.set(row))
+    p.from(topics.pagesDaily).forEach('pages-daily', row => daily.pages.set(row))
+    p.from(topics.referrersHourly).forEach('referrers-hourly', row => hourly.referrers.set(row))
+    p.from(topics.referrersDaily).forEach('referrers-daily', row => daily.referrers.set(row))
+    p.from(topics.notFoundAlerts).forEach('not-found', (row, { offset }) => void notFound.set(offset, row))
+    p.from(topics.brokenLines).forEach('broken', (row, { offset }) => void broken.set(offset, row))
   })

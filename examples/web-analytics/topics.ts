@@ -6,6 +6,7 @@ export type Period = { start: number; end: number }
 
 /** The whole site in one hour or day. */
 export type Traffic = Period & {
+  key: string
   requests: number
   /** Different IP addresses. */
   visitors: number

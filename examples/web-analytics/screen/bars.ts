@@ -1,4 +1,4 @@
-import type { Paint } from './text.ts'
+import { type Paint, plain } from './text.ts'
 
 const EIGHTHS = ' ▁▂▃▄▅▆▇█'
 const EIGHTHS_ACROSS = ' ▏▎▍▌▋▊▉█'
@@ -21,21 +21,14 @@ export function chart(stacks: readonly Stack[], peak: number, height: number, pa
   const eighths = (n: number) => Math.round((n / Math.max(1, peak)) * height * 8)
   return Array.from({ length: height }, (_, i) => {
     const floor = (height - 1 - i) * 8
-    const cells = stacks.map(({ lower, upper }) =>
-      cell(eighths(lower) - floor, eighths(lower + upper) - floor, paint),
-    )
-    return cells.join('')
+    const within = (n: number) => Math.min(8, Math.max(0, eighths(n) - floor))
+    return stacks.map(({ lower, upper }) => cell(within(lower), within(lower + upper), paint)).join('')
   })
 }
 
-/** A cell has one glyph: where both meet, the foot is drawn as far as it reaches. */
+/** Both are eighths of the cell; it has one glyph, so only a full cell can show where one ends and the other begins. */
 function cell(lower: number, total: number, paint: Paint): string {
-  if (total <= 0) return ' '
-  if (lower <= 0) return paint('magenta', glyph(total))
-  if (lower >= 8 || total < 8) return paint('cyan', glyph(Math.max(lower, Math.min(total, 8))))
-  return paint('cyan', glyph(lower))
-}
-
-function glyph(eighths: number): string {
-  return EIGHTHS[Math.min(8, eighths)]!
+  if (lower === 0) return total === 0 ? ' ' : paint('bots', EIGHTHS[total]!)
+  if (lower === 8 || total < 8 || paint === plain) return paint('people', EIGHTHS[total]!)
+  return paint('peopleBelowBots', EIGHTHS[lower]!)
 }

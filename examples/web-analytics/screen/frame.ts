@@ -74,7 +74,7 @@ function progress(view: View, width: number, paint: Paint): string[] {
     ...(view.brokenLines > 0 ? [`${number(view.brokenLines)} broken`] : []),
   ].join(' · ')
   const barWidth = width - figures.length - 1
-  return [`${paint('green', bar(seen / Math.max(1, view.linesTotal), barWidth))} ${figures}`]
+  return [`${paint('good', bar(seen / Math.max(1, view.linesTotal), barWidth))} ${figures}`]
 }
 
 function hours(all: readonly Traffic[], width: number, paint: Paint): string[] {
@@ -82,7 +82,7 @@ function hours(all: readonly Traffic[], width: number, paint: Paint): string[] {
   const stacks = shown.map(({ row }) => ({ lower: row?.peopleRequests ?? 0, upper: row?.botRequests ?? 0 }))
   const peak = Math.max(0, ...stacks.map(({ lower, upper }) => lower + upper))
   const legend = `■ people  ■ bots  peak ${number(peak)}`
-  const colors = `${paint('cyan', '■')} people  ${paint('magenta', '■')} bots  peak ${number(peak)}`
+  const colors = `${paint('people', '■')} people  ${paint('bots', '■')} bots  peak ${number(peak)}`
   return [
     fit('requests per hour', width - legend.length) + colors,
     ...chart(stacks, peak, CHART_HEIGHT, paint),
@@ -135,7 +135,7 @@ function figures(hour: Traffic, width: number, paint: Paint): string[] {
   ]
 }
 
-const CLASS_COLORS = { '2xx': 'green', '3xx': 'cyan', '4xx': 'yellow', '5xx': 'red' } as const
+const CLASS_COLORS = { '2xx': 'good', '3xx': 'neutral', '4xx': 'warning', '5xx': 'bad' } as const
 
 function share(
   name: keyof typeof CLASS_COLORS,
@@ -173,6 +173,6 @@ function alerts(notFound: readonly NotFound[], width: number, paint: Paint): str
   return notFound.slice(-ALERT_COUNT).map(({ at, page, ip, bot }) => {
     const who = `${ip}${bot ? ' (bot)' : ''}`
     const what = `404  ${clockTime(at)}  ${page ?? '–'}`
-    return paint('yellow', `${fit(what, width - who.length - 1)} ${who}`)
+    return paint('warning', `${fit(what, width - who.length - 1)} ${who}`)
   })
 }

@@ -44,7 +44,7 @@ function drawer(output: Output, view: () => View): (isLast: boolean) => void {
 function lister(output: Output, results: Results): () => void {
   let listed = 0
   return () => {
-    const over = results.hours.all()
+    const over = results.hourly.traffic.all()
     for (const hour of over.slice(listed)) output.write(`${hourLine(hour)}\n`)
     listed = over.length
   }
@@ -52,15 +52,17 @@ function lister(output: Output, results: Results): () => void {
 
 function viewOf(results: Results, app: App, linesTotal: number, rate: (count: number) => number): View {
   const hours = [
-    ...new Map([...results.hoursNow.all(), ...results.hours.all()].map(row => [row.start, row])).values(),
+    ...new Map(
+      [...results.hoursNow.all(), ...results.hourly.traffic.all()].map(row => [row.start, row]),
+    ).values(),
   ]
   const brokenLines = results.broken.size
   // The first task of the first pipeline is the one that reads the log.
   const reader = app.health().pipelines[0]?.tasks[0]
   return {
     hours: hours.sort((a, b) => a.start - b.start),
-    topPages: results.topPagesOfHour.all().at(-1),
-    topReferrers: results.topReferrersOfHour.all().at(-1),
+    topPages: results.hourly.topPages.all().at(-1),
+    topReferrers: results.hourly.topReferrers.all().at(-1),
     notFound: [...results.notFound.values()],
     brokenLines,
     linesTotal,

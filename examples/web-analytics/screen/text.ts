@@ -1,11 +1,23 @@
 import { styleText } from 'node:util'
 
-export type Color = 'cyan' | 'magenta' | 'green' | 'yellow' | 'red' | 'dim' | 'bold'
+export type Color = keyof typeof FORMATS
+
+const FORMATS = {
+  people: 'cyan',
+  bots: 'magenta',
+  peopleBelowBots: ['cyan', 'bgMagenta'],
+  good: 'green',
+  neutral: 'cyan',
+  warning: 'yellow',
+  bad: 'red',
+  dim: 'dim',
+  bold: 'bold',
+} as const
 
 /** Colours a text, or leaves it alone. */
 export type Paint = (color: Color, text: string) => string
 
-export const colored: Paint = (color, text) => styleText(color, text, { validateStream: false })
+export const colored: Paint = (color, text) => styleText(FORMATS[color], text, { validateStream: false })
 export const plain: Paint = (_, text) => text
 
 export function number(n: number): string {
