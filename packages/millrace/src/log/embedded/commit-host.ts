@@ -202,9 +202,14 @@ export class CommitHost {
 
   /** Events of the lease file tell of other processes' commits; the beat makes up for lost ones. */
   #watch(): () => void {
-    const watcher = watch(join(this.#options.directory, LEASE_FILE), () => this.#noticeOthers())
-    watcher.on('error', () => watcher.close())
-    return () => watcher.close()
+    try {
+      const watcher = watch(join(this.#options.directory, LEASE_FILE), () => this.#noticeOthers())
+      watcher.on('error', () => watcher.close())
+      return () => watcher.close()
+    } catch {
+      // No more watchers are to be had, or none on this file system.
+      return () => {}
+    }
   }
 
   #noticeOthers(): void {

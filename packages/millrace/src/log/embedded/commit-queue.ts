@@ -50,24 +50,16 @@ export class CommitQueue {
   #warned = false
   /** So many changes get a transaction each, because one for all of them failed. */
   #singly = 0
-  #broken: Error | undefined
+  /** Set once a flush has failed: nothing is accepted any more. */
+  #broken: LogError | undefined
 
   constructor(options: CommitQueueOptions) {
     this.#options = options
   }
 
-  get isIdle(): boolean {
-    return this.#waiting.length === 0
-  }
-
-  /** Set once a flush has failed: nothing is accepted any more. */
-  get broken(): Error | undefined {
-    return this.#broken
-  }
-
   add(change: Change): void {
     if (this.#broken !== undefined) {
-      change.failed(this.#broken)
+      change.failed(refusal(change, this.#broken))
       return
     }
     this.#waiting.push(change)
@@ -148,7 +140,9 @@ export class CommitQueue {
     if (waitedMs >= lockTimeoutMs) {
       const message = `The log's write lock was not free for ${Math.round(waitedMs)} ms: ${describeHolder()}`
       this.#lockedSinceMs = -1
-      for (const change of this.#waiting.splice(0)) change.failed(lockError(change, message))
+      for (const change of this.#waiting.splice(0)) {
+        change.failed(refusal(change, new LogError('locked', message, { retriable: true })))
+      }
       return
     }
     if (waitedMs >= patienceMs && !this.#warned) {
@@ -171,7 +165,7 @@ export class CommitQueue {
   break(error: unknown): void {
     const message = `The log stopped after an error of the disk (${(error as Error).message}): restart the process`
     this.#broken ??= new LogError('unavailable', message, { cause: error })
-    for (const change of this.#waiting.splice(0)) change.failed(this.#broken)
+    for (const change of this.#waiting.splice(0)) change.failed(refusal(change, this.#broken))
   }
 }
 
@@ -191,7 +185,7 @@ function answer(outcomes: readonly Outcome[]): void {
   }
 }
 
-function lockError(change: Change, message: string): Error {
-  if (change.isCommit) return new CommitError('aborted', message)
-  return new LogError('locked', message, { retriable: true })
+/** What whoever asked is told when the change was not even tried. */
+function refusal(change: Change, error: LogError): Error {
+  return change.isCommit ? new CommitError('aborted', error.message, { cause: error }) : error
 }

@@ -42,7 +42,9 @@ const THREAD_URL = new URL(
 )
 export const systemSurroundings: Surroundings = {
   fileSystemOf: fileSystemType,
-  startThread: options => new Worker(THREAD_URL, { name: 'millrace-commit', workerData: options }),
+  // Flags of the main program (--input-type, --eval) are none of the thread's.
+  startThread: options =>
+    new Worker(THREAD_URL, { name: 'millrace-commit', workerData: options, execArgv: [] }),
 }
 const MIB = 1024 * 1024
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
@@ -50,6 +51,21 @@ describe('handles in several threads', () => {
     await log.fetch(positions, { ...limits, maxWaitMs: 1500 })
     const used = process.threadCpuUsage(before)
     assert.ok(used.user + used.system < 0.02 * 1_500_000 + 10_000, `${used.user + used.system} µs in 1.5 s`)
+  })
+
+  it('a program from the command line may open a log, and ends by itself though it never closes it', async t => {
+    const directory = await directoryFor(t)
+    const open = JSON.stringify(new URL('./open.ts', import.meta.url).href)
+    const program = `const { openEmbeddedLog } = await import(${open})
+      const log = await openEmbeddedLog({ directory: ${JSON.stringify(directory)} })
+      await log.createTopics([{ name: 't', partitions: 1 }])`
+    const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
+      encoding: 'utf8',
+      timeout: 20_000,
+    })
+    assert.equal(status, 0, stderr)
+    const log = await openFor(t, { directory })
+    assert.equal((await log.describeTopics()).length, 1)
   })
 
   it('a batch that has its memory to itself is sent without a copy, others are copied', async t => {
