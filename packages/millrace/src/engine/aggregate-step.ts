@@ -3,9 +3,12 @@ import type { KeyKind } from '../serde/serde.ts'
 import type { KeyTable } from '../state/key-table.ts'
 import type { TableStore } from '../state/table-store.ts'
 import type { WindowStore } from '../state/window-store.ts'
+import { isBroken } from '../std/broken-rules.ts'
 import type { Due } from './due.ts'
 import type { EmissionPlan, StepPlan } from './step-plan.ts'
 import type { Task } from './task.ts'
+
+const keepsRowsGone = isBroken('3.7')
 
 /** The start under which a table without windows files its rows. */
 const noWindow = 0
@@ -61,6 +64,11 @@ export class AggregateStep {
 
   get store(): WindowStore | TableStore {
     return this.#windows ?? this.#table!
+  }
+
+  /** Windows that start before this have gone out. */
+  get closedBelow(): number {
+    return this.#windows?.closedBelow ?? Number.NEGATIVE_INFINITY
   }
 
   /** False when the step has keys of another kind already (SEMANTICS 5.1). */
@@ -201,7 +209,7 @@ export class AggregateStep {
 
   /** Before a cut: rows that went out leave the store in the same commit as their output (SEMANTICS 3.7). */
   settleClosing(): void {
-    if (this.#closing === undefined) return
+    if (this.#closing === undefined || keepsRowsGone) return
     const table = this.#windows!.openTable(this.#closing.start)!
     for (const row of this.#closing.gone) table.remove(row)
     this.#closing.gone = []

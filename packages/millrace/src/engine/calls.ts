@@ -1,9 +1,12 @@
+import type { KeyKind } from '../serde/serde.ts'
 import type { Arrival } from './program.ts'
 
 /** A callback that waits for its next attempt, or for one before it (SEMANTICS 7.2). */
 export interface ParkedCall {
   readonly node: number
   readonly arguments: ArrivalArguments
+  /** Set when the record is a row of a store: the kind of its key. */
+  readonly rowKeyKind: KeyKind | 0 | undefined
   readonly attempt: number
   /** Wall time before which it is not tried. */
   readonly notBeforeMs: number

@@ -4,6 +4,7 @@ import { inputName } from '../plan/sub-topology.ts'
 import { KeyKind } from '../serde/serde.ts'
 import { TableStore } from '../state/table-store.ts'
 import { WindowStore } from '../state/window-store.ts'
+import { isBroken } from '../std/broken-rules.ts'
 import type { Clock } from '../std/clock.ts'
 import { AggregateStep } from './aggregate-step.ts'
 import { FailureRate, type Incident } from './failures.ts'
@@ -20,6 +21,8 @@ import type { SubPlan } from './sub-plan.ts'
 import { Task } from './task.ts'
 import { TaskInput } from './task-input.ts'
 import { TaskTime } from './time.ts'
+
+const forgetsTime = isBroken('2.1')
 
 /** The world a task lives in: what it may ask about its surroundings, and where its side effects go. */
 export interface TaskWorld {
@@ -79,7 +82,7 @@ export function createTask(
   task.outputs = outputsOf(task, world)
   task.sides = sidesOf(task, world)
   task.steps = stepsOf(task, world)
-  for (const known of metadata) {
+  for (const known of forgetsTime ? [] : metadata) {
     for (const { name, ...state } of known.channels) {
       const channel = channels.find(each => each.name === name)
       if (channel !== undefined) time.restoreChannel(channel.channel, state)

@@ -1,17 +1,15 @@
 import type { StreamRecord } from '../plan/record.ts'
 import { readHeaders } from '../record/headers.ts'
+import { isBroken } from '../std/broken-rules.ts'
 import { messageOf, reasonOf, StepFailure, TaskStopped } from './failures.ts'
 import { decodeMarker } from './marker.ts'
 import type { Task } from './task.ts'
 import type { TaskInput } from './task-input.ts'
 
+const ignoresEnds = isBroken('3.5')
+
 /** The header of the record that ends a topic's input (SEMANTICS 3.5); the record has neither key nor value. */
 export const endOfInputHeader = 'millrace.end-of-input'
-
-/** A repartition topic has a writer that the task does not know: partitions were added (SEMANTICS 5.9). */
-export class UnknownUpstream extends Error {
-  override readonly name = 'UnknownUpstream'
-}
 
 /** A watermark channel (SEMANTICS 3.3): a source partition, or one upstream task of a re-keying. */
 export interface Channel {
@@ -44,8 +42,9 @@ export class Intake {
     const marker = decodeMarker(cursor.buffer, cursor.valueStart, cursor.valueEnd)
     const channel = this.#byUpstream.get(marker.upstream)
     if (channel === undefined) {
-      throw new UnknownUpstream(
-        `${input.topic}/${input.partition} has records of the new task ${marker.upstream}`,
+      throw new TaskStopped(
+        `${input.topic}/${input.partition} has records of the task ${marker.upstream}, which was not there when the pipeline ` +
+          'started: partitions were added (SEMANTICS 5.9). Start the pipeline again',
       )
     }
     input.channel = channel
@@ -91,6 +90,7 @@ export class Intake {
 
   /** Ends the channel: its watermark becomes +∞. False when a slice of closing is used up. */
   endOfInput(input: TaskInput): boolean {
+    if (ignoresEnds) return true
     this.#task.time.raise(input.channel, Number.POSITIVE_INFINITY)
     return this.#task.advance()
   }

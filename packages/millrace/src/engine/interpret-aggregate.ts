@@ -35,7 +35,18 @@ export function foldRecord(
     checkKey(task, plan, flow)
     if (isLate(task, plan, flow, start)) {
       const own = task.time.registers[watermarkOf(task.input.channel)]!
-      return task.sides.late(node.id, closeTime(plan, start) > own, raw, v, kb, ks, ke, k, t, h)
+      return task.sides.late(
+        node.id,
+        flow.judged && closeTime(plan, start) > own,
+        raw,
+        v,
+        kb,
+        ks,
+        ke,
+        k,
+        t,
+        h,
+      )
     }
     const values = plan.columns.map(column => argumentOf(task, plan, column, flow))
     const table = step.tableFor(start)
@@ -48,7 +59,7 @@ export function foldRecord(
   const isNew = table.find(kb, ks, ke) === 0
   const row = table.upsert(kb, ks, ke)
   const before = fingerprints(plan, table, row)
-  changes.forEach((change, i) => change?.(table, row + plan.offsets[i]!))
+  for (const [i, change] of changes.entries()) change?.(table, row + plan.offsets[i]!)
   if (plan.timeAt >= 0) table.f64[row + plan.timeAt] = Math.max(table.f64[row + plan.timeAt]!, t)
   table.touch(row)
   step.changed(table, row, start, t)
@@ -90,7 +101,9 @@ function closeTime({ node: { window }, reach }: StepPlan, start: number): number
 }
 
 function isLate(task: Task, plan: StepPlan, flow: Flow, start: number): boolean {
-  if (plan.node.window === undefined || !flow.judged) return false
+  if (plan.node.window === undefined) return false
+  if (start < task.steps[plan.node.id]!.closedBelow) return true
+  if (!flow.judged) return false
   const X = task.time.registers
   return closeTime(plan, start) <= Math.max(X[TaskWatermark]!, X[watermarkOf(task.input.channel)]!)
 }

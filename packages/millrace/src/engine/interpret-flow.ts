@@ -11,7 +11,7 @@ export interface Flow {
   readonly k: unknown
   readonly t: number
   readonly h: Uint8Array | null | undefined
-  /** False behind rows that left at a close: they are never late. */
+  /** False for rows of a store: they are late only by what has closed. */
   readonly judged: boolean
   /** Start of the window an update belongs to. */
   readonly start: number

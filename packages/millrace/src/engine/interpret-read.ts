@@ -1,8 +1,11 @@
 import { deepFreeze } from '../serde/freeze.ts'
 import { toEventTime } from '../serde/timestamp.ts'
+import { isBroken } from '../std/broken-rules.ts'
 import type { Decode } from './decode.ts'
 import type { Task } from './task.ts'
 import type { TaskInput } from './task-input.ts'
+
+const takesFuture = isBroken('3.6')
 
 /**
  * Reads the next record that reaches the steps into `input.heldValue` and `heldTime`, dealing with all others
@@ -34,7 +37,7 @@ export function readHead(task: Task, input: TaskInput, decode: Decode): 'record'
 function readCarried(task: Task, input: TaskInput, decode: Decode): 'record' {
   const { cursor } = input
   try {
-    input.heldValue = valueOf(input, decode)
+    input.heldValue = decodedValue(input, decode)
   } catch (error) {
     task.intake.unreadable(input, error)
   }
@@ -42,7 +45,7 @@ function readCarried(task: Task, input: TaskInput, decode: Decode): 'record' {
   return 'record'
 }
 
-function valueOf({ cursor }: TaskInput, decode: Decode): unknown {
+function decodedValue({ cursor }: TaskInput, decode: Decode): unknown {
   return cursor.valueStart < 0 ? null : deepFreeze(decode(cursor.buffer, cursor.valueStart, cursor.valueEnd))
 }
 
@@ -54,13 +57,13 @@ function readSource(task: Task, input: TaskInput, decode: Decode): 'record' | 's
     if (cursor.valueStart < 0 && task.intake.isEndOfInput(input)) {
       return task.intake.endOfInput(input) ? 'skip' : 'closing'
     }
-    input.heldValue = valueOf(input, decode)
+    input.heldValue = decodedValue(input, decode)
     input.heldTime = eventTime(task, input)
   } catch (error) {
     task.intake.reject(node.id, error)
     return 'skip'
   }
-  if (input.heldTime > task.clock.now() + node.maxFutureMs) {
+  if (!takesFuture && input.heldTime > task.clock.now() + node.maxFutureMs) {
     task.intake.reject(node.id, task.intake.tooFarInFuture(input.heldTime))
     return 'skip'
   }

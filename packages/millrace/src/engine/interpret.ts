@@ -8,7 +8,7 @@ import { foldRecord, rowResult } from './interpret-aggregate.ts'
 import { call, type Flow, fieldOf } from './interpret-flow.ts'
 import { readHead } from './interpret-read.ts'
 import { headerSection, notWindowed } from './outputs.ts'
-import { type Arrival, type Program, type RowArrival, RunStop } from './program.ts'
+import { type Arrival, type Program, type RowArrival, RunStop, type SideArrival } from './program.ts'
 import { allOf, isOut, isTrue, resultFailure, settled } from './results.ts'
 import { outputOf, type SubPlan } from './sub-plan.ts'
 import type { Task } from './task.ts'
@@ -26,11 +26,15 @@ export function interpretProgram(plan: SubPlan, decoders: readonly Decode[]): Pr
   }
   const retries = new Map<number, Arrival>()
   for (const id of plan.sub.nodeIds) retries.set(id, interpreter.entryOf(plan.graph.nodes[id]!))
-  const sides = new Map<string, Arrival>()
+  const sides = new Map<string, SideArrival>()
   for (const output of plan.consumers.keys()) {
     const [id, port] = output.split(':') as [string, Port]
     if (['failed', 'late', 'rejected', 'tombstones'].includes(port)) {
-      sides.set(output, interpreter.sideOf(plan.graph.nodes[Number(id)]!, port))
+      const node = plan.graph.nodes[Number(id)]!
+      sides.set(output, {
+        read: interpreter.sideOf(node, port, true),
+        made: interpreter.sideOf(node, port, false),
+      })
     }
   }
   const run = (task: Task, input: TaskInput, until: number) => {
@@ -104,27 +108,18 @@ class Interpreter {
   }
 
   entryOf(node: PlanNode): Arrival {
-    return (task, v, kb, ks, ke, k, t, h) =>
-      this.#step(task, node, {
-        v,
-        raw: this.#isRawInto(node),
-        kb,
-        ks,
-        ke,
-        k,
-        t,
-        h,
-        judged: true,
-        start: notWindowed,
-      })
+    const raw = this.#isRawInto(node)
+    return (task, v, kb, ks, ke, k, t, h, start = notWindowed) =>
+      this.#step(task, node, { v, raw, kb, ks, ke, k, t, h, judged: task.rowKeyKind === undefined, start })
   }
 
-  sideOf(node: PlanNode, port: Port): Arrival {
-    const raw =
-      (port === 'failed' || port === 'late') &&
-      serdeAt(this.#plan.graph, { from: node.id, port }) !== undefined
-    return (task, v, kb, ks, ke, k, t, h) =>
-      this.#continue(task, node, port, { v, raw, kb, ks, ke, k, t, h, judged: false, start: notWindowed })
+  sideOf(node: PlanNode, port: Port, read: boolean): Arrival {
+    const isRaw = port === 'failed' || port === 'late'
+    const raw = read && isRaw && serdeAt(this.#plan.graph, { from: node.id, port }) !== undefined
+    return (task, v, kb, ks, ke, k, t, h, start = notWindowed) => {
+      const judged = task.rowKeyKind === undefined
+      this.#continue(task, node, port, { v, raw, kb, ks, ke, k, t, h, judged, start })
+    }
   }
 
   #isRawInto(node: PlanNode): boolean {
@@ -137,7 +132,7 @@ class Interpreter {
 
   #step(task: Task, node: PlanNode, flow: Flow): void {
     if (retriesOf(node) > 0 && task.mustDefer) {
-      task.defer(node.id, flow.v, flow.kb, flow.ks, flow.ke, flow.k, flow.t, flow.h)
+      task.defer(node.id, flow.v, flow.kb, flow.ks, flow.ke, flow.k, flow.t, flow.h, flow.start)
       return
     }
     const go = (port: Port, next: Flow) => this.#continue(task, node, port, next)
@@ -205,7 +200,7 @@ class Interpreter {
       case 'print':
         return task.lines.print(node, raw, v, kb, ks, ke, k, t, h)
       case 'forEach':
-        return task.effect(node, v, kb, ks, ke, k, t, h)
+        return task.effect(node, raw, v, kb, ks, ke, k, t, h)
     }
   }
 }
@@ -217,7 +212,7 @@ function attempt<T>(task: Task, node: PlanNode, flow: Flow, run: () => T): { rea
     return { value: run() }
   } catch (error) {
     const retry = 'retry' in node ? node.retry : undefined
-    const isParked = retry !== undefined && task.park(node.id, retry, v, kb, ks, ke, k, t, h)
+    const isParked = retry !== undefined && task.park(node.id, retry, v, kb, ks, ke, k, t, h, flow.start)
     if (!isParked) task.sides.failed(node.id, error, raw, v, kb, ks, ke, k, t, h)
     return undefined
   }

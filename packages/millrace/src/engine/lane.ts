@@ -6,7 +6,7 @@ import { partitionOf } from '../std/murmur2.ts'
 const sealedBytesMin = 192 * 1024
 
 /** A record that no batch of its topic can hold (SEMANTICS 7.2). */
-export class RecordTooLarge extends Error {
+class RecordTooLarge extends Error {
   override readonly name = 'RecordTooLarge'
 }
 

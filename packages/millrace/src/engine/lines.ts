@@ -42,7 +42,8 @@ export class Lines {
     try {
       run()
     } catch (error) {
-      this.#task.sides.failed(node, error, raw, ...args)
+      const [v, kb, ks, ke, k, t, h] = args
+      this.#task.sides.failed(node, error, raw, v, kb, ks, ke, k, t, h)
     }
   }
 }

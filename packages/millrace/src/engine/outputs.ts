@@ -326,7 +326,7 @@ export class Outputs {
 
 type Headers = Uint8Array | null | undefined
 
-export function asFunction(field: FieldOrFn): ValueFn {
+function asFunction(field: FieldOrFn): ValueFn {
   return typeof field === 'function' ? (field as ValueFn) : value => (value as Record<string, unknown>)[field]
 }
 

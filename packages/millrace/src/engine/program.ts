@@ -32,7 +32,17 @@ export type Arrival = (
   k: unknown,
   t: number,
   h: Uint8Array | null | undefined,
+  /** Start of the window that an update belongs to; absent or NaN elsewhere. */
+  start?: number,
 ) => void
+
+/** The entry of a wired side stream, for the two kinds of values that come in. */
+export interface SideArrival {
+  /** The value is that of the record in work, whose bytes the cursor still holds. */
+  readonly read: Arrival
+  /** The value stands for itself. */
+  readonly made: Arrival
+}
 
 /** Sends one row of an aggregate down an emission; `t` is the record time. */
 export type RowArrival = (
@@ -57,5 +67,5 @@ export interface Program {
   /** Re-entry at a callback with a retry policy, by node id. */
   readonly retries: ReadonlyMap<number, Arrival>
   /** Wired side streams, by `<node id>:<port>`. */
-  readonly sides: ReadonlyMap<string, Arrival>
+  readonly sides: ReadonlyMap<string, SideArrival>
 }

@@ -1,6 +1,5 @@
 import type { RecordHeader, StreamRecord } from '../plan/record.ts'
 import { readHeaders } from '../record/headers.ts'
-import { decodeKey } from '../serde/key.ts'
 import type { KeyKind } from '../serde/serde.ts'
 import type { Task } from './task.ts'
 
@@ -73,9 +72,4 @@ export class RecordView implements StreamRecord {
     const kept: StreamRecord = { key, timestamp, headers, topic, partition, offset, copy: () => kept }
     return kept
   }
-}
-
-/** Reads a key of one of the general kinds; keys of a user's serde are read by it. */
-export function readGeneralKey(kind: KeyKind | 0, bytes: Buffer, start: number, end: number): unknown {
-  return decodeKey(kind === 0 ? 1 : kind, bytes, start, end)
 }

@@ -1,6 +1,10 @@
 import type { KeyKind } from '../serde/serde.ts'
+import { isBroken } from '../std/broken-rules.ts'
 import { Lane, type LaneOptions } from './lane.ts'
 import { encodeMarker } from './marker.ts'
+
+/** Markers at the beginning of a batch are needed to read it at all. */
+const marksBatchesOnly = isBroken('3.3')
 
 /**
  * Writes one task's records to a repartition topic, with the markers that carry its event time
@@ -47,7 +51,7 @@ export class RepartitionLane {
   ): void {
     const marked = this.#markedWatermark[partition]!
     if (
-      (!(watermark < marked + this.#granuleMs) && watermark !== marked) ||
+      (!marksBatchesOnly && !(watermark < marked + this.#granuleMs) && watermark !== marked) ||
       this.lane.isEmpty(partition) ||
       released !== this.#markedReleased[partition] ||
       this.keyKind !== this.#markedKind[partition]

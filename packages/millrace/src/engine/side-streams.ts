@@ -1,5 +1,6 @@
-import type { Port } from '../plan/graph.ts'
+import type { ForEachNode, Port } from '../plan/graph.ts'
 import type { StreamRecord } from '../plan/record.ts'
+import { serdeAt } from '../plan/serde-at.ts'
 import { labelOf } from '../plan/walk.ts'
 import { encodeKey } from '../serde/key.ts'
 import {
@@ -62,47 +63,61 @@ export class SideStreams {
     h: Headers,
   ): false {
     this.#task.counters.failed++
-    const incident = this.#incident(node, error, this.#task.attempt)
+    const incident = this.#incident(node, error, this.#task.attemptOf(node))
     this.#send(node, 'failed', incident, raw, v, kb, ks, ke, k, t, h)
     this.#countFailure(incident)
     return false
   }
 
-  /** An asynchronous call failed for good; its record left the loop long ago. */
+  /**
+   * An asynchronous call failed for good; its record left the loop long ago. `bytes` is its value as it was
+   * read, for a value that is the source's.
+   */
   failedLater(
-    node: { readonly id: number },
+    node: ForEachNode,
     error: unknown,
     value: unknown,
+    bytes: Buffer | undefined,
     record: StreamRecord,
     attempt: number,
   ): void {
-    this.#task.counters.failed++
-    const incident = {
-      ...this.#incident(node.id, error, attempt),
-      topic: record.topic,
-      partition: record.partition,
-      offset: record.offset,
-    }
-    const key = this.#task.keyBuffer
-    key.clear()
+    const task = this.#task
+    task.counters.failed++
+    const { topic, partition, offset } = record
+    const incident = { ...this.#incident(node.id, error, attempt), topic, partition, offset }
+    this.#announce('failed', incident)
+    const into = task.keyBuffer
+    into.clear()
     const hasKey = record.key !== null && record.key !== undefined
-    if (hasKey) encodeKey(record.key, key)
-    const headers = headerSection(Object.fromEntries(record.headers.map(({ name, value }) => [name, value])))
+    const kind = hasKey ? encodeKey(record.key, into) : 0
+    const key = Buffer.from(into.buffer.subarray(0, into.position))
     const ks = hasKey ? 0 : -1
-    const bytes = Buffer.from(key.buffer.subarray(0, key.position))
-    this.#send(
-      node.id,
-      'failed',
-      incident,
-      false,
-      value,
-      bytes,
-      ks,
-      key.position,
-      undefined,
-      record.timestamp,
-      headers,
-    )
+    const own = headerSection(Object.fromEntries(record.headers.map(each => [each.name, each.value])))
+    const headers = incidentHeaders(incident, own, 0, own.length)
+    if (!this.#isWired(node.id, 'failed')) {
+      const lane = this.#laneOf('failed')
+      const from = bytes ?? asBytes(value)
+      lane.append(
+        lane.partitionOf(key, ks, key.length),
+        record.timestamp,
+        key,
+        ks,
+        key.length,
+        from,
+        0,
+        from.length,
+        headers,
+        0,
+        headers.length,
+      )
+      return
+    }
+    const serde = serdeAt(task.plan.graph, node.inputs[0]!)?.serde
+    const whole =
+      bytes === undefined || serde === undefined ? value : serde.deserialize(bytes, 0, bytes.length)
+    task.rowKeyKind = kind
+    this.#wired(node.id, 'failed', false, whole, key, ks, key.length, undefined, record.timestamp, headers)
+    task.rowKeyKind = undefined
   }
 
   /** A source record that cannot be read, or lies too far in the future. */
@@ -145,7 +160,7 @@ export class SideStreams {
   ): void {
     this.#task.counters.late++
     if (byRelease) this.#task.counters.lateByRelease++
-    if (this.#isWired(node, 'late')) return this.#wired(node, 'late', v, kb, ks, ke, k, t, h)
+    if (this.#isWired(node, 'late')) return this.#wired(node, 'late', raw, v, kb, ks, ke, k, t, h)
     const incident = this.#incident(node, new Late(byRelease), 0)
     this.#send(node, 'late', incident, raw, v, kb, ks, ke, k, t, h)
   }
@@ -154,7 +169,7 @@ export class SideStreams {
   tombstone(node: number, kb: Buffer, ks: number, ke: number, t: number): void {
     this.#task.counters.tombstones++
     if (this.#isWired(node, 'tombstones'))
-      this.#wired(node, 'tombstones', null, kb, ks, ke, undefined, t, undefined)
+      this.#wired(node, 'tombstones', true, null, kb, ks, ke, undefined, t, undefined)
   }
 
   #isWired(node: number, port: Port): boolean {
@@ -164,6 +179,7 @@ export class SideStreams {
   #wired(
     node: number,
     port: Port,
+    raw: boolean,
     v: unknown,
     kb: Buffer,
     ks: number,
@@ -172,7 +188,9 @@ export class SideStreams {
     t: number,
     h: Headers,
   ): void {
-    this.#task.program.sides.get(outputOf(node, port))!(this.#task, v, kb, ks, ke, k, t, h)
+    const { read, made } = this.#task.program.sides.get(outputOf(node, port))!
+    const arrive = raw ? read : made
+    arrive(this.#task, v, kb, ks, ke, k, t, h)
   }
 
   #send(
@@ -194,7 +212,7 @@ export class SideStreams {
       h === undefined
         ? incidentHeaders(incident, cursor.buffer, cursor.headersStart, cursor.headersEnd)
         : incidentHeaders(incident, h, 0, h?.length ?? 0)
-    if (this.#isWired(node, side)) return this.#wired(node, side, v, kb, ks, ke, k, t, headers)
+    if (this.#isWired(node, side)) return this.#wired(node, side, raw, v, kb, ks, ke, k, t, headers)
     const lane = this.#laneOf(side)
     const partition = lane.partitionOf(kb, ks, ke)
     if (raw) {

@@ -19,7 +19,7 @@ import { isThenable } from './results.ts'
 import type { SideStreams } from './side-streams.ts'
 import type { SubPlan } from './sub-plan.ts'
 import type { TaskInput } from './task-input.ts'
-import { maxTimeOf, NextDue, Settled, type TaskTime, TaskWatermark } from './time.ts'
+import { maxTimeOf, NextDue, Settled, type TaskTime, TaskWatermark, watermarkOf } from './time.ts'
 
 /** What a task counts while it runs, for metrics and `describe`. */
 export interface TaskCounters {
@@ -93,8 +93,8 @@ export class Task {
   readonly #ticks = new Map<number, Tick>()
   readonly #parked: ParkedCall[] = []
   #parkedRecordTime: number | undefined
-  #resuming = false
-  #attempt = 0
+  /** The parked call in work; what it parks or defers itself goes before all that wait. */
+  #resumed: { readonly node: number; readonly attempt: number; readonly parked: ParkedCall[] } | undefined
   #closing = false
 
   constructor(parts: TaskParts) {
@@ -117,7 +117,7 @@ export class Task {
 
   /** A callback waits for its next attempt: nothing else of this task may run. */
   get isParked(): boolean {
-    return this.#parked.length > 0
+    return this.#parked.length > 0 || this.mustDefer
   }
 
   /** Wall time of the next attempt. */
@@ -258,7 +258,7 @@ export class Task {
     return (
       this.sealed.length > 0 ||
       this.inputs.some(input => input.position !== input.committedOffset) ||
-      this.steps.some(step => step !== undefined && step.hasChanges) ||
+      this.steps.some(step => step?.hasChanges) ||
       this.outputs.hasRecords ||
       this.outputs.hasNews
     )
@@ -268,8 +268,12 @@ export class Task {
     return this.outputs.hasRepartition
   }
 
-  get hasOpenWindow(): boolean {
-    return this.time.registers[NextDue]! < Number.POSITIVE_INFINITY
+  /** How far event time has to go until something is due; Infinity when nothing is. */
+  get nextDueInMs(): number {
+    const X = this.time.registers
+    return X[NextDue] === Number.POSITIVE_INFINITY
+      ? Number.POSITIVE_INFINITY
+      : X[NextDue]! - X[TaskWatermark]!
   }
 
   /** The state of an input's channels, for a commit. */
@@ -286,30 +290,30 @@ export class Task {
 
   /** True when a call must queue behind one that is parked, so that the order is kept. */
   get mustDefer(): boolean {
-    return this.#parked.length > 0 && !this.#resuming
+    return (this.#resumed?.parked ?? this.#parked).length > 0
   }
 
   defer(node: number, ...args: ArrivalArguments): void {
-    this.#parked.push({ node, arguments: args, attempt: 0, notBeforeMs: 0 })
+    this.#queueCall({ node, arguments: args, rowKeyKind: this.rowKeyKind, attempt: 0, notBeforeMs: 0 })
   }
 
   /** Parks a failed call for its next attempt; false when its policy has none left. */
   park(node: number, policy: RetryPolicy, ...args: ArrivalArguments): boolean {
-    if (this.#attempt >= policy.retries) return false
-    const parked = {
-      node,
-      arguments: args,
-      attempt: this.#attempt + 1,
-      notBeforeMs: this.clock.now() + policy.backoffMs,
-    }
-    if (this.#resuming) this.#parked.unshift(parked)
-    else this.#parked.push(parked)
+    const attempt = this.attemptOf(node)
+    if (attempt >= policy.retries) return false
+    const notBeforeMs = this.clock.now() + policy.backoffMs
+    this.#queueCall({ node, arguments: args, rowKeyKind: this.rowKeyKind, attempt: attempt + 1, notBeforeMs })
     return true
   }
 
-  /** How often the call in work has been tried before. */
-  get attempt(): number {
-    return this.#attempt
+  #queueCall(call: ParkedCall): void {
+    const queue = this.#resumed?.parked ?? this.#parked
+    queue.push(call)
+  }
+
+  /** How often a step has been tried before on the record in work. */
+  attemptOf(node: number): number {
+    return this.#resumed?.node === node ? this.#resumed.attempt : 0
   }
 
   /** The loop met a parked call: the record at `t` is finished by `resume`. */
@@ -332,13 +336,15 @@ export class Task {
       const call = this.#parked[0]!
       if (call.notBeforeMs > this.clock.now()) return false
       this.#parked.shift()
-      this.#resuming = true
-      this.#attempt = call.attempt
+      const parked: ParkedCall[] = []
+      this.#resumed = { node: call.node, attempt: call.attempt, parked }
+      this.rowKeyKind = call.rowKeyKind
       try {
         this.program.retries.get(call.node)!(this, ...call.arguments)
       } finally {
-        this.#resuming = false
-        this.#attempt = 0
+        this.#resumed = undefined
+        this.rowKeyKind = undefined
+        this.#parked.unshift(...parked)
       }
     }
     return true
@@ -346,18 +352,38 @@ export class Task {
 
   // Asynchronous forEach
 
-  /** Calls a `forEach` callback, or queues the call behind those under way. The value must be the record's own. */
-  effect(node: ForEachNode, value: unknown, ...[kb, ks, ke, k, t, h]: Tail<ArrivalArguments>): void {
+  /**
+   * Calls a `forEach` callback, or queues the call behind those under way. The value must be the record's own;
+   * `raw` says that it is the source's, so that its bytes are kept for `.failed`.
+   */
+  effect(
+    node: ForEachNode,
+    raw: boolean,
+    value: unknown,
+    ...[kb, ks, ke, k, t, h]: Tail<ArrivalArguments>
+  ): void {
+    const { cursor } = this.input
     const record = this.record.set(kb, ks, ke, k, this.keyKindInWork, t, h).copy()
-    const failed = (error: unknown, attempt: number) =>
-      void this.sides.failedLater(node, error, value, record, attempt)
-    if (this.effects.isBusy(node)) return this.effects.add({ node, value, record, failed })
+    const attempts = (bytes: Buffer | undefined) => ({
+      node,
+      value,
+      record,
+      failed: (error: unknown, attempt: number) =>
+        this.sides.failedLater(node, error, value, bytes, record, attempt),
+    })
+    const later = () => {
+      const isKept = raw && cursor.valueStart >= 0
+      return attempts(
+        isKept ? Buffer.from(cursor.buffer.subarray(cursor.valueStart, cursor.valueEnd)) : undefined,
+      )
+    }
+    if (this.effects.isBusy(node)) return this.effects.add(later())
     try {
       const result: unknown = node.fn(value, record)
-      if (isThenable(result)) this.effects.follow({ node, value, record, failed }, Promise.resolve(result))
+      if (isThenable(result)) this.effects.follow(later(), Promise.resolve(result))
     } catch (error) {
-      if ((node.retry?.retries ?? 0) === 0) failed(error, 0)
-      else this.effects.follow({ node, value, record, failed }, Promise.reject(error))
+      if ((node.retry?.retries ?? 0) === 0) this.sides.failed(node.id, error, raw, value, kb, ks, ke, k, t, h)
+      else this.effects.follow(later(), Promise.reject(error))
     }
   }
 
@@ -366,6 +392,18 @@ export class Task {
   /** The kind of the key in work: that of the input, or of the store whose rows are going out. */
   get keyKindInWork(): KeyKind | 0 {
     return this.rowKeyKind ?? this.input.keyKind
+  }
+
+  // Lateness of records that did not come straight from the loop: rows of a store are late only by what has closed.
+
+  get judgedOwn(): number {
+    return this.rowKeyKind === undefined
+      ? this.time.registers[watermarkOf(this.input.channel)]!
+      : Number.NEGATIVE_INFINITY
+  }
+
+  get judgedTask(): number {
+    return this.rowKeyKind === undefined ? this.time.watermark : Number.NEGATIVE_INFINITY
   }
 
   /** Set while rows of a store go out. */

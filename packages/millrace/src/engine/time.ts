@@ -1,3 +1,8 @@
+import { isBroken } from '../std/broken-rules.ts'
+
+const takesLargest = isBroken('3.1')
+const waitsForReleased = isBroken('3.4')
+
 /**
  * The event time of one task: a watermark for every input channel and the task's own (SEMANTICS 3).
  *
@@ -62,26 +67,34 @@ export class TaskTime {
    * every source channel is released. Answers whether it rose.
    */
   recompute(monotonicMs: number): boolean {
-    const w = this.allReleased ? this.#releasedWatermark(monotonicMs) : this.#smallestWatermark()
+    const w =
+      this.allReleased && !waitsForReleased ? this.#releasedWatermark(monotonicMs) : this.#smallestWatermark()
     if (!(w > this.registers[TaskWatermark]!)) return false
     this.registers[TaskWatermark] = w
     return true
   }
 
   #smallestWatermark(): number {
+    if (takesLargest) return this.#largestWatermark()
     let smallest = Number.POSITIVE_INFINITY
     for (let i = 0; i < this.channelCount; i++) {
-      if (!this.#released[i]) smallest = Math.min(smallest, this.registers[watermarkOf(i)]!)
+      if (!this.#released[i] || waitsForReleased)
+        smallest = Math.min(smallest, this.registers[watermarkOf(i)]!)
     }
     return smallest
   }
 
   #releasedWatermark(monotonicMs: number): number {
-    let largest = this.watermark
-    for (let i = 0; i < this.channelCount; i++) largest = Math.max(largest, this.registers[watermarkOf(i)]!)
+    const largest = this.#largestWatermark()
     if (!this.#fromSource) return largest
     this.#growth ??= { watermark: largest, sinceMs: monotonicMs }
     return this.#growth.watermark + Math.floor(monotonicMs - this.#growth.sinceMs)
+  }
+
+  #largestWatermark(): number {
+    let largest = this.watermark
+    for (let i = 0; i < this.channelCount; i++) largest = Math.max(largest, this.registers[watermarkOf(i)]!)
+    return largest
   }
 
   /** What a commit stores of one channel. */

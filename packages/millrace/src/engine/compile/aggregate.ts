@@ -1,3 +1,4 @@
+import { isBroken } from '../../std/broken-rules.ts'
 import type { Argument, Column } from '../aggregates/column.ts'
 import {
   fingerprint,
@@ -13,6 +14,8 @@ import type { StepPlan } from '../step-plan.ts'
 import type { Code } from './code.ts'
 import { argumentsOf, type Path } from './path.ts'
 import { type Continue, callOf, failure, fieldCode, recordOf } from './steps.ts'
+
+const raisesFirst = isBroken('3.2')
 
 /**
  * The update of an aggregate by one record: check the key, judge lateness, compute every argument, then
@@ -89,14 +92,18 @@ function windowCode(code: Code, plan: StepPlan, step: string, path: Path): strin
   // Most records hit the window of the one before; a division is far dearer than two comparisons.
   code.line(`if (!(${path.t} >= ${start} && ${path.t} < ${start} + ${sizeMs})) {`)
   code.line(`${start} = Math.floor((${path.t} - ${offsetMs}) / ${sizeMs}) * ${sizeMs} + ${offsetMs} }`)
-  if (path.late === undefined) {
-    code.line('{')
-    return start
-  }
-  const closeTime = `${start} + ${sizeMs + graceMs + plan.reach.holdMs}`
-  const { own, task } = path.late
-  code.line(`if (${closeTime} <= ${task} || ${closeTime} <= ${own}) {`)
-  code.line(`T.sides.late(${plan.node.id}, ${closeTime} > ${own}, ${path.raw}, ${argumentsOf(path)})`)
+  // Without the rule's defence lateness is judged as if the record had moved the time already.
+  const ahead = raisesFirst ? sizeMs : 0
+  const closeTime = `${start} + ${sizeMs + graceMs + plan.reach.holdMs - ahead}`
+  const own = path.late?.own ?? '-Infinity'
+  const isLate =
+    path.late === undefined ? [] : [`${closeTime} <= ${path.late.task}`, `${closeTime} <= ${own}`]
+  if (path.mayBeRow) isLate.push(`${start} < ${step}.closedBelow`)
+  code.line(`if (${isLate.join(' || ')}) {`)
+  const byRelease = path.mayBeRow
+    ? `T.rowKeyKind === undefined && ${closeTime} > ${own}`
+    : `${closeTime} > ${own}`
+  code.line(`T.sides.late(${plan.node.id}, ${byRelease}, ${path.raw}, ${argumentsOf(path)})`)
   code.line('} else {')
   return start
 }

@@ -14,8 +14,10 @@ export interface Path {
   readonly t: string
   /** Headers: the text `undefined` for the source's own. */
   readonly h: string
-  /** The watermark by which lateness is judged; undefined behind rows that left at a close, which are never late. */
+  /** The watermarks by which lateness is judged; undefined for rows of a store, which are late only by what has closed. */
   readonly late?: { readonly own: string; readonly task: string }
+  /** Rows of a store may come this way too. */
+  readonly mayBeRow: boolean
   /** Start of the window an update belongs to; `NaN` elsewhere. */
   readonly start: string
 }
@@ -26,8 +28,22 @@ export function argumentsOf(path: Path): string {
 }
 
 /** The path inside a generated function with the parameters of `Arrival`. */
-export const arrivalParameters = 'T, v, kb, ks, ke, k, t, h'
+export const arrivalParameters =
+  'T, v, kb, ks, ke, k, t, h, start = NaN, lateOwn = T.judgedOwn, lateTask = T.judgedTask'
 
 export function arrivalPath(raw: boolean): Path {
-  return { v: 'v', raw, kb: 'kb', ks: 'ks', ke: 'ke', k: 'k', t: 't', h: 'h', start: 'NaN' }
+  const late = { own: 'lateOwn', task: 'lateTask' }
+  return {
+    v: 'v',
+    raw,
+    kb: 'kb',
+    ks: 'ks',
+    ke: 'ke',
+    k: 'k',
+    t: 't',
+    h: 'h',
+    start: 'start',
+    late,
+    mayBeRow: true,
+  }
 }

@@ -4,7 +4,7 @@ import { serdeAt } from '../../plan/serde-at.ts'
 import type { SubTopologyInput } from '../../plan/sub-topology.ts'
 import { deepFreeze } from '../../serde/freeze.ts'
 import { carriedSerde, type Decode } from '../decode.ts'
-import type { Arrival, Program, RowArrival, RunStop } from '../program.ts'
+import type { Arrival, Program, RowArrival, RunStop, SideArrival } from '../program.ts'
 import type { SubPlan } from '../sub-plan.ts'
 import { outputOf } from '../sub-plan.ts'
 import type { Task } from '../task.ts'
@@ -42,7 +42,7 @@ interface Compiled {
   readonly runs: readonly Run[]
   readonly rows: readonly [number, RowArrival][]
   readonly retries: readonly [number, Arrival][]
-  readonly sides: readonly [string, Arrival][]
+  readonly sides: readonly [string, SideArrival][]
 }
 
 class Compiler {
@@ -108,7 +108,7 @@ class Compiler {
     )
     const isUpdate = emit.emission.kind !== 'final'
     const start = isUpdate && step.node.window !== undefined ? 'start' : 'NaN'
-    const path: Path = { ...arrivalPath(false), k: 'undefined', h: 'null', start }
+    const path: Path = { ...arrivalPath(false), k: 'undefined', h: 'null', start, late: undefined }
     const direct = this.#directRows(emit)
     if (direct !== undefined) rowWriterCode(code, step, direct, results)
     code.line('let v, ok = true')
@@ -142,11 +142,17 @@ class Compiler {
     if (!['failed', 'late', 'rejected', 'tombstones'].includes(port)) return []
     const node = this.#plan.graph.nodes[Number(id)]!
     const raw = (port === 'failed' || port === 'late') && this.#isRaw(node, port)
+    const made = this.#sideFunction(node, port, false)
+    const read = raw ? this.#sideFunction(node, port, true) : made
+    return [`[${JSON.stringify(output)}, { read: ${read}, made: ${made} }]`]
+  }
+
+  #sideFunction(node: PlanNode, port: Port, raw: boolean): string {
     const name = this.#code.variable('side')
     this.#code.line(`function ${name}(${arrivalParameters}) {`)
     this.#continue(node, port, arrivalPath(raw))
     this.#code.line('}')
-    return [`[${JSON.stringify(output)}, ${name}]`]
+    return name
   }
 
   #isRaw(node: PlanNode, port: Port): boolean {
@@ -168,12 +174,10 @@ class Compiler {
     const name = this.#code.variable(node.kind)
     this.#shared.set(id, name)
     this.#queue.push(() => {
-      this.#code.line(
-        `function ${name}(${arrivalParameters}, lateOwn = -Infinity, lateTask = -Infinity, start = NaN) {`,
-      )
-      const path = { ...arrivalPath(raw), late: { own: 'lateOwn', task: 'lateTask' }, start: 'start' }
+      this.#code.line(`function ${name}(${arrivalParameters}) {`)
+      const path = arrivalPath(raw)
       if (hasRetry(node)) {
-        this.#code.line(`if (T.mustDefer) return T.defer(${node.id}, ${argumentsOf(path)})`)
+        this.#code.line(`if (T.mustDefer) return T.defer(${node.id}, ${argumentsOf(path)}, start)`)
       }
       this.#step(node, path)
       this.#code.line('}')
@@ -193,7 +197,7 @@ class Compiler {
   #callShared(node: PlanNode, path: Path): void {
     const late = path.late === undefined ? '-Infinity, -Infinity' : `${path.late.own}, ${path.late.task}`
     this.#code.line(
-      `${this.#sharedFunction(node, path.raw)}(T, ${argumentsOf(path)}, ${late}, ${path.start})`,
+      `${this.#sharedFunction(node, path.raw)}(T, ${argumentsOf(path)}, ${path.start}, ${late})`,
     )
   }
 
@@ -259,7 +263,7 @@ class Compiler {
       case 'print':
         return code.line(`T.lines.print(${code.constant(node, 'node')}, ${path.raw}, ${argumentsOf(path)})`)
       case 'forEach':
-        return code.line(`T.effect(${code.constant(node, 'node')}, ${argumentsOf(path)})`)
+        return code.line(`T.effect(${code.constant(node, 'node')}, ${path.raw}, ${argumentsOf(path)})`)
       default:
         throw new Error(`A ${node.kind} step cannot stand here`)
     }

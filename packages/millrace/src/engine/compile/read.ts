@@ -2,10 +2,13 @@ import type { SourceNode } from '../../plan/graph.ts'
 import type { SubTopologyInput } from '../../plan/sub-topology.ts'
 import { KeyKind } from '../../serde/serde.ts'
 import { toEventTime } from '../../serde/timestamp.ts'
+import { isBroken } from '../../std/broken-rules.ts'
 import type { Decode } from '../decode.ts'
 import { maxTimeOf, NextDue, Settled, TaskWatermark, watermarkOf } from '../time.ts'
 import type { Code } from './code.ts'
 import type { Path } from './path.ts'
+
+const takesFuture = isBroken('3.6')
 
 export interface ReadPlan {
   readonly name: string
@@ -26,7 +29,7 @@ export function readCode(code: Code, plan: ReadPlan): void {
   code.line(`function ${plan.name}(T, I, until) {`)
   code.line('T.input = I')
   code.line('const c = I.cursor, kb = c.buffer, X = T.time.registers, from = I.startOffset')
-  code.line('let W = I.channel < 0 ? 0 : I.channel * 2 + ' + watermarkOf(0))
+  code.line(`let W = I.channel < 0 ? 0 : I.channel * 2 + ${watermarkOf(0)}`)
   const { input } = plan
   const maxFutureMs = input.kind === 'source' ? input.node.maxFutureMs : Number.POSITIVE_INFINITY
   if (Number.isFinite(maxFutureMs)) code.line(`const limit = T.clock.now() + ${maxFutureMs}`)
@@ -51,6 +54,7 @@ export function readCode(code: Code, plan: ReadPlan): void {
     t: 't',
     h: 'undefined',
     late: { own: 'X[W]', task: `X[${TaskWatermark}]` },
+    mayBeRow: false,
     start: 'NaN',
   })
   if (plan.hasRetries) code.line('if (T.isParked) return T.leaveParked(t)')
@@ -87,7 +91,7 @@ function valueCode(code: Code, { input, decode, freeze }: ReadPlan): void {
     )
     code.line(`catch (e) { ${reject('e')}; continue }`)
   }
-  const isFuture = Number.isFinite(node.maxFutureMs)
+  const isFuture = Number.isFinite(node.maxFutureMs) && !takesFuture
   code.line('if (c.valueStart < 0) {')
   code.line('if (T.intake.isEndOfInput(I)) { if (!T.intake.endOfInput(I)) return 2; continue }')
   code.line('t = c.timestamp')

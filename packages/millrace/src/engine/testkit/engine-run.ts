@@ -267,7 +267,6 @@ export class EngineRun {
       for (const record of this.topics.walk(this.changelogOf(step.name), partition)) {
         step.store.apply(record, this.clock.now())
       }
-      step.store.finishRestore()
     }
     task.restored()
     return task
