@@ -1,1 +1,5 @@
-export {}
+export { type TestDriver, testDriver } from './testing/driver.ts'
+export type { DriverSnapshot, TestDriverOptions } from './testing/driver-options.ts'
+export type { DriverInput, DriverOutput, DriverSideStream, SendAllOptions } from './testing/driver-topics.ts'
+export type { OutputRecord } from './testing/output-record.ts'
+export type { SideRecord } from './testing/side-stream.ts'

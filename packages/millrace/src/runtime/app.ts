@@ -90,6 +90,8 @@ export interface TaskHealth {
   /** Records between the task and the end of the log, over its inputs. */
   readonly lag: number
   readonly late: number
+  /** Those of the late ones that an idle channel's release made late (SEMANTICS 3.4). */
+  readonly lateByRelease: number
   readonly rejected: number
   readonly failed: number
   /** Waits for the next attempt of a failed call. */

@@ -3,13 +3,14 @@ import type { TaskHealth } from './app.ts'
 
 /** What `health` says of a task. */
 export function taskHealth(task: Task): TaskHealth {
-  const { late, rejected, failed } = task.counters
+  const { late, lateByRelease, rejected, failed } = task.counters
   const lag = task.inputs.reduce((sum, input) => sum + Math.max(0, input.highWatermark - input.position), 0)
   return {
     task: task.name,
     watermark: task.time.watermark,
     lag,
     late,
+    lateByRelease,
     rejected,
     failed,
     parked: task.isParked,

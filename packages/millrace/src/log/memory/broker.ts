@@ -4,6 +4,7 @@ import { type Clock, systemClock } from '../../std/clock.ts'
 import {
   type Commit,
   CommitError,
+  type CommittedPosition,
   type FetchedPartition,
   type FetchPosition,
   LogError,
@@ -15,13 +16,22 @@ import {
 import { topicFrom } from '../topic-defaults.ts'
 import type { Fault, FaultPoint } from './faults.ts'
 import { MemoryGroup, partitionKey } from './group.ts'
-import { MemoryPartition } from './partition.ts'
+import { MemoryPartition, type PartitionContents } from './partition.ts'
 
 export interface MemoryBrokerOptions {
   readonly clock?: Clock
   readonly faults?: Fault
   /** How long a tombstone outlives its append in a compacted topic. Default one day. */
   readonly tombstoneMs?: number
+  /** Begins with what another broker held. */
+  readonly contents?: BrokerContents
+}
+
+/** Topics and committed positions as plain data, without the members of the groups. */
+export interface BrokerContents {
+  readonly sequence: number
+  readonly topics: readonly { readonly info: TopicInfo; readonly partitions: readonly PartitionContents[] }[]
+  readonly groups: readonly { readonly name: string; readonly positions: readonly CommittedPosition[] }[]
 }
 
 interface Topic {
@@ -54,6 +64,28 @@ export class MemoryBroker {
     this.clock = options.clock ?? systemClock
     this.#faults = options.faults ?? (() => undefined)
     this.#tombstoneMs = options.tombstoneMs ?? DAY_MS
+    if (options.contents !== undefined) this.#take(options.contents)
+  }
+
+  #take({ sequence, topics, groups }: BrokerContents): void {
+    this.#sequence = sequence
+    for (const { info, partitions } of topics) {
+      this.#topics.set(info.name, { info, partitions: partitions.map(MemoryPartition.from) })
+    }
+    for (const { name, positions } of groups) {
+      const group = this.group(name)
+      for (const position of positions) group.positions.set(partitionKey(position), position)
+    }
+  }
+
+  /** All that is in it now; later changes do not show. */
+  get contents(): BrokerContents {
+    const topics = [...this.#topics.values()].map(({ info, partitions }) => ({
+      info,
+      partitions: partitions.map(({ contents }) => contents),
+    }))
+    const groups = this.groups.map(({ name, positions }) => ({ name, positions: [...positions.values()] }))
+    return { sequence: this.#sequence, topics, groups }
   }
 
   /** A number no earlier call gave. */

@@ -26,6 +26,8 @@ export interface MemoryLogOptions {
   /** Shown in group descriptions. */
   readonly host?: string
   readonly pid?: number
+  /** False where records may come in that no serde of Millrace wrote; true by default. */
+  readonly closed?: boolean
 }
 
 /**
@@ -34,7 +36,7 @@ export interface MemoryLogOptions {
  */
 export class MemoryLog implements Log {
   readonly kind = 'memory'
-  readonly closed = true
+  readonly closed: boolean
   readonly #broker: MemoryBroker
   readonly #process: { readonly host: string; readonly pid: number }
   readonly #memberships = new Set<MemoryMembership>()
@@ -42,6 +44,7 @@ export class MemoryLog implements Log {
   #rotation = 0
 
   constructor(broker: MemoryBroker = new MemoryBroker(), options: MemoryLogOptions = {}) {
+    this.closed = options.closed ?? true
     this.#broker = broker
     this.#process = { host: options.host ?? 'memory', pid: options.pid ?? 0 }
   }

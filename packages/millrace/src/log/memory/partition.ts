@@ -10,6 +10,13 @@ interface Entry {
   readonly appendedAt: number
 }
 
+/** What a partition holds, as plain data. Its batches are never written to again, so that copies share them. */
+export interface PartitionContents {
+  readonly earliest: number
+  readonly latest: number
+  readonly entries: readonly Entry[]
+}
+
 /** The batches of one partition, in memory. */
 export class MemoryPartition {
   /** First offset that can be read. */
@@ -18,6 +25,19 @@ export class MemoryPartition {
   latest = 0
   byteLength = 0
   #entries: Entry[] = []
+
+  static from({ earliest, latest, entries }: PartitionContents): MemoryPartition {
+    const partition = new MemoryPartition()
+    partition.earliest = earliest
+    partition.latest = latest
+    partition.#entries = entries.map(entry => ({ ...entry, bytes: padded(entry.bytes) }))
+    partition.byteLength = entries.reduce((sum, { bytes }) => sum + bytes.length, 0)
+    return partition
+  }
+
+  get contents(): PartitionContents {
+    return { earliest: this.earliest, latest: this.latest, entries: [...this.#entries] }
+  }
 
   /** Takes the batch over and gives it the next offsets; returns its base offset. */
   append(bytes: Uint8Array, appendedAt: number): number {

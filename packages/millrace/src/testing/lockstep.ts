@@ -1,0 +1,147 @@
+import type { Log } from '../log/log.ts'
+import type { MemoryBroker } from '../log/memory/broker.ts'
+import { MemoryLog } from '../log/memory/memory-log.ts'
+import type { Graph } from '../plan/graph.ts'
+import { PipelineRun, type PipelineRunOptions } from '../runtime/pipeline-run.ts'
+import { Sender } from '../runtime/sender.ts'
+import { preparePipelineTopics } from '../runtime/topics.ts'
+import { Worker } from '../runtime/worker.ts'
+import type { VirtualClock } from '../std/clock.ts'
+
+/** Nobody but the driver can throw the member out. */
+const sessionMs = Number.MAX_SAFE_INTEGER
+/** A restarted process takes its old place at once. */
+const instanceId = 'driver'
+/** Turns of the event loop without progress after which everybody counts as waiting for the clock. */
+const patience = { usual: 2, calls: 100, restoring: 10_000 }
+
+export interface LockstepOptions {
+  readonly app: string
+  readonly graphs: readonly Graph[]
+  readonly broker: MemoryBroker
+  readonly clock: VirtualClock
+  readonly random: () => number
+  readonly mode: 'compiled' | 'interpreted'
+  readonly freeze: boolean
+  /** Commits are made by `commit` alone. */
+  readonly manualCommits: boolean
+  readonly print: (line: string) => void
+  readonly files: PipelineRunOptions['files']
+}
+
+/**
+ * One process of an app, moved by hand: it works until nothing is left to do, and then stands still until
+ * records come or the clock is moved.
+ */
+export class Lockstep {
+  readonly log: Log
+  readonly sender: Sender
+  readonly runs: readonly PipelineRun[]
+  readonly #clock: VirtualClock
+  readonly #worker: Worker
+  #error: Error | undefined
+
+  static async start(options: LockstepOptions): Promise<Lockstep> {
+    const log = new MemoryLog(options.broker, { closed: false })
+    const runs: PipelineRun[] = []
+    const lockstep = new Lockstep(options, log, runs)
+    for (const graph of options.graphs) runs.push(await lockstep.#run(options, graph))
+    for (const run of runs) await join(log, run)
+    return lockstep
+  }
+
+  private constructor({ clock }: LockstepOptions, log: Log, runs: readonly PipelineRun[]) {
+    this.log = log
+    this.runs = runs
+    this.sender = new Sender(log, clock)
+    this.#clock = clock
+    this.#worker = new Worker(log, clock, runs)
+  }
+
+  async #run(options: LockstepOptions, graph: Graph): Promise<PipelineRun> {
+    const { app, clock, mode, freeze, random, print, files, manualCommits } = options
+    const interval = manualCommits ? Number.POSITIVE_INFINITY : graph.options.commitIntervalMs
+    return new PipelineRun({
+      app,
+      graph,
+      log: this.log,
+      clock,
+      counts: await preparePipelineTopics(this.log, app, graph),
+      mode,
+      freeze,
+      random,
+      print,
+      files,
+      // The clock stands still while work goes on, so that a drained pipeline commits without any delay.
+      commitPace: { intervalMs: interval, drainedMs: manualCommits ? interval : 0 },
+      snapshotOf: async () => undefined,
+      onChangelog: () => {},
+      onIncident: () => {},
+      onError: error => {
+        this.#error ??= error
+      },
+      wake: () => {},
+    })
+  }
+
+  /** Works until nothing is left to do at this time. Throws the error that stopped a pipeline. */
+  async settle(): Promise<void> {
+    for (let quiet = 0; quiet <= this.#patience(); ) {
+      let worked = await this.#worker.step()
+      for (const run of this.runs) worked = (await run.acknowledged()) || worked
+      if (this.#error !== undefined) throw this.#error
+      quiet = worked ? 0 : quiet + 1
+      await nextTurn()
+    }
+  }
+
+  /** A restore and asynchronous calls of `forEach` take some turns of the event loop. */
+  #patience(): number {
+    if (this.runs.some(run => run.isRestoring)) return patience.restoring
+    return this.runs.every(run => run.tasks.every(task => task.effects.isIdle))
+      ? patience.usual
+      : patience.calls
+  }
+
+  /** Moves the clock on, stopping wherever something falls due. */
+  async advance(ms: number): Promise<void> {
+    await this.settle()
+    const untilMs = this.#clock.monotonic() + ms
+    for (let leftMs = ms; leftMs > 0; leftMs = untilMs - this.#clock.monotonic()) {
+      const dueMs = Math.min(this.#worker.nextWakeMs(), this.#clock.nextInMs ?? Number.POSITIVE_INFINITY)
+      this.#clock.advance(Math.min(leftMs, Math.max(1, dueMs)))
+      await this.settle()
+    }
+  }
+
+  async commit(): Promise<void> {
+    for (const run of this.runs) await run.commitNow()
+    await this.settle()
+  }
+
+  /** Ends without a commit and without leaving the groups, as a process that was killed. */
+  async abandon(): Promise<void> {
+    await this.log.close()
+    for (const run of this.runs) run.lost()
+  }
+}
+
+async function join(log: Log, run: PipelineRun): Promise<void> {
+  await log.join({
+    group: run.group,
+    instanceId,
+    topicSets: run.topicSets,
+    sessionTimeoutMs: sessionMs,
+    rebalanceTimeoutMs: sessionMs,
+    onAssigned: (partitions, identity) => run.assign(partitions, identity),
+    onRevoked: partitions => run.revoke(partitions),
+    onIdentity: identity => {
+      run.identity = identity
+    },
+    onLost: () => run.lost(),
+  })
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise(resolve => setImmediate(resolve))
+}
