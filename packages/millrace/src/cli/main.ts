@@ -38,8 +38,8 @@ listenToSignals(process, interrupt, {
 // Under npm a kill of npm leaves us behind with nobody to stop us; a shell that ends may well mean us to go on.
 const endWatch =
   process.env.npm_execpath === undefined ? () => {} : watchParent(systemClock, interrupt, () => process.ppid)
-process.exitCode = await runCommandLine(process.argv.slice(2), cli)
+const exitCode = await runCommandLine(process.argv.slice(2), cli)
 endWatch()
-// Input that nobody reads any more would keep the process alive.
-process.stdin.destroy()
-if (process.connected) process.disconnect()
+await terminal.flush()
+// Input that nobody reads any more, or a user's timer, would keep the process alive.
+process.exit(exitCode)

@@ -59,6 +59,14 @@ export class Terminal {
     })
   }
 
+  /** Resolves when everything is written, or nobody reads it. */
+  async flush(): Promise<void> {
+    for (const stream of [this.stdout, this.stderr]) {
+      if (stream.destroyed || stream.writableEnded) continue
+      await new Promise<void>(resolve => stream.write('', () => resolve()))
+    }
+  }
+
   /** One JSON value as the result of a command. */
   json(value: unknown): Promise<void> {
     return this.result(`${JSON.stringify(value, null, 2)}\n`)
@@ -101,7 +109,7 @@ export class Terminal {
   status(text: string | undefined): void {
     if (!this.stderr.isTTY) return
     this.#clear()
-    this.#status = text?.slice(0, (this.stderr.columns ?? 80) - 1)
+    this.#status = text?.slice(0, (this.stderr.columns || 80) - 1)
     this.#draw()
   }
 

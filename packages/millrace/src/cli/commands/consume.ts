@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { Log } from '../../log/log.ts'
 import type { Topic } from '../../plan/topic.ts'
 import type { Cli } from '../cli.ts'
-import { CliError } from '../cli-error.ts'
+import { CliError, usageError } from '../cli-error.ts'
 import { withExistingLog } from '../data-directory.ts'
 import { wholeNumber, withExamples, withLogFlags } from '../flags.ts'
 import { Progress } from '../progress.ts'
@@ -58,6 +58,7 @@ async function consumeTopic(cli: Cli, name: string, flags: ConsumeFlags): Promis
   const nowMs = cli.clock.now()
   const from = parsePlace(flags.from ?? (flags.follow ? 'latest' : 'earliest'), '--from', nowMs)
   const to = parsePlace(flags.to ?? 'latest', '--to', nowMs)
+  if (flags.follow && flags.to !== undefined) throw usageError('--follow has no end', 'leave out --to')
   const filters = flags.filter.map(parseFilter)
   const max = flags.max === undefined ? Number.POSITIVE_INFINITY : wholeNumber(flags.max, '--max', 1)
   const settings = await loadSettings(flags, cli.env, cli.cwd)

@@ -1,5 +1,7 @@
 /** The process that `millrace dev` runs pipelines in; it is told what to do over the channel to its parent. */
 import type { App } from '../../runtime/app.ts'
+import { systemClock } from '../../std/clock.ts'
+import { CliError } from '../cli-error.ts'
 import { explainError } from '../explain.ts'
 import { type LoadedPipeline, loadPipelines } from '../load/load-pipeline.ts'
 import type { RunOptions } from '../run/prepare.ts'
@@ -8,6 +10,9 @@ import { Terminal } from '../terminal.ts'
 import { quietWarnings } from '../warnings.ts'
 import { noteLoadedFiles } from './loaded-files.ts'
 import type { FromChild, ToChild } from './messages.ts'
+
+const SETTLE_MS = 3_000
+const LOOK_MS = 20
 
 class DevChild {
   readonly #terminal = new Terminal(process.stdout, process.stderr)
@@ -63,13 +68,19 @@ class DevChild {
         ...this.#options!,
         once: false,
         freeze: true,
+        onError: message => this.#terminal.error(new CliError(message)),
       })
     } catch (error) {
       this.#terminal.error(explainError(error))
       return tell({ kind: 'start-failed' })
     }
     // The app's logger has said why.
-    this.#app.failed.catch(() => tell({ kind: 'failed' }))
+    const failed = this.#app.failed.catch(() => 'failed' as const)
+    if ((await Promise.race([failed, settled(this.#app)])) === 'failed') {
+      await this.#stop()
+      return tell({ kind: 'start-failed' })
+    }
+    void failed.then(() => tell({ kind: 'failed' }))
     tell({ kind: 'started' })
   }
 
@@ -83,6 +94,19 @@ class DevChild {
     await this.#stop().catch(error => this.#terminal.error(explainError(error)))
     process.exit(0)
   }
+}
+
+/**
+ * Resolves when every pipeline has restored a task, or has had the time for it (other processes may hold all of
+ * them): state that does not fit the code shows before that.
+ */
+async function settled(app: App): Promise<'settled'> {
+  const endMs = systemClock.monotonic() + SETTLE_MS
+  while (app.health().pipelines.some(({ tasks }) => tasks.length === 0)) {
+    if (systemClock.monotonic() >= endMs) break
+    await new Promise<void>(resolve => systemClock.after(LOOK_MS, resolve))
+  }
+  return 'settled'
 }
 
 function tell(message: FromChild): void {

@@ -1,6 +1,7 @@
 import { dirname, join, relative } from 'node:path'
 import type { Cli } from '../cli.ts'
 import { CliError } from '../cli-error.ts'
+import { span } from '../format.ts'
 import { pipelineFiles } from '../load/project.ts'
 import type { RunOptions } from '../run/prepare.ts'
 import type { Settings } from '../settings.ts'
@@ -35,7 +36,9 @@ export async function runDev(cli: Cli, settings: Settings, options: RunOptions):
   await session.reload()
   await interrupt.wait()
   watch.close()
+  const startMs = clock.monotonic()
   await stopWithin(cli, session, options.stopTimeoutMs + GRACE_MS)
+  terminal.say(terminal.paint('dim', `Stopped after ${span(clock.monotonic() - startMs)}`))
 }
 
 function noPipelines({ project, pipelines }: Settings): CliError {

@@ -76,7 +76,7 @@ export class DevSession {
     if (loaded?.kind !== 'loaded' || this.#isStale || this.#isStopping) {
       this.#next = undefined
       child.kill()
-      if (loaded?.kind !== 'loaded' && !this.#isStopping) this.#sayStays()
+      if (loaded?.kind !== 'loaded' && !this.#isStale && !this.#isStopping) this.#sayStays()
       return
     }
     await this.#takeOver(child, loaded.pipelines, startMs)

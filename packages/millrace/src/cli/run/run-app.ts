@@ -1,6 +1,7 @@
 import type { App } from '../../runtime/app.ts'
 import type { Cli } from '../cli.ts'
 import { CliError } from '../cli-error.ts'
+import { explainError } from '../explain.ts'
 import { count, span } from '../format.ts'
 import type { LoadedPipeline } from '../load/load-pipeline.ts'
 import { Progress } from '../progress.ts'
@@ -14,16 +15,21 @@ export async function runApp(
   pipelines: readonly LoadedPipeline[],
   options: AppOptions,
 ): Promise<void> {
-  const { terminal, interrupt } = cli
+  const { terminal, clock, interrupt } = cli
   sayWhat(cli, pipelines, options)
+  const startMs = clock.monotonic()
   const app = await startApp(terminal, pipelines, options)
   const stopWatching = options.once ? watchLag(cli, app) : () => {}
   try {
     if (!options.once) terminal.say(terminal.paint('dim', 'Running; Ctrl-C drains and stops'))
     await Promise.race([app.failed, options.once ? app.finished : interrupt.wait(), interrupt.wait()])
+    stopWatching()
+    if (!interrupt.isRequested)
+      terminal.say(`${terminal.paint('green', 'Done')} in ${span(clock.monotonic() - startMs)}`)
   } catch (cause) {
-    throw new CliError(`A pipeline stopped: ${(cause as Error).message}`, {
-      wayOut: 'mend the cause and run again; everything up to the last commit is kept',
+    const { message, wayOut } = explainError(cause)
+    throw new CliError(`A pipeline stopped: ${message}`, {
+      wayOut: wayOut ?? 'mend the cause and run again; everything up to the last commit is kept',
       cause,
     })
   } finally {
@@ -80,15 +86,13 @@ function watchLag({ terminal, clock }: Cli, app: App): () => void {
   const look = () => {
     const { lag } = totals(app)
     mostLag = Math.max(mostLag, lag)
-    progress.update(mostLag - lag, mostLag)
+    // What is re-keyed is read once more, so both figures grow on the way; done never falls.
+    progress.update(Math.max(progress.done, mostLag - lag), mostLag)
     cancel = clock.after(LOOK_MS, look)
   }
   look()
   return () => {
     cancel()
-    progress.update(mostLag - totals(app).lag, mostLag)
     progress.end()
-    if (mostLag > 0)
-      terminal.say(`Processed ${counted(progress.done, 'record')} in ${span(progress.elapsedMs)}`)
   }
 }

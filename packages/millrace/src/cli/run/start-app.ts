@@ -8,6 +8,8 @@ export interface AppOptions extends RunOptions {
   readonly once: boolean
   /** Values are frozen, so that a callback that changes one fails. */
   readonly freeze: boolean
+  /** Told why a pipeline stopped, which the app's `failed` says too. */
+  onError?(message: string): void
 }
 
 /** Starts pipelines as an app that speaks to standard error, and prints to standard output. */
@@ -16,7 +18,7 @@ export function startApp(
   pipelines: readonly LoadedPipeline[],
   options: AppOptions,
 ): Promise<App> {
-  const { app, data, threads, once, freeze } = options
+  const { app, data, threads, once, freeze, onError = () => {} } = options
   // Workers import the modules again; one thread takes the objects that are here.
   const sources = pipelines.map(({ pipeline, url }) =>
     threads !== undefined && threads > 1 ? url : pipeline,
@@ -27,15 +29,15 @@ export function startApp(
     threads,
     once,
     freeze,
-    logger: loggerOf(terminal),
+    logger: loggerOf(terminal, onError),
     print: line => void terminal.result(`${line}\n`),
   })
 }
 
-function loggerOf(terminal: Terminal): Logger {
+function loggerOf(terminal: Terminal, onError: (message: string) => void): Logger {
   return {
     info: message => terminal.say(terminal.paint('dim', message)),
     warn: message => terminal.warn(message),
-    error: message => terminal.say(`${terminal.paint(['red', 'bold'], 'Error:')} ${message}`),
+    error: onError,
   }
 }
