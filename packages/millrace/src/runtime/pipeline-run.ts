@@ -10,6 +10,7 @@ import type { Graph } from '../plan/graph.ts'
 import { groupName, type SideTopic } from '../plan/names.ts'
 import { isBroken } from '../std/broken-rules.ts'
 import type { Clock } from '../std/clock.ts'
+import { Backoff, isRetriable } from './backoff.ts'
 import { type RestoreSource, restoreTask, startPositions } from './restore.ts'
 import { TaskRunner } from './task-runner.ts'
 import { inputTopics, type PartitionCounts, sideTopicSpec } from './topics.ts'
@@ -40,8 +41,17 @@ export interface PipelineRunOptions {
   readonly onIncident: (incident: Incident) => void
   readonly onError: (error: Error) => void
   readonly wake: () => void
+  /** Instead of the pipeline's own interval and the 5 ms of a drained one. */
+  readonly commitPace?: CommitPace
   /** Reached points of the commit, for tests that kill the process there. */
   readonly onPoint?: (point: CommitPoint) => void
+}
+
+/** When a commit is due, in ms since the one before; Infinity for never. */
+export interface CommitPace {
+  readonly intervalMs: number
+  /** Once every task has drained its inputs (SEMANTICS 2.5). */
+  readonly drainedMs: number
 }
 
 export type CommitPoint = 'cut' | 'before-commit' | 'after-commit' | 'after-acknowledge' | 'restored'
@@ -58,6 +68,7 @@ export class PipelineRun {
   readonly #options: PipelineRunOptions
   readonly #programs: readonly SubProgram[]
   readonly #world: TaskWorld
+  readonly #pace: CommitPace
   readonly #sideTopics = new Set<string>()
   #assigned: TopicPartition[] = []
   #phase: Phase = 'running'
@@ -67,6 +78,7 @@ export class PipelineRun {
   /** Moves with every loss and abort, so that late answers to older work are dropped. */
   #epoch = 0
   #lastCommitMs: number
+  readonly #commitFailures: Backoff
   /** Serialises assigning, revoking and restoring. */
   #membershipWork: Promise<void> = Promise.resolve()
 
@@ -77,6 +89,11 @@ export class PipelineRun {
     this.group = groupName(app, graph.name)
     this.#programs = buildPrograms(graph, { app, closedLog: log.closed, mode, freeze })
     this.#lastCommitMs = clock.monotonic()
+    this.#commitFailures = new Backoff(clock)
+    this.#pace = options.commitPace ?? {
+      intervalMs: graph.options.commitIntervalMs,
+      drainedMs: drainedCommitMs,
+    }
     const lines: LineSinks = { writeLine: options.files.write, print: options.print }
     this.#world = {
       clock,
@@ -139,6 +156,7 @@ export class PipelineRun {
       this.#isRevoking = true
       await this.commitAll().finally(() => {
         this.#isRevoking = false
+        this.#options.wake()
       })
       this.#assigned = this.#assigned.filter(each => !isGone(each))
       for (const [name, { task }] of this.runners) {
@@ -168,7 +186,7 @@ export class PipelineRun {
   }
 
   async #startTasks(): Promise<void> {
-    if (this.#phase === 'stopped') return
+    if (this.#phase === 'stopped' || this.identity === undefined) return
     const epoch = this.#epoch
     this.#phase = 'restoring'
     try {
@@ -177,8 +195,8 @@ export class PipelineRun {
         for (let partition = 0; partition < this.#partitionsOf(plan.sub); partition++) {
           const name = taskName(plan, partition)
           if (this.runners.has(name) || !topics.every(topic => this.#isAssigned(topic, partition))) continue
-          const runner = await this.#startTask(plan, program, partition, topics)
-          if (epoch !== this.#epoch) return
+          const runner = await this.#startTaskWhenReachable(plan, program, partition, topics)
+          if (runner === undefined || epoch !== this.#epoch) return
           this.runners.set(name, runner)
         }
       }
@@ -191,6 +209,26 @@ export class PipelineRun {
 
   #isAssigned(topic: string, partition: number): boolean {
     return this.#assigned.some(each => each.topic === topic && each.partition === partition)
+  }
+
+  /** Tries again while the log cannot be reached; undefined when the task is no longer wanted. */
+  async #startTaskWhenReachable(
+    plan: SubProgram['plan'],
+    program: SubProgram['program'],
+    partition: number,
+    topics: readonly string[],
+  ): Promise<TaskRunner | undefined> {
+    const epoch = this.#epoch
+    const backoff = new Backoff(this.#options.clock)
+    for (;;) {
+      try {
+        return await this.#startTask(plan, program, partition, topics)
+      } catch (error) {
+        if (!isRetriable(error)) throw error
+        await backoff.wait()
+        if (epoch !== this.#epoch) return undefined
+      }
+    }
   }
 
   async #startTask(
@@ -247,8 +285,9 @@ export class PipelineRun {
     return [...this.runners.values()].flatMap(runner => runner.wanted().map(each => ({ runner, ...each })))
   }
 
+  /** Every task has used up its inputs; one that waits for a retry takes no part in a commit, so none waits for it. */
   get isDrained(): boolean {
-    return [...this.runners.values()].every(runner => runner.isDrained)
+    return [...this.runners.values()].every(runner => runner.isDrained || runner.task.isParked)
   }
 
   /** A bounded run is over: everything processed, closed and committed. */
@@ -264,9 +303,9 @@ export class PipelineRun {
   nextWakeMs(): number {
     let wake = Number.POSITIVE_INFINITY
     for (const runner of this.runners.values()) wake = Math.min(wake, runner.nextWakeMs())
-    if (this.tasks.some(task => task.hasProgress)) {
+    if (this.tasks.some(task => task.hasProgress && !task.isParked)) {
       const elapsed = this.#options.clock.monotonic() - this.#lastCommitMs
-      wake = Math.min(wake, Math.max(1, this.#options.graph.options.commitIntervalMs - elapsed))
+      wake = Math.min(wake, Math.max(1, this.#pace.intervalMs - elapsed))
     }
     for (const task of this.tasks)
       wake = Math.min(wake, Math.max(0, task.nextTickMs - this.#options.clock.now()))
@@ -277,14 +316,28 @@ export class PipelineRun {
 
   #isCommitDue(): boolean {
     const elapsed = this.#options.clock.monotonic() - this.#lastCommitMs
-    if (elapsed >= this.#options.graph.options.commitIntervalMs) return true
-    return !ignoresInterval && elapsed >= drainedCommitMs && this.isDrained
+    if (elapsed >= this.#pace.intervalMs) return true
+    return !ignoresInterval && elapsed >= this.#pace.drainedMs && this.isDrained
   }
 
   /** Cuts and sends a commit when one is due and none is under way. */
   commitIfDue(): void {
     if (this.#inFlight !== undefined || this.#phase !== 'running' || !this.#isCommitDue()) return
     this.#startCommit()
+  }
+
+  /** Cuts and sends a commit now; resolves when it is settled. */
+  async commitNow(): Promise<void> {
+    await this.#inFlight
+    if (this.#phase === 'running') this.#startCommit()
+    await this.#inFlight
+  }
+
+  /** Resolves when the commit under way is settled; false when there was none. */
+  async acknowledged(): Promise<boolean> {
+    if (this.#inFlight === undefined) return false
+    await this.#inFlight
+    return true
   }
 
   /** Commits until nothing is left to commit; tasks that wait for a retry are left out. */
@@ -339,6 +392,7 @@ export class PipelineRun {
         positions: cuts.flatMap(({ cut }) => cut.positions),
       })
       if (epoch !== this.#epoch) return
+      this.#commitFailures.reset()
       this.#options.onPoint?.('after-commit')
       let at = outputs.length
       for (const { task, step, topic, batches } of changes) {
@@ -355,14 +409,24 @@ export class PipelineRun {
 
   /** SEMANTICS 2.4: state is dropped and restored, positions go back, unsent output is forgotten. */
   #commitFailed(error: Error, identity: MemberIdentity): void {
-    if (!(error instanceof CommitError)) return this.fail(error)
-    if (error.outcome === 'aborted' && keepsStateAfterAbort) return
+    const outcome = error instanceof CommitError ? error.outcome : isRetriable(error) ? 'aborted' : undefined
+    if (outcome === undefined) return this.fail(error)
+    if (outcome !== 'fenced' && keepsStateAfterAbort) return
     this.#epoch++
     for (const name of [...this.runners.keys()]) this.#close(name)
     // The refused identity is over. What follows is the loss of the membership, or the generation that came
     // between the cut and the commit; until it is known which, the tasks stay closed.
-    if (error.outcome === 'fenced' && this.identity === identity) this.identity = undefined
-    else this.#serially(() => this.#startTasks())
+    if (outcome === 'fenced' && this.identity === identity) this.identity = undefined
+    else this.#serially(() => this.#startTasksAgain())
+  }
+
+  /** The first time at once; a log that goes on refusing is given time. */
+  async #startTasksAgain(): Promise<void> {
+    const waitMs = this.#commitFailures.nextMs()
+    if (this.#commitFailures.failures > 1) {
+      await new Promise<void>(resolve => this.#options.clock.after(waitMs, resolve))
+    }
+    await this.#startTasks()
   }
 
   async #ensureSideTopics(topics: readonly string[]): Promise<void> {

@@ -48,6 +48,12 @@ export class TaskRunner {
     )
   }
 
+  /** A fetch of the input failed: what is behind an unreachable log is not known to be drained (SEMANTICS 3.4). */
+  unreachable(input: TaskInput): void {
+    input.highWatermark = -1
+    input.drainedSinceMs = undefined
+  }
+
   #endOf(input: TaskInput): number {
     return this.#ends?.[input.index] ?? Number.POSITIVE_INFINITY
   }
@@ -175,7 +181,7 @@ export class TaskRunner {
         wake = Math.min(wake, Math.max(0, input.drainedSinceMs + input.origin.node.idleMs - now))
       }
     }
-    if (task.time.allReleased && task.hasOpenWindow) wake = Math.min(wake, 200)
+    if (task.time.allReleased) wake = Math.min(wake, task.nextDueInMs)
     if (task.time.allReleased && task.hasRepartition) wake = Math.min(wake, 1_000)
     return wake
   }

@@ -1,6 +1,9 @@
 import type { FetchOptions, Log } from '../log/log.ts'
 import type { Clock } from '../std/clock.ts'
+import { isRetriable } from './backoff.ts'
+import { FetchRetries } from './fetch-retries.ts'
 import type { PipelineRun } from './pipeline-run.ts'
+import type { TaskRunner } from './task-runner.ts'
 
 /** Longest wait for new records in one fetch; new data ends it at once. */
 const fetchWaitMs = 500
@@ -8,11 +11,14 @@ const fetchWaitMs = 500
 const turnMsMax = 10
 const fetchLimits = { maxBytes: 16 * 1024 * 1024, partitionMaxBytes: 1024 * 1024 }
 
+type Wanted = ReturnType<PipelineRun['wanted']>[number]
+
 /** One loop that runs the tasks of one or more pipelines: fetch, turn, commit (SEMANTICS 1.3). */
 export class Worker {
   readonly runs: readonly PipelineRun[]
   readonly #log: Log
   readonly #clock: Clock
+  readonly #retries: FetchRetries
   #wakeUp: (() => void) | undefined
   #isAwake = false
   #stopping = false
@@ -24,6 +30,7 @@ export class Worker {
   constructor(log: Log, clock: Clock, runs: readonly PipelineRun[]) {
     this.#log = log
     this.#clock = clock
+    this.#retries = new FetchRetries(clock)
     this.runs = runs
   }
 
@@ -44,6 +51,23 @@ export class Worker {
     this.wake()
     await this.#loop
     await this.#fetch?.done
+  }
+
+  /**
+   * Does what can be done without time going on, instead of the loop, for whoever moves the clock: turns, due
+   * commits and one fetch. False when there was nothing to do.
+   */
+  async step(): Promise<boolean> {
+    const worked = this.#turns()
+    for (const run of this.runs) run.commitIfDue()
+    const wanted = this.#fetchable()
+    if (wanted.length > 0) await this.#fetchOnce(wanted, { ...fetchLimits, maxWaitMs: 0 })
+    return worked || wanted.some(({ input, offset }) => input.fetchOffset !== offset)
+  }
+
+  /** When there is something to do again by itself: ms from now, Infinity for never. */
+  nextWakeMs(): number {
+    return Math.min(this.#nextRetryMs(), ...this.runs.map(run => run.nextWakeMs()))
   }
 
   async #run(): Promise<void> {
@@ -73,6 +97,7 @@ export class Worker {
     if (this.#isAwake) return nextTurn()
     let wakeMs = Number.POSITIVE_INFINITY
     for (const run of this.runs) wakeMs = Math.min(wakeMs, run.nextWakeMs())
+    if (this.#fetch === undefined) wakeMs = Math.min(wakeMs, this.#nextRetryMs())
     await new Promise<void>(resolve => {
       const cancel = Number.isFinite(wakeMs) ? this.#clock.after(Math.max(wakeMs, 1), resolve) : () => {}
       this.#wakeUp = () => {
@@ -85,7 +110,7 @@ export class Worker {
 
   /** Keeps one fetch under way over all inputs with room; one that lacks an input is cut short. */
   #fetchMore(): void {
-    const wanted = this.runs.flatMap(run => run.wanted())
+    const wanted = this.#fetchable()
     if (this.#fetch !== undefined) {
       const { asked, abort } = this.#fetch
       if (wanted.some(({ input }) => !asked.has(input))) abort.abort()
@@ -93,48 +118,61 @@ export class Worker {
     }
     if (wanted.length === 0) return
     const abort = new AbortController()
-    const positions = wanted.map(({ input, offset }) => ({
-      topic: input.topic,
-      partition: input.partition,
-      offset,
-    }))
     // An input that still has records to work on must not make those wait that have none.
     const isBusy = wanted.some(({ input }) => !input.isEmpty)
     const options = { ...fetchLimits, maxWaitMs: isBusy ? 0 : fetchWaitMs, signal: abort.signal }
-    const done = this.#fetchOnce(wanted, positions, options).finally(() => {
+    const done = this.#fetchOnce(wanted, options).finally(() => {
       this.#fetch = undefined
       this.wake()
     })
     this.#fetch = { abort, done, asked: new Set(wanted.map(({ input }) => input)) }
   }
 
-  async #fetchOnce(
-    wanted: ReturnType<PipelineRun['wanted']>,
-    positions: Parameters<Log['fetch']>[0],
-    options: FetchOptions,
-  ): Promise<void> {
+  #fetchable(): Wanted[] {
+    return this.runs.flatMap(run => run.wanted()).filter(({ input }) => this.#retries.mayFetch(input))
+  }
+
+  async #fetchOnce(wanted: readonly Wanted[], options: FetchOptions): Promise<void> {
+    const positions = wanted.map(({ input, offset }) => ({
+      topic: input.topic,
+      partition: input.partition,
+      offset,
+    }))
     try {
       const answer = await this.#log.fetch(positions, options)
       for (const fetched of answer) {
         const ask = wanted.find(
           ({ input }) => input.topic === fetched.topic && input.partition === fetched.partition,
         )
-        if (ask === undefined || !this.#isAlive(ask.runner)) continue
-        if (fetched.error !== undefined) this.#failed(ask.runner, fetched.error)
-        else ask.runner.offer(ask.input, fetched)
+        if (ask === undefined) continue
+        if (fetched.error !== undefined) this.#fetchFailed(ask, fetched.error)
+        else if (this.#runOf(ask.runner) !== undefined) {
+          this.#retries.succeeded(ask.input)
+          ask.runner.offer(ask.input, fetched)
+        }
       }
     } catch (error) {
       if (options.signal?.aborted) return
-      for (const run of this.runs) run.fail(error as Error)
+      for (const ask of wanted) this.#fetchFailed(ask, error as Error)
     }
   }
 
-  #isAlive(runner: unknown): boolean {
-    return this.runs.some(run => [...run.runners.values()].includes(runner as never))
+  /** What may go better later is tried again; anything else stops the pipeline. */
+  #fetchFailed({ runner, input }: Wanted, error: Error): void {
+    const run = this.#runOf(runner)
+    if (run === undefined) return
+    if (!isRetriable(error)) return run.fail(error)
+    runner.unreachable(input)
+    this.#retries.failed(input)
   }
 
-  #failed(runner: unknown, error: Error): void {
-    for (const run of this.runs) if ([...run.runners.values()].includes(runner as never)) run.fail(error)
+  #nextRetryMs(): number {
+    const alive = new Set(this.runs.flatMap(run => run.tasks.flatMap(task => task.inputs)))
+    return this.#retries.nextInMs(input => alive.has(input))
+  }
+
+  #runOf(runner: TaskRunner): PipelineRun | undefined {
+    return this.runs.find(run => run.runners.get(runner.task.name) === runner)
   }
 }
 
