@@ -99,7 +99,7 @@ class Interpreter {
         start: isUpdate ? start : notWindowed,
       }
       const key = { kb, ks, ke, k: undefined }
-      const result = attempt(task, step.plan.node, { ...flow, v: undefined }, () =>
+      const result = attempt(task, step.plan.node, { ...flow, v: null }, () =>
         rowResult(step.plan, table, row, start, task.keyInWork(key.kb, key.ks, key.ke)),
       )
       if (result !== undefined) this.#continue(task, emit, 'out', { ...flow, v: result.value })

@@ -12,6 +12,7 @@ import type { TaskInput } from '../task-input.ts'
 import { aggregateCode, resultOf, rowValueCode } from './aggregate.ts'
 import { Code } from './code.ts'
 import { argumentsOf, arrivalParameters, arrivalPath, type Path } from './path.ts'
+import { phasedCode, phasedPlan } from './phased.ts'
 import { readCode } from './read.ts'
 import { rowWriterCode } from './row-writer.ts'
 import { branchCode, failure, fieldCode, filterCode, flatMapCode, mapCode, peekCode } from './steps.ts'
@@ -81,6 +82,7 @@ class Compiler {
     const hasWindows = this.#plan.steps.some(step => step.node.window !== undefined)
     const hasEffects = this.#nodes().some(node => node.kind === 'forEach')
     const origin = input.kind === 'source' ? input.node : input.keyBy
+    const phased = phasedPlan(this.#plan)
     readCode(this.#code, {
       name,
       input,
@@ -90,6 +92,7 @@ class Compiler {
       hasEffects,
       hasRetries: this.#nodes().some(hasRetry),
       single: this.#plan.sub.inputs.length === 1 && input.kind === 'source',
+      phases: phased && phasedCode(this.#code, phased),
       body: path => this.#continue(origin, 'out', path),
     })
     return name
@@ -113,7 +116,7 @@ class Compiler {
     if (direct !== undefined) rowWriterCode(code, step, direct, results)
     code.line('let v, ok = true')
     const value = rowValueCode(code, step, results, 'start', 'T.keyInWork(kb, ks, ke)')
-    code.line(`try { v = ${value} } catch (e) { ok = ${failure(step.node, 'e', path)} }`)
+    code.line(`try { v = ${value} } catch (e) { ok = ${failure(step.node, 'e', { ...path, v: 'null' })} }`)
     code.line('if (ok) {')
     this.#continue(emit, 'out', path)
     code.line('}')

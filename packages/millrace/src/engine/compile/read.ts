@@ -20,6 +20,8 @@ export interface ReadPlan {
   readonly hasRetries: boolean
   /** The task has this one source channel, so its watermark is the task's (unless it is released). */
   readonly single: boolean
+  /** The function that takes ordinary records in phases, in front of every other one. */
+  readonly phases?: string
   /** Writes what is done with each record. */
   readonly body: (path: Path) => void
 }
@@ -37,6 +39,8 @@ export function readCode(code: Code, plan: ReadPlan): void {
   code.line('let v, t')
   code.line('if (I.held) { I.held = false; v = I.heldValue; t = I.heldTime; I.heldValue = undefined }')
   code.line('else {')
+  if (plan.phases !== undefined)
+    code.line(`if (until === Infinity) ${plan.phases}(T, I, ${Number.isFinite(maxFutureMs) ? 'limit' : 'Infinity'})`)
   code.line('if (!c.next()) { I.closeBatch(); return 0 }')
   if (input.kind === 'repartition') markerCode(code)
   code.line('if (c.offset < from) continue')
