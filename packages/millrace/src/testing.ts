@@ -3,3 +3,4 @@ export type { DriverSnapshot, TestDriverOptions } from './testing/driver-options
 export type { DriverInput, DriverOutput, DriverSideStream, SendAllOptions } from './testing/driver-topics.ts'
 export type { OutputRecord } from './testing/output-record.ts'
 export type { SideRecord } from './testing/side-stream.ts'
+export { type OperatorCheck, type OperatorFragment, verifyOperator } from './testing/verify-operator.ts'

@@ -94,7 +94,7 @@ export class PipelineRun {
       intervalMs: graph.options.commitIntervalMs,
       drainedMs: drainedCommitMs,
     }
-    const lines: LineSinks = { writeLine: options.files.write, print: options.print }
+    const lines: LineSinks = { writeLine: (path, line) => options.files.write(path, line), print: options.print }
     this.#world = {
       clock,
       nextSeed: () => Math.floor(options.random() * 2 ** 31),

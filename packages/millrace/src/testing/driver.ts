@@ -165,7 +165,7 @@ export class TestDriver implements AsyncDisposable {
     return this.#run(lockstep => lockstep.advance(ms))
   }
 
-  /** Commits what is done so far; with `commits: 'manual'` nothing else does. */
+  /** Commits what is done so far; with `commits: 'manual'` nothing else does. What was re-keyed goes on after it. */
   commit(): Promise<void> {
     return this.#run(lockstep => lockstep.commit())
   }
