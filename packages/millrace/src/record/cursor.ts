@@ -124,6 +124,24 @@ export class RecordCursor {
     }
   }
 
+  /** Where the next record begins, for `rewind`. */
+  get mark(): number {
+    return this.#at
+  }
+
+  /** Records of the open batch that `next` has not given yet. */
+  get left(): number {
+    return this.#left
+  }
+
+  /** Goes back to a `mark` of the open batch at which `left` records were left; fields stay as they are until `next()`. */
+  rewind(mark: number, left: number): void {
+    this.#at = mark
+    this.#left = left
+    // Its order was checked on the way there.
+    this.#offsetDelta = -1
+  }
+
   /** Moves to the next record; false after the last. Throws `CorruptBatchError` when the record makes no sense. */
   next(): boolean {
     if (this.#left === 0) return false

@@ -40,7 +40,9 @@ export function readCode(code: Code, plan: ReadPlan): void {
   code.line('if (I.held) { I.held = false; v = I.heldValue; t = I.heldTime; I.heldValue = undefined }')
   code.line('else {')
   if (plan.phases !== undefined)
-    code.line(`if (until === Infinity) ${plan.phases}(T, I, ${Number.isFinite(maxFutureMs) ? 'limit' : 'Infinity'})`)
+    code.line(
+      `if (until === Infinity) ${plan.phases}(T, I, ${Number.isFinite(maxFutureMs) ? 'limit' : 'Infinity'})`,
+    )
   code.line('if (!c.next()) { I.closeBatch(); return 0 }')
   if (input.kind === 'repartition') markerCode(code)
   code.line('if (c.offset < from) continue')
