@@ -13,9 +13,6 @@ const keepsRowsGone = isBroken('3.7')
 /** The start under which a table without windows files its rows. */
 const noWindow = 0
 
-/** Rows handed out before the loop gets a chance to breathe and commit (SEMANTICS 3.7). */
-export const rowsPerSlice = 50_000
-
 /**
  * One aggregate in one task: its store, the rows that wait for a tick, and the closing of its windows.
  *
@@ -201,7 +198,7 @@ export class AggregateStep {
     for (let row = rows.next(); row !== 0; row = rows.next()) {
       this.#emitFinal(table, row, start, end)
       gone.push(row)
-      if (++slice >= rowsPerSlice || this.#task.isParked) return false
+      if (++slice >= this.#task.slice.rows || this.#task.isParked) return false
     }
     this.#drop(start)
     return true

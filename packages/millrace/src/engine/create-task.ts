@@ -18,7 +18,7 @@ import { RepartitionLane } from './repartition-lane.ts'
 import { SideStreams } from './side-streams.ts'
 import { storeDefinition } from './step-plan.ts'
 import type { SubPlan } from './sub-plan.ts'
-import { Task } from './task.ts'
+import { type Slice, Task } from './task.ts'
 import { TaskInput } from './task-input.ts'
 import { TaskTime } from './time.ts'
 
@@ -32,6 +32,8 @@ export interface TaskWorld {
   /** Names of the upstream tasks that write a re-keying, in a fixed order. */
   readonly upstreamsOf: (keyBy: number) => readonly string[]
   readonly recordBytesMax: number
+  /** Smaller than what a loop needs, for tests of what happens between two slices. */
+  readonly slice?: Slice
   readonly lines: LineSinks
   readonly wake: () => void
   readonly onFirstIncident: (incident: Incident) => void
@@ -76,7 +78,16 @@ export function createTask(
       committedOffset: position.committedOffset,
     })
   })
-  const task = new Task({ plan, partition, program, inputs, time, clock: world.clock, wake: world.wake })
+  const task = new Task({
+    plan,
+    partition,
+    program,
+    inputs,
+    time,
+    clock: world.clock,
+    slice: world.slice,
+    wake: world.wake,
+  })
   task.intake = new Intake(task, channels)
   task.lines = new Lines(task, world.lines)
   task.outputs = outputsOf(task, world)

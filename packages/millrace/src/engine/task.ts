@@ -40,6 +40,7 @@ export interface TaskParts {
   readonly inputs: readonly TaskInput[]
   readonly time: TaskTime
   readonly clock: Clock
+  readonly slice?: Slice
   /** Called when something the task waited for has happened. */
   readonly wake: () => void
 }
@@ -50,8 +51,15 @@ export interface Tick {
   readonly atMs: number
 }
 
-/** Windows closed in one slice before the loop may breathe. */
-const closesPerSlice = 1_000
+/** How much is closed before the loop gets a chance to breathe and commit (SEMANTICS 3.7). */
+export interface Slice {
+  /** Rows of one window. */
+  readonly rows: number
+  /** Windows and ticks. */
+  readonly closes: number
+}
+
+const wholeSlice: Slice = { rows: 50_000, closes: 1_000 }
 
 /**
  * One partition of a sub-topology at work (SEMANTICS 1.2): its inputs, event time, stores and outputs.
@@ -66,6 +74,7 @@ export class Task {
   readonly inputs: readonly TaskInput[]
   readonly time: TaskTime
   readonly clock: Clock
+  readonly slice: Slice
   readonly effects: Effects
   readonly record: RecordView
   /** The input whose record is in work. */
@@ -104,6 +113,7 @@ export class Task {
     this.inputs = parts.inputs
     this.time = parts.time
     this.clock = parts.clock
+    this.slice = parts.slice ?? wholeSlice
     this.effects = new Effects(parts.clock, parts.wake)
     this.record = new RecordView(this)
     this.input = parts.inputs[0]!
@@ -183,7 +193,7 @@ export class Task {
         X[Settled] = X[TaskWatermark]!
         return true
       }
-      if (closes === closesPerSlice || !due.run() || this.isParked) return false
+      if (closes === this.slice.closes || !due.run() || this.isParked) return false
     }
   }
 

@@ -5,7 +5,6 @@ import { count } from '../stream/aggregates.ts'
 import { pipeline } from '../stream/pipeline.ts'
 import { topic } from '../stream/topic.ts'
 import { tumbling } from '../window/tumbling.ts'
-import { rowsPerSlice } from './aggregate-step.ts'
 import { cutTask } from './cut.ts'
 import { decodeMetadata } from './metadata.ts'
 import { EngineRun } from './testkit/engine-run.ts'
@@ -85,8 +84,9 @@ for (const mode of ['compiled', 'interpreted'] as const) {
     })
 
     it('[3.7] a close over several commits and a loss in its middle gives each row once', () => {
+      const rowsPerSlice = 1_000
       const keys = 2 * rowsPerSlice + 500
-      const run = new EngineRun(counting(), { mode }).start()
+      const run = new EngineRun(counting(), { mode, slice: { rows: rowsPerSlice, closes: 10 } }).start()
       for (let first = 0; first < keys; first += 1_000) {
         const ids = Array.from({ length: Math.min(1_000, keys - first) }, (_, i) => first + i)
         run.append(

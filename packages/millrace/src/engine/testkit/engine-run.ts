@@ -14,7 +14,7 @@ import { cutTask } from '../cut.ts'
 import type { Incident } from '../failures.ts'
 import { RunStop } from '../program.ts'
 import type { SubPlan } from '../sub-plan.ts'
-import type { Task } from '../task.ts'
+import type { Slice, Task } from '../task.ts'
 import type { TaskInput } from '../task-input.ts'
 import { Topics } from './topics.ts'
 
@@ -26,6 +26,7 @@ export interface EngineRunOptions {
   readonly partitions?: ReadonlyMap<string, number>
   readonly clock?: Clock
   readonly recordBytesMax?: number
+  readonly slice?: Slice
   readonly onLine?: (line: string) => void
 }
 
@@ -279,6 +280,7 @@ export class EngineRun {
       partitionsOf: topic => this.partitionsOf(topic),
       upstreamsOf: keyBy => this.#upstreamsOf(this.graph.nodes[keyBy] as KeyByNode),
       recordBytesMax: this.#options.recordBytesMax ?? 1_000_000,
+      slice: this.#options.slice,
       lines: {
         writeLine: (path, line) => this.#options.onLine?.(`${path}: ${line}`),
         print: line => this.#options.onLine?.(line),
