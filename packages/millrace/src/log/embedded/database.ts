@@ -9,6 +9,8 @@ import { APPLICATION_ID, DATABASE_FILE, LAYOUT_VERSION, PAGE_BYTES, SCHEMA } fro
 const BUSY_TIMEOUT_MS = 20
 /** A reader meets a lock only while another process recovers or opens the file. */
 const READER_BUSY_TIMEOUT_MS = 5000
+/** A file that is seen too short so many times in a row is too short. */
+const LOOKS_MAX = 5
 /** Kept by SQLite behind a checkpoint; a longer write-ahead log is cut back to it. */
 const WAL_KEPT_BYTES = 64 * 1024 * 1024
 
@@ -122,17 +124,29 @@ function checkLayout(db: DatabaseSync, path: string): void {
     )
   }
   if (pragma(db, 'page_size') !== PAGE_BYTES) throw new LogError('layout', `${path} has an unknown page size`)
-  const pages = pragma(db, 'page_count') as number
-  const wal = existsSync(`${path}-wal`) ? statSync(`${path}-wal`).size : 0
-  // Pages that only the write-ahead log holds are not missing.
-  if (statSync(path).size + wal < pages * PAGE_BYTES) throw truncated(path)
+  requireWhole(path, () => {
+    const pages = pragma(db, 'page_count') as number
+    const wal = existsSync(`${path}-wal`) ? statSync(`${path}-wal`).size : 0
+    // Pages that only the write-ahead log holds are not missing.
+    return statSync(path).size + wal >= pages * PAGE_BYTES
+  })
 }
 
 /** Once all of the write-ahead log is in the file, no page may be missing there. */
 function checkLengthOnDisk(db: DatabaseSync, path: string): void {
-  const row = db.prepare('PRAGMA wal_checkpoint(PASSIVE)').get() as { log: number; checkpointed: number }
-  const pages = pragma(db, 'page_count') as number
-  if (row.log === row.checkpointed && statSync(path).size < pages * PAGE_BYTES) throw truncated(path)
+  const checkpoint = db.prepare('PRAGMA wal_checkpoint(PASSIVE)')
+  requireWhole(path, () => {
+    // Counted first: what other processes commit behind the checkpoint is not in the file yet.
+    const pages = pragma(db, 'page_count') as number
+    const { busy, log, checkpointed } = checkpoint.get() as Record<'busy' | 'log' | 'checkpointed', number>
+    return busy !== 0 || log !== checkpointed || statSync(path).size >= pages * PAGE_BYTES
+  })
+}
+
+/** Looks more than once, for another process may make the file shorter between two looks at it. */
+function requireWhole(path: string, isWhole: () => boolean): void {
+  for (let looks = 0; looks < LOOKS_MAX; looks++) if (isWhole()) return
+  throw truncated(path)
 }
 
 function truncated(path: string): LogError {
