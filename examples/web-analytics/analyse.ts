@@ -28,12 +28,15 @@ export async function analyseOnce(log: LogFile, data: string, signal?: AbortSign
     await using sender = await start([], { app: APP, data })
     await replay(sender, log.lines(), { speed: Number.POSITIVE_INFINITY, signal })
   }
-  {
-    await using batch = await start(analysis(log), { app: APP, data, once: true, signal })
-    await Promise.race([batch.finished, batch.failed])
-    signal?.throwIfAborted()
-  }
+  await analyseRest(log, data, signal)
   return readReport(data)
+}
+
+/** A bounded run: ends when all lines that are there are analysed, and all of that is committed. */
+async function analyseRest(log: LogFile, data: string, signal?: AbortSignal): Promise<void> {
+  await using batch = await start(analysis(log), { app: APP, data, once: true, signal })
+  await Promise.race([batch.finished, batch.failed])
+  signal?.throwIfAborted()
 }
 
 export interface LiveOptions extends ReplayOptions {
@@ -60,6 +63,8 @@ export async function analyseLive(
       stopWatching?.()
     }
   }
+  // What was seen on the screen may not all have been committed; where it was, this ends at once.
+  await analyseRest(log, data, options.signal)
   return readReport(data)
 }
 

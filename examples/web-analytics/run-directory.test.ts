@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, it } from 'node:test'
+import { openRun } from './run-directory.ts'
+
+describe('the directory of a run', () => {
+  let directory: string
+  beforeEach(async () => {
+    directory = join(await mkdtemp(join(tmpdir(), 'run-')), 'new')
+  })
+  afterEach(() => rm(join(directory, '..'), { recursive: true }))
+
+  /** A run that has written something. */
+  const begin = async (fingerprint: string) => {
+    const run = await openRun(directory, fingerprint, false)
+    await mkdir(run.data, { recursive: true })
+    await writeFile(join(run.data, 'state'), '')
+    return run
+  }
+  const reopen = async (fingerprint: string, fresh = false) => {
+    const { data, isResumed } = await openRun(directory, fingerprint, fresh)
+    return { isResumed, files: await readdir(data).catch(() => []) }
+  }
+
+  it('is gone on with after an interruption', async () => {
+    assert.equal((await begin('a')).isResumed, false)
+    assert.deepEqual(await reopen('a'), { isResumed: true, files: ['state'] })
+  })
+
+  it('is emptied when the run is finished, the log is another one, or on demand', async () => {
+    await (await begin('a')).finish()
+    assert.deepEqual(await reopen('a'), { isResumed: false, files: [] })
+    await begin('a')
+    assert.deepEqual(await reopen('b'), { isResumed: false, files: [] })
+    await begin('b')
+    assert.deepEqual(await reopen('b', true), { isResumed: false, files: [] })
+  })
+
+  it('is not emptied when somebody else made it', async () => {
+    await mkdir(join(directory, 'web-analytics'), { recursive: true })
+    await assert.rejects(openRun(directory, 'a', true), /is in the way/)
+  })
+})

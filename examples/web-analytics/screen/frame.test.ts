@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { stripVTControlCharacters } from 'node:util'
+import type { Traffic } from '../topics.ts'
+import { bar, chart } from './bars.ts'
+import { frame, hourLine, type View } from './frame.ts'
+import { colored, fit, plain, size } from './text.ts'
+
+const HOUR_MS = 3_600_000
+const begin = Date.UTC(2015, 4, 17, 10)
+
+const hour = (i: number, peopleRequests: number, botRequests: number): Traffic => ({
+  key: 'all',
+  start: begin + i * HOUR_MS,
+  end: begin + (i + 1) * HOUR_MS,
+  requests: peopleRequests + botRequests,
+  visitors: 7,
+  bytes: 1_234_567,
+  p95Bytes: null,
+  peopleRequests,
+  peopleVisitors: 4,
+  botRequests,
+  botVisitors: 3,
+  '1xx': 0,
+  '2xx': peopleRequests,
+  '3xx': 0,
+  '4xx': botRequests,
+  '5xx': 0,
+  notFound: 1,
+})
+
+const view = (hours: readonly Traffic[]): View => ({
+  hours,
+  topPages: {
+    start: begin,
+    end: begin + HOUR_MS,
+    top: [{ name: `/${'x'.repeat(200)}`, views: 1234, visitors: 5 }],
+  },
+  topReferrers: undefined,
+  notFound: [{ at: begin, page: '/\x1b[31mno\r', ip: '1.2.3.4', referrer: null, bot: true }],
+  brokenLines: 1,
+  linesTotal: 100,
+  linesPerSecond: 12.3,
+  lag: 0,
+  watermark: begin,
+})
+
+describe('the screen', () => {
+  it('fits into 80 columns and 23 lines, whatever there is to show', () => {
+    const many = Array.from({ length: 200 }, (_, i) => hour(i, i * 1000, i * 100))
+    for (const hours of [[], [hour(0, 1, 0)], many]) {
+      const lines = frame(view(hours), 80, plain)
+      assert.ok(lines.length <= 23, String(lines.length))
+      for (const line of lines) assert.ok(line.length < 80, line)
+    }
+  })
+
+  it('lets no control character of a log through', () => {
+    const shown = frame(view([hour(0, 3, 1)]), 80, plain).join('')
+    assert.doesNotMatch(shown, /\p{Cc}/u)
+    assert.match(shown, /404 {2}10:00 {2}\/·\[31mno·/)
+  })
+
+  it('is the same in colour, but for the colours', () => {
+    const hours = [hour(0, 8, 0), hour(1, 0, 8), hour(3, 2, 1)]
+    const withColors = frame(view(hours), 80, colored).map(stripVTControlCharacters)
+    const without = frame(view(hours), 80, plain)
+    assert.deepEqual(withColors, without)
+  })
+
+  it('has an empty column for an hour in which nobody came', () => {
+    const lines = frame(view([hour(0, 8, 0), hour(2, 8, 0)]), 80, plain)
+    assert.ok(lines.some(line => line === '█ █'))
+  })
+
+  it('says in a line what an hour was like', () => {
+    assert.equal(
+      hourLine(hour(0, 30, 10)),
+      'Sun 17 May 2015 10:00  40 requests  7 visitors  1.2 MB  people 75 %  bots 25 %  1 not found',
+    )
+  })
+})
+
+describe('bars', () => {
+  it('are as long as their share, to an eighth of a column', () => {
+    assert.deepEqual(
+      [0, 0.5, 9 / 32, 1, 7].map(share => bar(share, 4)),
+      ['    ', '██  ', '█▏  ', '████', '████'],
+    )
+  })
+
+  it('stand on each other', () => {
+    const mark = (color: string, text: string) => `${color[0]}${text}`
+    assert.deepEqual(chart([{ lower: 12, upper: 4 }], 16, 2, mark), ['p▄', 'p█'])
+    assert.deepEqual(chart([{ lower: 0, upper: 4 }], 16, 2, mark), [' ', 'b▄'])
+    assert.deepEqual(chart([{ lower: 12, upper: 4 }], 16, 2, plain), ['█', '█'])
+  })
+})
+
+describe('texts', () => {
+  it('are cut where they do not fit', () => {
+    assert.deepEqual([fit('abc', 5), fit('abcdef', 4), fit('abc', 0)], ['abc  ', 'abc…', '…'])
+  })
+
+  it('give sizes in units', () => {
+    assert.deepEqual([null, 0, 999, 1000, 99_940, 99_960, 5.5e15].map(size), [
+      '–',
+      '0 B',
+      '999 B',
+      '1.0 kB',
+      '99.9 kB',
+      '100 kB',
+      '5500 TB',
+    ])
+  })
+})
