@@ -18,7 +18,11 @@ export async function runApp(
   const { terminal, clock, interrupt } = cli
   sayWhat(cli, pipelines, options)
   const startMs = clock.monotonic()
-  const app = await startApp(terminal, pipelines, options)
+  let told: string | undefined
+  const onError = (message: string) => {
+    told ??= message
+  }
+  const app = await startApp(terminal, pipelines, { ...options, onError })
   const stopWatching = options.once ? watchLag(cli, app) : () => {}
   try {
     if (!options.once) terminal.say(terminal.paint('dim', 'Running; Ctrl-C drains and stops'))
@@ -28,7 +32,7 @@ export async function runApp(
       terminal.say(`${terminal.paint('green', 'Done')} in ${span(clock.monotonic() - startMs)}`)
   } catch (cause) {
     const { message, wayOut } = explainError(cause)
-    throw new CliError(`A pipeline stopped: ${message}`, {
+    throw new CliError(told ?? message, {
       wayOut: wayOut ?? 'mend the cause and run again; everything up to the last commit is kept',
       cause,
     })
