@@ -40,12 +40,13 @@ async function live(log: LogFile, flags: Flags, signal: AbortSignal): Promise<Re
 }
 
 function print(report: Report, flags: Flags): void {
-  // A pipe that is closed early (`| head`) is not a failure.
-  stdout.on('error', () => {})
   stdout.write(
     flags.json ? `${JSON.stringify(report, undefined, 2)}\n` : reportText(report, hasColor(stdout)),
   )
 }
+
+// A pipe that is closed early (`| head`) is not a failure.
+for (const stream of [stdout, stderr]) stream.on('error', () => {})
 
 try {
   const flags = readFlags(process.argv.slice(2))

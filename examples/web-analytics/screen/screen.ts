@@ -29,13 +29,14 @@ export function openScreen(output: Output, linesTotal: number): (results: Result
 }
 
 /** Draws over what it drew before. */
-function drawer(output: Output, view: () => View): (isLast: boolean) => void {
+function drawer(output: Output, view: () => View): () => void {
   const paint = hasColor(output) ? colored : plain
   let height = 0
-  return isLast => {
+  process.once('exit', () => output.write(SHOW_CURSOR))
+  return () => {
     const lines = frame(view(), output.columns ?? 80, paint).slice(0, (output.rows ?? 24) - 1)
     const up = height > 0 ? `\x1b[${height}A` : ''
-    output.write(`${HIDE_CURSOR}${up}\r\x1b[0J${lines.join('\n')}\n${isLast ? SHOW_CURSOR : ''}`)
+    output.write(`${HIDE_CURSOR}${up}\r\x1b[0J${lines.join('\n')}\n`)
     height = lines.length
   }
 }
@@ -84,10 +85,10 @@ function rateMeter(spanMs = 3000): (count: number) => number {
   }
 }
 
-function every(ms: number, draw: (isLast: boolean) => void): () => void {
-  const timer = setInterval(() => draw(false), ms)
+function every(ms: number, draw: () => void): () => void {
+  const timer = setInterval(draw, ms)
   return () => {
     clearInterval(timer)
-    draw(true)
+    draw()
   }
 }

@@ -12,7 +12,7 @@ const FORMATS = {
   bad: 'red',
   dim: 'dim',
   bold: 'bold',
-} as const
+} satisfies Record<string, Parameters<typeof styleText>[0]>
 
 /** Colours a text, or leaves it alone. */
 export type Paint = (color: Color, text: string) => string
