@@ -16,6 +16,8 @@ export interface DecodeOptions {
   readonly project: boolean
 }
 
+const unread = Object.freeze({})
+
 /** The serde of the values a re-keying carries: that of the source while they are unchanged, else JSON. */
 export function carriedSerde(
   graph: Graph,
@@ -37,6 +39,8 @@ export function decoderOf(graph: Graph, input: SubTopologyInput, options: Decode
   if (!options.project) return checks ? whole : (buffer, start, end) => traits.parse(buffer, start, end)
   const use = sourceFields(graph, isSource ? input.node : input.keyBy, { closedLog: options.closedLog })
   if ('whole' in use) return checks ? whole : decodeWhole
+  // What a re-keying carries has been read on its other side; where nobody looks at it, it need not be read again.
+  if (!isSource && use.fields.length === 0) return () => unread
   const { decode } = compileProjection(use.fields)
   if (!checks) return decode
   const validator = usedFieldsValidator(traits.schema!, use.fields)

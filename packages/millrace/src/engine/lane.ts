@@ -92,6 +92,11 @@ export class Lane {
     if (this.#writers[partition]!.byteLength >= sealedBytesMin) this.seal(partition)
   }
 
+  /** The time from which those of the partition's next batch are counted; only while it is empty. */
+  startAt(partition: number, timestamp: number): void {
+    this.#writers[partition]!.startAt(timestamp)
+  }
+
   get hasRecords(): boolean {
     return this.#writers.some(writer => writer.count > 0)
   }

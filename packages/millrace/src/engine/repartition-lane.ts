@@ -56,6 +56,8 @@ export class RepartitionLane {
       released !== this.#markedReleased[partition] ||
       this.keyKind !== this.#markedKind[partition]
     ) {
+      // The marker's own time is far from any event's: counted from there, each record's would take six bytes.
+      if (this.lane.isEmpty(partition)) this.lane.startAt(partition, timestamp)
       this.#mark(partition, this.#rounded(watermark), released)
     }
     this.lane.append(

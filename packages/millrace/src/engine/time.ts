@@ -26,6 +26,7 @@ export class TaskTime {
   readonly registers: Float64Array
   readonly channelCount: number
   readonly #released: boolean[]
+  #releasedCount = 0
   /** Wall-speed growth applies to released source channels only; carried watermarks already contain it. */
   readonly #fromSource: boolean
   /** Where growth at wall speed started: the watermark and the monotonic time at which the last source channel was released. */
@@ -44,7 +45,7 @@ export class TaskTime {
   }
 
   get allReleased(): boolean {
-    return this.channelCount > 0 && this.#released.every(Boolean)
+    return this.channelCount > 0 && this.#releasedCount === this.channelCount
   }
 
   isReleased(channel: number): boolean {
@@ -52,8 +53,14 @@ export class TaskTime {
   }
 
   setReleased(channel: number, released: boolean): void {
-    this.#released[channel] = released
+    this.#setFlag(channel, released)
     if (!this.allReleased) this.#growth = undefined
+  }
+
+  #setFlag(channel: number, released: boolean): void {
+    if (this.#released[channel] === released) return
+    this.#released[channel] = released
+    this.#releasedCount += released ? 1 : -1
   }
 
   /** Raises a channel's watermark; it never goes back. */
@@ -109,7 +116,7 @@ export class TaskTime {
   restoreChannel(channel: number, state: ChannelState): void {
     this.registers[maxTimeOf(channel)] = state.maxTime
     this.registers[watermarkOf(channel)] = state.watermark
-    this.#released[channel] = state.released
+    this.#setFlag(channel, state.released)
   }
 
   restoreTask(watermark: number, settled: number): void {

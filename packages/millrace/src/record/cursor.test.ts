@@ -341,6 +341,48 @@ describe('compressed records', () => {
   })
 })
 
+describe('RecordCursor.rewind', () => {
+  it('gives the records behind a mark again, with every field as before', () => {
+    const cursor = new RecordCursor()
+    cursor.open(write(SAMPLE))
+    cursor.next()
+    const { mark, left } = cursor
+    const behind = () => {
+      const seen: unknown[] = []
+      while (cursor.next()) seen.push([cursor.offset, cursor.timestamp, cursor.keyStart, cursor.valueEnd])
+      return seen
+    }
+    const first = behind()
+    cursor.rewind(mark, left)
+    assert.deepEqual(behind(), first)
+    assert.equal(first.length, 2)
+  })
+})
+
+describe('BatchWriter.startAt', () => {
+  it('counts times from elsewhere than the first record, for one batch', () => {
+    const now = 1_700_000_000_000
+    const writer = new BatchWriter()
+    const fill = () => {
+      for (const time of [0, now, now + 5]) writer.append(time, null, 0, 0, bytes('v'), 0, 1)
+      return writer.finish()
+    }
+    const plain = fill()
+    writer.startAt(now)
+    const started = fill()
+    const again = fill()
+    for (const batch of [plain, started, again]) {
+      assert.deepEqual(
+        read(batch).map(({ timestamp }) => timestamp),
+        [0, now, now + 5],
+      )
+      assert.equal(batchInfo(batch).maxTimestamp, now + 5)
+    }
+    assert.ok(started.length < plain.length)
+    assert.equal(again.length, plain.length)
+  })
+})
+
 describe('readHeaders', () => {
   it('copies the values, also out of a Buffer', () => {
     const section = Buffer.from(encodeHeaders([{ key: 'h', value: bytes('x') }]))

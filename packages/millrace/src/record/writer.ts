@@ -60,6 +60,8 @@ export class BatchWriter {
   #at = 0
   #offsetDelta = 0
   #baseTimestamp = -1
+  /** `startAt` set the base timestamp of the batch that has no record yet. */
+  #hasBase = false
   #maxTimestamp = -1
   #pending: {
     start: number
@@ -89,6 +91,16 @@ export class BatchWriter {
     return this.#offsetDelta
   }
 
+  /**
+   * Times of the next batch are stored as differences to `timestamp`, instead of to its first record's: worth it
+   * where that one is far from the others. Only before the first record.
+   */
+  startAt(timestamp: number): void {
+    if (this.count > 0) return
+    this.#baseTimestamp = timestamp
+    this.#hasBase = true
+  }
+
   /** Leaves a gap of `count` offsets, as compaction does. */
   skipOffsets(count: number): void {
     this.#offsetDelta += count
@@ -114,7 +126,7 @@ export class BatchWriter {
   ): boolean {
     const keyLength = keyBytes === null ? -1 : keyEnd - keyStart
     const valueLength = valueBytes === null ? -1 : valueEnd - valueStart
-    const timeDelta = this.count === 0 ? 0 : timestamp - this.#baseTimestamp
+    const timeDelta = this.count === 0 && !this.#hasBase ? 0 : timestamp - this.#baseTimestamp
     const bodyLength =
       1 +
       varlongSize(timeDelta) +
@@ -173,7 +185,7 @@ export class BatchWriter {
     pending.start = this.#at
     pending.timestamp = timestamp
     b[at++] = 0
-    at = writeVarlong(b, at, this.count === 0 ? 0 : timestamp - this.#baseTimestamp)
+    at = writeVarlong(b, at, this.count === 0 && !this.#hasBase ? 0 : timestamp - this.#baseTimestamp)
     at = writeVarint(b, at, this.#offsetDelta)
     at = writeVarint(b, at, keyLength)
     if (keySpace > 0) this.#keys.copy(keyBytes!, keyStart, keyEnd, b, this.#view, at)
@@ -243,6 +255,7 @@ export class BatchWriter {
     this.count = 0
     this.#offsetDelta = 0
     this.#baseTimestamp = -1
+    this.#hasBase = false
     this.#maxTimestamp = -1
     return batch
   }
@@ -253,6 +266,7 @@ export class BatchWriter {
     this.count = 0
     this.#offsetDelta = 0
     this.#baseTimestamp = -1
+    this.#hasBase = false
     this.#maxTimestamp = -1
   }
 
@@ -306,7 +320,7 @@ export class BatchWriter {
   }
 
   #added(timestamp: number, end: number): void {
-    if (this.count === 0) this.#baseTimestamp = timestamp
+    if (this.count === 0 && !this.#hasBase) this.#baseTimestamp = timestamp
     if (timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp
     this.count++
     this.#offsetDelta++

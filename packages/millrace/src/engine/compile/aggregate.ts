@@ -1,3 +1,4 @@
+import type { EmitNode, ToTopicNode } from '../../plan/graph.ts'
 import { isBroken } from '../../std/broken-rules.ts'
 import type { Argument, Column } from '../aggregates/column.ts'
 import {
@@ -13,15 +14,25 @@ import {
 import type { StepPlan } from '../step-plan.ts'
 import type { Code } from './code.ts'
 import { argumentsOf, type Path } from './path.ts'
+import { updateWriterCode } from './row-writer.ts'
 import { type Continue, callOf, failure, fieldCode, recordOf } from './steps.ts'
 
 const raisesFirst = isBroken('3.2')
+
+/** The sinks of an emission when all it does is write its rows as plain JSON. */
+type DirectSinks = (emit: EmitNode) => readonly ToTopicNode[] | undefined
 
 /**
  * The update of an aggregate by one record: check the key, judge lateness, compute every argument, then
  * change the row. Nothing is changed before everything that can fail has been done.
  */
-export function aggregateCode(code: Code, plan: StepPlan, path: Path, go: Continue): void {
+export function aggregateCode(
+  code: Code,
+  plan: StepPlan,
+  path: Path,
+  go: Continue,
+  directSinks: DirectSinks,
+): void {
   const { node } = plan
   const step = code.variable('S')
   const ok = code.variable('ok')
@@ -39,7 +50,7 @@ export function aggregateCode(code: Code, plan: StepPlan, path: Path, go: Contin
   const start = windowCode(code, plan, step, path)
   const values = argumentsCode(code, plan, ok, path)
   code.line(`if (${ok}) {`)
-  updateCode(code, plan, step, start, values, path, go)
+  updateCode(code, plan, step, start, values, path, go, directSinks)
   code.line('}')
   if (node.window !== undefined) code.line('}')
   code.line('}')
@@ -116,6 +127,7 @@ function updateCode(
   values: readonly string[],
   path: Path,
   go: Continue,
+  directSinks: DirectSinks,
 ): void {
   const { node, columns } = plan
   const table = code.variable('table')
@@ -143,7 +155,8 @@ function updateCode(
   code.line(`${table}.touch(${row})`)
   if (plan.emissions.some(({ flagAt }) => flagAt >= 0))
     code.line(`${step}.changed(${table}, ${row}, ${start}, ${path.t})`)
-  if (updates.length > 0) updateEmissionCode(code, plan, table, row, start, before, size, path, go)
+  if (updates.length > 0)
+    updateEmissionCode(code, plan, table, row, start, before, size, path, go, directSinks)
   if (next.some(name => name !== undefined)) code.line('}')
 }
 
@@ -213,19 +226,21 @@ function updateEmissionCode(
   size: string,
   path: Path,
   go: Continue,
+  directSinks: DirectSinks,
 ): void {
   const now = resultsCode(code, plan, table, row)
   const differs = now.map((name, i) => `!Object.is(${before[i]!}, ${name})`)
   code.line(`if (${table}.size !== ${size} || ${differs.join(' || ')}) {`)
-  const v = code.variable('v')
   const results = plan.columns.map((column, i) =>
     resultOf(code, column, `${row} + ${plan.offsets[i]!}`, table),
   )
-  code.line(
-    `const ${v} = ${rowValueCode(code, plan, results, start, `T.keyInWork(${path.kb}, ${path.ks}, ${path.ke})`)}`,
-  )
   const t = `${table}.f64[${row} + ${plan.timeAt}]`
   for (const { node: emit } of plan.emissions.filter(({ node: each }) => each.emission.kind === 'updates')) {
+    const sinks = directSinks(emit)
+    if (sinks !== undefined && updateWriterCode(code, plan, sinks, results, path, t)) continue
+    const v = code.variable('v')
+    const key = `T.keyInWork(${path.kb}, ${path.ks}, ${path.ke})`
+    code.line(`const ${v} = ${rowValueCode(code, plan, results, start, key)}`)
     go(emit, 'out', {
       ...path,
       v,

@@ -112,7 +112,7 @@ class Compiler {
     const isUpdate = emit.emission.kind !== 'final'
     const start = isUpdate && step.node.window !== undefined ? 'start' : 'NaN'
     const path: Path = { ...arrivalPath(false), k: 'undefined', h: 'null', start, late: undefined }
-    const direct = this.#directRows(emit)
+    const direct = isUpdate ? undefined : this.#directRows(emit)
     if (direct !== undefined) rowWriterCode(code, step, direct, results)
     code.line('let v, ok = true')
     const value = rowValueCode(code, step, results, 'start', 'T.keyInWork(kb, ks, ke)')
@@ -133,9 +133,7 @@ class Compiler {
       node.topic.key === undefined &&
       node.topic.value.json !== undefined &&
       node.topic.value.json.schema === undefined
-    return !this.#options.freeze && emit.emission.kind === 'final' && sinks.every(isDirect)
-      ? (sinks as ToTopicNode[])
-      : undefined
+    return !this.#options.freeze && sinks.every(isDirect) ? (sinks as ToTopicNode[]) : undefined
   }
 
   /** The entry of a wired side stream. */
@@ -224,7 +222,7 @@ class Compiler {
         return this.#continue(node, 'out', path)
       case 'aggregate': {
         const step = this.#plan.steps.find(each => each.node.id === node.id)!
-        return aggregateCode(code, step, path, go)
+        return aggregateCode(code, step, path, go, emit => this.#directRows(emit))
       }
       default:
         return this.#sink(node, path)
