@@ -1,5 +1,4 @@
 import type { App, Logger } from '../../runtime/app.ts'
-import { start } from '../../runtime/start.ts'
 import type { LoadedPipeline } from '../load/load-pipeline.ts'
 import type { Terminal } from '../terminal.ts'
 import type { RunOptions } from './prepare.ts'
@@ -13,12 +12,14 @@ export interface AppOptions extends RunOptions {
 }
 
 /** Starts pipelines as an app that speaks to standard error, and prints to standard output. */
-export function startApp(
+export async function startApp(
   terminal: Terminal,
   pipelines: readonly LoadedPipeline[],
   options: AppOptions,
 ): Promise<App> {
   const { app, data, threads, once, freeze, onError = () => {} } = options
+  // Commands that run nothing do without the engine, which is half of what there is to load.
+  const { start } = await import('../../runtime/start.ts')
   // Workers import the modules again; one thread takes the objects that are here.
   const sources = pipelines.map(({ pipeline, url }) =>
     threads !== undefined && threads > 1 ? url : pipeline,

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { CliError } from './cli-error.ts'
+import { loadSettings } from './settings.ts'
+import { testProject } from './testkit/project.ts'
+
+const CONFIG = `import type { MillraceConfig } from 'millrace'
+export default { app: 'from-config', data: 'var/log', threads: 2, pipelines: ['a/*.ts', 'b.ts'] }
+`.replace(/^import.*\n/, '')
+
+async function refusal(text: string): Promise<CliError> {
+  using project = testProject({ 'millrace.config.ts': text })
+  return await loadSettings({}, {}, project.directory).then(
+    () => assert.fail('it was taken'),
+    error => error,
+  )
+}
+
+describe('settings', () => {
+  it('come from package.json where nothing says otherwise', async () => {
+    using project = testProject({ 'package.json': '{"name":"@acme/web shop"}', 'src/x.ts': '' })
+    const settings = await loadSettings({}, {}, project.path('src'))
+    assert.equal(settings.app, 'acme-web-shop')
+    assert.equal(settings.data, project.path('.millrace'))
+    assert.equal(settings.threads, undefined)
+    assert.deepEqual(settings.pipelines, ['pipelines/*.ts'])
+  })
+
+  it('are read from millrace.config.ts, relative to it', async () => {
+    using project = testProject({ 'millrace.config.ts': CONFIG, 'src/x.ts': '' })
+    const { app, data, threads, pipelines } = await loadSettings({}, {}, project.path('src'))
+    assert.deepEqual([app, data, threads], ['from-config', project.path('var/log'), 2])
+    assert.deepEqual(pipelines, ['a/*.ts', 'b.ts'])
+  })
+
+  it('let environment variables go before the configuration, and flags before both', async () => {
+    using project = testProject({ 'millrace.config.ts': CONFIG, 'src/x.ts': '' })
+    const env = { MILLRACE_APP: 'from-env', MILLRACE_DATA: 'env-data', MILLRACE_THREADS: '3' }
+    const cwd = project.path('src')
+    const byEnv = await loadSettings({}, env, cwd)
+    assert.deepEqual([byEnv.app, byEnv.data, byEnv.threads], ['from-env', project.path('src/env-data'), 3])
+    const flags = { app: 'from-flag', data: '../flag-data', threads: '4' }
+    const byFlag = await loadSettings(flags, env, cwd)
+    assert.deepEqual([byFlag.app, byFlag.data, byFlag.threads], ['from-flag', project.path('flag-data'), 4])
+  })
+
+  it('refuse what means nothing, as wrong usage', async () => {
+    const unknown = await refusal(`export default { pipeline: 'a.ts' }\n`)
+    assert.match(unknown.message, /sets "pipeline", which means nothing/)
+    assert.equal(unknown.exitCode, 2)
+    assert.match((await refusal('export default { app: 1 }\n')).message, /app is of the wrong type/)
+    assert.match(
+      (await refusal('export default { threads: 0 }\n')).message,
+      /threads in the configuration is 0/,
+    )
+    assert.match((await refusal('export const app = 1\n')).message, /no configuration as its default export/)
+    assert.match((await refusal(`export default { app: 'a.b' }\n`)).message, /cannot be an app's name/)
+  })
+
+  it('show where a configuration does not load', async () => {
+    const error = await refusal(`\nimport { x } from './y'\n`)
+    assert.equal(error.place, 'millrace.config.ts:2:20')
+  })
+})
