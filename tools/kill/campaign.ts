@@ -1,0 +1,252 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type App, start } from '../../packages/millrace/src/index.ts'
+import { openEmbeddedLog } from '../../packages/millrace/src/log/embedded/open.ts'
+import type { Log } from '../../packages/millrace/src/log/log.ts'
+import { groupName } from '../../packages/millrace/src/plan/names.ts'
+import { seededRandom } from '../../packages/millrace/src/std/random.ts'
+import { expectedOf, finalExtremes } from './expected.ts'
+import { Fleet } from './fleet.ts'
+import { Generator } from './generator.ts'
+import { Nemesis } from './nemesis.ts'
+import { judge, type Output, Verdict } from './oracle.ts'
+import {
+  appName,
+  copies,
+  extremes,
+  groupWindows,
+  killPipelines,
+  lateReadings,
+  pipelineNames,
+  readings,
+  userCounts,
+} from './pipelines.ts'
+import { readTopic } from './read-topic.ts'
+import { Recovery } from './recovery.ts'
+import type { CommitMode } from './split-commit.ts'
+import type { WorkerPoint } from './worker-options.ts'
+
+const sessionTimeoutMs = 1_000
+const settleMs = 60_000
+const dayMs = 86_400_000
+
+/** Old enough to lie in nobody's future, young enough for every retention. */
+function yesterdayMs(): number {
+  return (Math.floor(Date.now() / dayMs) - 1) * dayMs
+}
+
+export interface CampaignOptions {
+  readonly seed: number
+  readonly mode: CommitMode
+  readonly kills: number
+  readonly records: number
+  readonly points: readonly WorkerPoint[]
+  readonly roundsPerPoint: number
+  readonly onProgress: (line: string) => void
+}
+
+export interface CampaignResult {
+  readonly verdicts: readonly Verdict[]
+  /** What went wrong besides the outputs. */
+  readonly problems: readonly string[]
+  readonly nemesis: Nemesis
+  readonly recovery: Recovery
+  readonly records: number
+  readonly workers: number
+}
+
+/** One storm over one fresh data directory: generator, workers, nemesis, and the judgement at the end. */
+export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-kill-'))
+  const log = await openEmbeddedLog({ directory })
+  try {
+    return await new Campaign(options, directory, log).run()
+  } finally {
+    await log.close()
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+class Campaign {
+  readonly #options: CampaignOptions
+  readonly #log: Log
+  readonly #fleet: Fleet
+  readonly #recovery: Recovery
+  readonly #nemesis: Nemesis
+  readonly #generator: Generator
+  readonly #problems: string[] = []
+  readonly #beganMs = performance.now()
+
+  constructor(options: CampaignOptions, directory: string, log: Log) {
+    const { seed, mode, kills, points, roundsPerPoint } = options
+    this.#options = options
+    this.#log = log
+    this.#recovery = new Recovery(log)
+    this.#fleet = new Fleet({
+      directory,
+      mode,
+      sessionTimeoutMs,
+      onMessage: ({ name }, message) => this.#problem(`${name}: ${message}`),
+      onExit: member => {
+        if (this.#nemesis.ended(member)) return
+        const { exitCode, signalCode } = member.process
+        this.#problem(`${member.name} ended by itself (${signalCode ?? `exit code ${exitCode}`})`)
+      },
+    })
+    this.#nemesis = new Nemesis({
+      fleet: this.#fleet,
+      random: seededRandom(seed),
+      recovery: this.#recovery,
+      sessionTimeoutMs,
+      kills,
+      points,
+      roundsPerPoint,
+      onProgress: () => options.onProgress(this.#progress()),
+    })
+    this.#generator = new Generator(log, seededRandom(seed + 1), yesterdayMs())
+  }
+
+  #problem(text: string): void {
+    if (this.#problems.length < 20) this.#problems.push(text)
+  }
+
+  #progress(): string {
+    const { kills, counted, pointsLeft, frozen, stopped } = this.#nemesis
+    const seconds = Math.round((performance.now() - this.#beganMs) / 1000)
+    return `${seconds} s: ${kills} kills (${counted} counted), ${pointsLeft} points left, ${frozen} frozen, ${stopped} stopped, ${this.#generator.count} records, ${this.#fleet.members.size} workers`
+  }
+
+  async run(): Promise<CampaignResult> {
+    const app = await start([], { app: appName, log: this.#log })
+    await this.#log.createTopics([{ name: readings.name, partitions: readings.partitions }])
+    const generating = this.#generator.run(this.#options.records)
+    try {
+      await Promise.race([this.#nemesis.run(), generating.then(() => new Promise<void>(() => {}))])
+      this.#generator.stop()
+      await generating
+      await app.endInput(readings)
+      await this.#settle()
+    } catch (error) {
+      this.#problem((error as Error).stack!)
+    } finally {
+      this.#generator.stop()
+      await generating.catch(() => {})
+      await this.#recovery.end()
+    }
+    for (const { name } of await this.#fleet.stopAll())
+      this.#problem(`${name} did not stop within 15 s of SIGTERM`)
+    const verdicts = await this.#judge()
+    await app.stop()
+    const { started: workers } = this.#fleet
+    return {
+      verdicts,
+      problems: this.#problems,
+      nemesis: this.#nemesis,
+      recovery: this.#recovery,
+      records: this.#generator.count,
+      workers,
+    }
+  }
+
+  /** The storm is over: everything must be processed and committed in finite time. */
+  async #settle(): Promise<void> {
+    while (this.#fleet.members.size < 2) this.#fleet.start()
+    const untilMs = performance.now() + settleMs
+    let quiet = 0
+    while (quiet < 5) {
+      const behind = await this.#behind()
+      if (behind.length > 0 && performance.now() > untilMs) {
+        this.#problem(`Not processed within ${settleMs / 1000} s of the storm's end: ${behind.join(', ')}`)
+        return
+      }
+      quiet = behind.length === 0 ? quiet + 1 : 0
+      await sleep(200)
+    }
+  }
+
+  /** Partitions whose committed position is not the end of what there is to read. */
+  async #behind(): Promise<string[]> {
+    const topics = await this.#log.describeTopics()
+    const behind: string[] = []
+    for (const pipeline of pipelineNames) {
+      const group = groupName(appName, pipeline)
+      const inputs = topics.filter(
+        ({ name }) =>
+          name === readings.name || (name.startsWith(`${group}.`) && name.endsWith('.repartition')),
+      )
+      for (const { name } of inputs) {
+        const offsets = await this.#log.offsets(name)
+        const places = offsets.map(({ partition }) => ({ topic: name, partition }))
+        const committed = await this.#log.committed(group, places)
+        for (const { partition, latest } of offsets) {
+          const at = committed.find(each => each.partition === partition)?.offset ?? 0
+          if (at !== latest) behind.push(`${group} ${name}/${partition} at ${at} of ${latest}`)
+        }
+      }
+    }
+    return behind
+  }
+
+  async #judge(): Promise<Verdict[]> {
+    const output: Output = {
+      copies: await readTopic(this.#log, copies.name),
+      userCounts: await readTopic(this.#log, userCounts.name),
+      groupWindows: await readTopic(this.#log, groupWindows.name),
+      lateReadings: await readTopic(this.#log, lateReadings.name),
+      extremes: await readTopic(this.#log, extremes.name),
+    }
+    const verdicts = judge(this.#generator.acknowledged, output)
+    const isAtomic = this.#options.mode === 'atomic'
+    return isAtomic ? [...verdicts, await this.#judgeTables()] : verdicts
+  }
+
+  /** A new process restores the tables from what the dead have left. */
+  async #judgeTables(): Promise<Verdict> {
+    const expected = expectedOf(this.#generator.acknowledged)
+    const devices = finalExtremes(expected)
+    const verdict = new Verdict('rows of the tables, restored', devices.size + expected.users.size)
+    const app = await start(
+      killPipelines(() => {}),
+      { app: appName, log: this.#log },
+    )
+    try {
+      await this.#restored(app)
+      for (const [device, { lo, hi }] of devices)
+        await this.#judgeRow(verdict, app, 'devices', device, { lo, hi })
+      for (const [user, list] of expected.users) {
+        const total = list.reduce((sum, { amount }) => sum + amount, 0)
+        await this.#judgeRow(verdict, app, 'users', user, { n: list.length, total })
+      }
+    } finally {
+      await app.stop()
+    }
+    return verdict
+  }
+
+  async #judgeRow(
+    verdict: Verdict,
+    app: App,
+    step: string,
+    key: string,
+    expected: Readonly<Record<string, number | null>>,
+  ): Promise<void> {
+    const row = (await app.store(step).get(key)) as Record<string, unknown> | undefined
+    if (row === undefined) return verdict.note('lost', `${step} ${key}`)
+    if (Object.entries(expected).some(([column, value]) => row[column] !== value))
+      verdict.note('wrong', `${step} ${key}: ${JSON.stringify(row)} instead of ${JSON.stringify(expected)}`)
+  }
+
+  async #restored(app: App): Promise<void> {
+    const untilMs = performance.now() + settleMs
+    const tasks = () => app.health().pipelines.reduce((sum, { tasks }) => sum + tasks.length, 0)
+    // Two of the four pipelines re-key, so they have tasks on both sides.
+    const all = readings.partitions * (pipelineNames.length + 2)
+    while (tasks() < all) {
+      if (performance.now() > untilMs)
+        throw new Error(`Only ${tasks()} of ${all} tasks were restored: ${JSON.stringify(app.health())}`)
+      await sleep(20)
+    }
+  }
+}

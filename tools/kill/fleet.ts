@@ -1,0 +1,116 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { join } from 'node:path'
+import type { CommitMode } from './split-commit.ts'
+import { readTally, type TallyState } from './tally.ts'
+import type { KillAt, WorkerOptions } from './worker-options.ts'
+
+const stopMs = 15_000
+
+/** A worker process as its parent sees it. */
+export class Member {
+  readonly name: string
+  readonly killAt: KillAt | undefined
+  readonly process: ChildProcess
+  readonly exited: Promise<void>
+  isFrozen = false
+  readonly #tallyPath: string
+
+  constructor(name: string, options: WorkerOptions, onMessage: (member: Member, message: string) => void) {
+    this.name = name
+    this.killAt = options.killAt
+    this.#tallyPath = options.tallyPath
+    this.process = fork(new URL('worker.ts', import.meta.url), [JSON.stringify(options)], {
+      execArgv: ['--conditions=source', '--disable-warning=ExperimentalWarning'],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      // Most of a start would go into compiling the same modules again.
+      env: { ...process.env, NODE_COMPILE_CACHE: join(options.directory, 'compiled') },
+    })
+    this.process.on('message', ({ type, message }: { type: string; message?: string }) => {
+      if (message !== undefined) onMessage(this, `${type}: ${message}`)
+    })
+    this.exited = new Promise(resolve => this.process.once('exit', () => resolve()))
+  }
+
+  get pid(): number {
+    return this.process.pid!
+  }
+
+  get isAlive(): boolean {
+    return this.process.exitCode === null && this.process.signalCode === null
+  }
+
+  get tally(): TallyState {
+    return readTally(this.#tallyPath)
+  }
+
+  async kill(): Promise<void> {
+    this.process.kill('SIGKILL')
+    await this.exited
+  }
+
+  /** Asks it to finish; false when it had to be killed. */
+  async stop(): Promise<boolean> {
+    this.process.kill('SIGTERM')
+    const late = setTimeout(() => this.process.kill('SIGKILL'), stopMs)
+    await this.exited
+    clearTimeout(late)
+    return this.process.exitCode === 0
+  }
+}
+
+export interface FleetOptions {
+  readonly directory: string
+  readonly mode: CommitMode
+  readonly sessionTimeoutMs: number
+  readonly onMessage: (member: Member, message: string) => void
+  /** A worker ended that nobody here had killed or stopped. */
+  readonly onExit: (member: Member) => void
+}
+
+/** The worker processes over one data directory. */
+export class Fleet {
+  readonly members = new Set<Member>()
+  started = 0
+  readonly #options: FleetOptions
+
+  constructor(options: FleetOptions) {
+    this.#options = options
+  }
+
+  start(killAt?: KillAt): Member {
+    const { directory, mode, sessionTimeoutMs, onMessage, onExit } = this.#options
+    const name = `w${++this.started}`
+    const tallyPath = join(directory, `${name}.tally`)
+    const member = new Member(name, { directory, tallyPath, sessionTimeoutMs, mode, killAt }, onMessage)
+    this.members.add(member)
+    void member.exited.then(() => {
+      if (this.members.delete(member)) onExit(member)
+    })
+    return member
+  }
+
+  /** Those a kill would count for: alive, not frozen, with a commit behind them. */
+  get atWork(): Member[] {
+    return [...this.members].filter(member => member.isAlive && !member.isFrozen && member.tally.commits > 0)
+  }
+
+  /** Takes a member out, so that its end is expected. */
+  release(member: Member): void {
+    this.members.delete(member)
+  }
+
+  /** Stops everybody; those who do not obey are returned. */
+  async stopAll(): Promise<Member[]> {
+    const members = [...this.members]
+    for (const member of members) this.release(member)
+    const obeyed = await Promise.all(members.map(member => member.stop()))
+    return members.filter((_, i) => !obeyed[i])
+  }
+
+  killAll(): void {
+    for (const member of this.members) {
+      this.release(member)
+      member.process.kill('SIGKILL')
+    }
+  }
+}

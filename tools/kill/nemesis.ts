@@ -1,0 +1,161 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Random } from '../../packages/millrace/src/std/random.ts'
+import type { Fleet, Member } from './fleet.ts'
+import { pipelineNames } from './pipelines.ts'
+import type { Recovery } from './recovery.ts'
+import type { KillAt, WorkerPoint } from './worker-options.ts'
+
+/** How many workers there are at a time, drawn again and again. */
+const memberCounts = [1, 2, 2, 3, 3]
+/** How long to look for a moment at which a victim holds uncommitted records. */
+const aimMs = 400
+const stuckMs = 30_000
+
+export interface NemesisOptions {
+  readonly fleet: Fleet
+  readonly random: Random
+  readonly recovery: Recovery
+  readonly sessionTimeoutMs: number
+  /** Kills that count. */
+  readonly kills: number
+  /** Each of them with each pipeline, so often. */
+  readonly points: readonly WorkerPoint[]
+  readonly roundsPerPoint: number
+  readonly onProgress: () => void
+}
+
+/** Kills, freezes, stops and starts workers, in an order that the seed decides. */
+export class Nemesis {
+  /** All kills from outside. */
+  kills = 0
+  /** Those that hit a process with a commit behind it and uncommitted records in hand. */
+  counted = 0
+  frozen = 0
+  /** Frozen ones that were out of their groups when they went on. */
+  fenced = 0
+  stopped = 0
+  readonly pointKills = new Map<string, number>()
+  readonly #options: NemesisOptions
+  readonly #points: KillAt[]
+  #wanted = 1
+
+  constructor(options: NemesisOptions) {
+    this.#options = options
+    this.#points = this.#plan()
+  }
+
+  #plan(): KillAt[] {
+    const { points, roundsPerPoint, random } = this.#options
+    const plan: KillAt[] = []
+    for (let round = 0; round < roundsPerPoint; round++) {
+      for (const point of points) {
+        for (const pipeline of point === 'between-halves' ? ['copy'] : pipelineNames) {
+          // The first restore may be of nothing; commits are met at one of the first.
+          const nth = point === 'restored' ? 1 : 1 + Math.floor(random() * 15)
+          plan.push({ point, pipeline, nth })
+        }
+      }
+    }
+    return plan.sort(() => random() - 0.5)
+  }
+
+  get pointsLeft(): number {
+    return this.#points.length
+  }
+
+  async run(): Promise<void> {
+    const { random, kills } = this.#options
+    while (this.counted < kills || this.#points.length > 0) {
+      this.#fill()
+      await sleep(300 + 1_700 * random() ** 4)
+      const draw = random()
+      if (draw < 0.06) await this.#freeze()
+      else if (draw < 0.12) await this.#stop()
+      else await this.#kill()
+      if (random() < 0.2) this.#wanted = memberCounts[Math.floor(random() * memberCounts.length)]!
+      this.#options.onProgress()
+    }
+  }
+
+  /** Starts workers until there are as many as wanted; some carry their death with them. */
+  #fill(): void {
+    const { fleet, random } = this.#options
+    while (fleet.members.size < this.#wanted) {
+      const isArmed = this.#points.length > 0 && random() < (this.counted < this.#options.kills ? 0.5 : 1)
+      fleet.start(isArmed ? this.#points.shift() : undefined)
+    }
+  }
+
+  /** A worker ended by itself: at its named point, or it is an error. */
+  ended(member: Member): boolean {
+    if (member.killAt === undefined || member.process.signalCode !== 'SIGKILL') return false
+    const { point } = member.killAt
+    this.pointKills.set(point, (this.pointKills.get(point) ?? 0) + 1)
+    this.#fill()
+    return true
+  }
+
+  /** What a worker was armed with and did not come to. */
+  #disarm(member: Member): void {
+    if (member.killAt !== undefined) this.#points.push({ ...member.killAt, nth: 1 })
+  }
+
+  async #victim(): Promise<Member | undefined> {
+    const { fleet, random } = this.#options
+    const sinceMs = performance.now()
+    for (;;) {
+      const candidates = fleet.atWork
+      // The armed ones are left to their point, mostly.
+      const free = candidates.filter(({ killAt }) => killAt === undefined)
+      const chosen = free.length > 0 ? free : random() < 0.005 ? candidates : []
+      if (chosen.length > 0) return chosen[Math.floor(random() * chosen.length)]
+      if (performance.now() - sinceMs > stuckMs) throw new Error('No worker has committed anything for 30 s')
+      this.#fill()
+      await sleep(20)
+    }
+  }
+
+  async #kill(): Promise<void> {
+    const { fleet, recovery } = this.#options
+    const victim = await this.#victim()
+    if (victim === undefined) return
+    await recovery.watch(victim.pid, async () => {
+      const untilMs = performance.now() + aimMs
+      while (victim.isAlive && victim.tally.uncommitted === 0 && performance.now() < untilMs) {
+        await new Promise(resolve => setImmediate(resolve))
+      }
+      fleet.release(victim)
+      await victim.kill()
+    })
+    this.#disarm(victim)
+    this.kills++
+    const { commits, uncommitted } = victim.tally
+    if (commits > 0 && uncommitted > 0) this.counted++
+  }
+
+  /** Stands still for longer than its session lasts, and goes on. */
+  async #freeze(): Promise<void> {
+    const { random, sessionTimeoutMs } = this.#options
+    const victim = await this.#victim()
+    if (victim === undefined || victim.killAt !== undefined) return
+    const { fenced } = victim.tally
+    victim.isFrozen = true
+    victim.process.kill('SIGSTOP')
+    await sleep(sessionTimeoutMs * (1.3 + random()))
+    victim.process.kill('SIGCONT')
+    victim.isFrozen = false
+    this.frozen++
+    await sleep(200)
+    if (victim.tally.fenced > fenced) this.fenced++
+  }
+
+  async #stop(): Promise<void> {
+    const { fleet } = this.#options
+    const victim = await this.#victim()
+    if (victim === undefined) return
+    fleet.release(victim)
+    this.#disarm(victim)
+    this.stopped++
+    if (!(await victim.stop())) throw new Error(`${victim.name} did not stop within 15 s of SIGTERM`)
+  }
+}

@@ -1,0 +1,66 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Log } from '../../packages/millrace/src/log/log.ts'
+import { groupName } from '../../packages/millrace/src/plan/names.ts'
+import { appName, readings } from './pipelines.ts'
+
+const pollMs = 10
+const giveUpMs = 30_000
+
+/** Measures how long after a death the partitions of the dead have commits again, all of them. */
+export class Recovery {
+  readonly timesMs: number[] = []
+  /** Deaths of members that had no partition, or whose partitions did not move before the measuring ended. */
+  unmeasured = 0
+  readonly #log: Log
+  readonly #watches = new Set<Promise<void>>()
+  #ended = false
+
+  constructor(log: Log) {
+    this.#log = log
+  }
+
+  /** To be called just before the process is killed. */
+  async watch(pid: number, died: () => Promise<void>): Promise<void> {
+    const group = groupName(appName, 'copy')
+    const info = await this.#log.describeGroup(group)
+    const owned = (info?.members.find(member => member.pid === pid)?.assignment ?? []).filter(
+      ({ topic }) => topic === readings.name,
+    )
+    await died()
+    const diedMs = performance.now()
+    const before = await this.#log.committed(group, owned)
+    if (owned.length === 0) this.unmeasured++
+    else {
+      const watch = this.#follow(group, before, diedMs).finally(() => this.#watches.delete(watch))
+      this.#watches.add(watch)
+    }
+  }
+
+  async #follow(group: string, before: Awaited<ReturnType<Log['committed']>>, diedMs: number): Promise<void> {
+    while (!this.#ended && performance.now() - diedMs < giveUpMs) {
+      const now = await this.#log.committed(group, before)
+      const moved = before.every(({ partition, offset }) =>
+        now.some(each => each.partition === partition && each.offset > offset),
+      )
+      if (moved) {
+        this.timesMs.push(performance.now() - diedMs)
+        return
+      }
+      await sleep(pollMs)
+    }
+    this.unmeasured++
+  }
+
+  async end(): Promise<void> {
+    this.#ended = true
+    await Promise.all(this.#watches)
+  }
+
+  toString(): string {
+    const sorted = [...this.timesMs].sort((a, b) => a - b)
+    if (sorted.length === 0) return 'no recovery measured'
+    const at = (share: number) =>
+      (sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]! / 1000).toFixed(2)
+    return `p50 ${at(0.5)} s, p90 ${at(0.9)} s, p99 ${at(0.99)} s, longest ${at(1)} s (of ${sorted.length})`
+  }
+}
