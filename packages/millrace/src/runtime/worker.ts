@@ -1,4 +1,5 @@
-import type { FetchOptions, Log } from '../log/log.ts'
+import type { TaskInput } from '../engine/task-input.ts'
+import type { FetchedPartition, FetchOptions, Log } from '../log/log.ts'
 import type { Clock } from '../std/clock.ts'
 import { isRetriable } from './backoff.ts'
 import { FetchRetries } from './fetch-retries.ts'
@@ -140,11 +141,12 @@ export class Worker {
     }))
     try {
       const answer = await this.#log.fetch(positions, options)
+      // Several pipelines may ask for one partition.
+      const unanswered = [...wanted]
       for (const fetched of answer) {
-        const ask = wanted.find(
-          ({ input }) => input.topic === fetched.topic && input.partition === fetched.partition,
-        )
-        if (ask === undefined) continue
+        const at = unanswered.findIndex(({ input, offset }) => isAnswer(fetched, input, offset))
+        if (at < 0) continue
+        const [ask] = unanswered.splice(at, 1) as [Wanted]
         if (fetched.error !== undefined) this.#fetchFailed(ask, fetched.error)
         else if (this.#runOf(ask.runner) !== undefined) {
           this.#retries.succeeded(ask.input)
@@ -174,6 +176,10 @@ export class Worker {
   #runOf(runner: TaskRunner): PipelineRun | undefined {
     return this.runs.find(run => run.runners.get(runner.task.name) === runner)
   }
+}
+
+function isAnswer(fetched: FetchedPartition, { topic, partition }: TaskInput, offset: number): boolean {
+  return fetched.topic === topic && fetched.partition === partition && fetched.offset === offset
 }
 
 function nextTurn(): Promise<void> {

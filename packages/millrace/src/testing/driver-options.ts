@@ -6,9 +6,9 @@ import type { ReadPositions } from './topic-reader.ts'
 export interface TestDriverOptions {
   /** Wall time at the start, 2026-01-01T00:00:00Z by default; it only moves by `advance`. */
   readonly startTime?: number | Date
-  /** Prefix of internal topics; `test` by default. */
+  /** Prefix of groups and internal topics; `test` by default. Another one than that of `from` begins anew on its topics. */
   readonly app?: string
-  /** Goes on where another driver of the same pipelines stood; its time and app hold then. */
+  /** Goes on where another driver of the same pipelines stood, at its time. */
   readonly from?: DriverSnapshot
   /** `interpreted` runs the reference interpreter. Default `compiled`. */
   readonly mode?: 'compiled' | 'interpreted'

@@ -235,6 +235,14 @@ describe('the test driver', () => {
     assert.equal(driver.printed.length, 200)
   })
 
+  it('gives every record of a topic to each pipeline that reads it', async () => {
+    const reader = (name: string) => pipeline(name, p => void p.from(views).print(v => `${name} ${v.url}`))
+    await using driver = await testDriver([reader('one'), reader('two')])
+    await driver.input(views).send(view('/a', 0))
+    await driver.input(views).sendAll([view('/b', 0), view('/c', 0)])
+    assert.deepEqual([...driver.printed].sort(), ['one /a', 'one /b', 'one /c', 'two /a', 'two /b', 'two /c'])
+  })
+
   it('keeps printed lines and those of files, in memory', async () => {
     const sinks = pipeline('sinks', p => {
       p.from(views).print(v => v.url)

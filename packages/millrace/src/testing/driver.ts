@@ -74,7 +74,7 @@ export class TestDriver implements AsyncDisposable {
   constructor(graphs: readonly Graph[], options: TestDriverOptions) {
     const { from, mode = 'compiled', freeze = true, faults, seed = 1, commits = 'settled' } = options
     this.#graphs = graphs
-    this.#app = from?.app ?? options.app ?? 'test'
+    this.#app = options.app ?? from?.app ?? 'test'
     this.#clock = new VirtualClock(from?.time ?? Number(options.startTime ?? defaultStartTime))
     this.#broker = new MemoryBroker({ clock: this.#clock, faults, contents: from?.log })
     for (const [topic, positions] of Object.entries(from?.read ?? {})) {
@@ -187,6 +187,11 @@ export class TestDriver implements AsyncDisposable {
   async #end(lockstep: Lockstep, topic: Topic): Promise<void> {
     await lockstep.sender.endInput(topic)
     await lockstep.settle()
+  }
+
+  /** Applies the topics' retention and compaction, as logs do by themselves from time to time. */
+  clean(): Promise<void> {
+    return this.#run(({ log }) => log.clean())
   }
 
   /** Loses everything uncommitted, as `kill -9` does, and starts again from the log. */

@@ -34,9 +34,9 @@ export interface LockstepOptions {
  * records come or the clock is moved.
  */
 export class Lockstep {
-  readonly log: Log
   readonly sender: Sender
   readonly runs: readonly PipelineRun[]
+  readonly #log: MemoryLog
   readonly #clock: VirtualClock
   readonly #worker: Worker
   #error: Error | undefined
@@ -50,12 +50,16 @@ export class Lockstep {
     return lockstep
   }
 
-  private constructor({ clock }: LockstepOptions, log: Log, runs: readonly PipelineRun[]) {
-    this.log = log
+  private constructor({ clock }: LockstepOptions, log: MemoryLog, runs: readonly PipelineRun[]) {
+    this.#log = log
     this.runs = runs
     this.sender = new Sender(log, clock)
     this.#clock = clock
     this.#worker = new Worker(log, clock, runs)
+  }
+
+  get log(): Log {
+    return this.#log
   }
 
   async #run(options: LockstepOptions, graph: Graph): Promise<PipelineRun> {
@@ -117,6 +121,11 @@ export class Lockstep {
   async commit(): Promise<void> {
     for (const run of this.runs) await run.commitNow()
     await this.settle()
+  }
+
+  /** Hears nothing more of its groups, as a process that was stopped by a signal. */
+  freeze(): void {
+    this.#log.freeze()
   }
 
   /** Ends without a commit and without leaving the groups, as a process that was killed. */
