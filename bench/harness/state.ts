@@ -14,10 +14,17 @@ import { partitionOf } from '../../packages/millrace/src/std/murmur2.ts'
 export interface StateFigures {
   /** Bytes that a store of 1 M keys holds, less the keys' own, by key. */
   readonly bytesPerKey: number
-  /** What cutting a commit of 100k changed rows out of it takes the loop, in ms: median and longest of 20. */
-  readonly pauseMs: { readonly median: number; readonly max: number }
-  /** From `start` to tasks that run, with 1 M keys of state in the embedded log, in ms: median of 5. */
-  readonly restartMs: number
+  /** How long cutting a commit of 100k changed rows out of it stops the loop. */
+  readonly pause: Times
+  /** From `start` to tasks that run, with 1 M keys of state in the embedded log. */
+  readonly restart: Times
+}
+
+/** Medians in ms. On a busy machine the time waited says more about the neighbours than about the program. */
+export interface Times {
+  readonly wall: number
+  /** CPU time: of the loop's thread for a pause, of the process for a restart. */
+  readonly cpu: number
 }
 
 const keyCount = 1_000_000
@@ -37,11 +44,10 @@ function totals(name: string): Pipeline {
 
 /** Measures stores, commits and restarts with a million keys of a count and a sum. `directory` must lie on a real disk. */
 export async function stateFigures(directory: string): Promise<StateFigures> {
-  const { bytesPerKey, pauseMs } = inOneTask()
-  return { bytesPerKey, pauseMs, restartMs: await restart(directory) }
+  return { ...inOneTask(), restart: await restart(directory) }
 }
 
-function inOneTask(): Pick<StateFigures, 'bytesPerKey' | 'pauseMs'> {
+function inOneTask(): Pick<StateFigures, 'bytesPerKey' | 'pause'> {
   const [sub] = buildPrograms(totals('state').graph, {
     app: 'bench',
     closedLog: true,
@@ -75,20 +81,19 @@ function inOneTask(): Pick<StateFigures, 'bytesPerKey' | 'pauseMs'> {
   const { store } = task.steps.find(step => step !== undefined)!
   const bytesPerKey = store.byteLength / keyCount - keyBytes
   cutTask(task, Date.now())
-  const pauses: number[] = []
+  const pauses = new Stopwatch(() => process.threadCpuUsage())
   for (let i = 0; i < 25; i++) {
     const from = (i * dirtyCount) % keyCount
     feed(from, from + dirtyCount)
-    const before = performance.now()
+    const stop = pauses.start()
     cutTask(task, Date.now())
     // The first ones are warm-up.
-    if (i >= 5) pauses.push(performance.now() - before)
+    if (i >= 5) stop()
   }
-  pauses.sort((a, b) => a - b)
-  return { bytesPerKey, pauseMs: { median: pauses[10]!, max: pauses.at(-1)! } }
+  return { bytesPerKey, pause: pauses.medians }
 }
 
-async function restart(directory: string): Promise<number> {
+async function restart(directory: string): Promise<Times> {
   rmSync(directory, { recursive: true, force: true })
   const log = await openEmbeddedLog({ directory })
   await log.createTopics([{ name: 'keys', partitions }])
@@ -97,13 +102,13 @@ async function restart(directory: string): Promise<number> {
   const first = await start([totals('restart')], { ...options, once: true })
   await Promise.race([first.finished, first.failed])
   await first.stop()
-  const times: number[] = []
+  const times = new Stopwatch(() => process.cpuUsage())
   for (let i = 0; i < 5; i++) {
-    const before = performance.now()
+    const stop = times.start()
     const app = await start([totals('restart')], options)
     while (app.health().pipelines[0]!.tasks.length < partitions)
       await new Promise(resolve => setTimeout(resolve, 5))
-    times.push(performance.now() - before)
+    stop()
     const key = `u${String(keyCount - 1).padStart(6, '0')}`
     const row = (await app.store('per-user').get(key)) as { n: number } | undefined
     if (row?.n !== 1) throw new Error(`The restarted pipeline does not know ${key}: ${JSON.stringify(row)}`)
@@ -111,7 +116,36 @@ async function restart(directory: string): Promise<number> {
   }
   await log.close()
   rmSync(directory, { recursive: true, force: true })
-  return times.sort((a, b) => a - b)[2]!
+  return times.medians
+}
+
+class Stopwatch {
+  readonly #cpuUsage: () => NodeJS.CpuUsage
+  readonly #walls: number[] = []
+  readonly #cpus: number[] = []
+
+  constructor(cpuUsage: () => NodeJS.CpuUsage) {
+    this.#cpuUsage = cpuUsage
+  }
+
+  /** The function returned takes the time since. */
+  start(): () => void {
+    const wall = performance.now()
+    const before = this.#cpuUsage()
+    return () => {
+      const after = this.#cpuUsage()
+      this.#walls.push(performance.now() - wall)
+      this.#cpus.push((after.user + after.system - before.user - before.system) / 1e3)
+    }
+  }
+
+  get medians(): Times {
+    return { wall: median(this.#walls), cpu: median(this.#cpus) }
+  }
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1]!
 }
 
 /** One record for each key from `from` on. */
