@@ -1,7 +1,11 @@
+import { threadId } from 'node:worker_threads'
 import type { Log } from '../log/log.ts'
 import type { Graph } from '../plan/graph.ts'
+import { groupName } from '../plan/names.ts'
+import { nodeDisk } from '../state/disk.ts'
 import type { Clock } from '../std/clock.ts'
 import type { PipelineHealth, StoreView } from './app.ts'
+import { ChangelogUpkeep } from './changelog-upkeep.ts'
 import {
   endKey,
   type Host,
@@ -11,7 +15,9 @@ import {
   type RunSettings,
 } from './host.ts'
 import { LineFiles } from './line-files.ts'
-import { type CommitPoint, PipelineRun } from './pipeline-run.ts'
+import { type CommitPoint, type CommittedTask, PipelineRun } from './pipeline-run.ts'
+import { ownUnfinished, prepareFolder, snapshotFolder } from './snapshot-folder.ts'
+import { Snapshots } from './snapshots.ts'
 import { LocalStore } from './store-view.ts'
 import { taskHealth } from './task-health.ts'
 import { Worker } from './worker.ts'
@@ -31,6 +37,8 @@ export class LocalHost implements Host {
   readonly pipelines: readonly LocalPipeline[]
   readonly #worker: Worker
   readonly #files = new LineFiles()
+  readonly #snapshots: Snapshots[] = []
+  readonly #upkeeps: ChangelogUpkeep[] = []
 
   constructor(parts: LocalHostParts) {
     const runs = parts.graphs.map((graph, i) => this.#run(parts, graph, parts.settings.pipelines[i]!))
@@ -38,12 +46,12 @@ export class LocalHost implements Host {
     this.pipelines = runs.map(run => new LocalPipeline(run))
   }
 
-  #run(
-    { log, clock, random, settings, events, onPoint }: LocalHostParts,
-    graph: Graph,
-    pipeline: PipelineSettings,
-  ): PipelineRun {
+  #run(parts: LocalHostParts, graph: Graph, pipeline: PipelineSettings): PipelineRun {
+    const { log, clock, random, settings, events, onPoint } = parts
     const { ends, counts } = pipeline
+    const snapshots = this.#snapshotsOf(parts, graph.name)
+    const upkeep = new ChangelogUpkeep({ log, clock, warn: events.warn })
+    this.#upkeeps.push(upkeep)
     return new PipelineRun({
       app: settings.app,
       graph,
@@ -56,8 +64,11 @@ export class LocalHost implements Host {
       random,
       print: events.print,
       files: this.#files,
-      snapshotOf: async () => undefined,
-      onChangelog: () => {},
+      snapshotOf: async partition => snapshots?.find(partition),
+      onCommitted: tasks => {
+        upkeep.committed(tasks)
+        if (snapshots !== undefined) noteChanges(snapshots, tasks)
+      },
       onIncident: ({ step, reason, error, topic, partition, offset }) =>
         events.warn(
           `${graph.name}, step "${step}": first record with reason "${reason}" (${topic}/${partition} offset ${offset}): ${error}`,
@@ -71,6 +82,27 @@ export class LocalHost implements Host {
     })
   }
 
+  #snapshotsOf(
+    { log, clock, random, settings, events }: LocalHostParts,
+    pipeline: string,
+  ): Snapshots | undefined {
+    const { app, data } = settings
+    if (data === undefined) return undefined
+    const folder = snapshotFolder(data, groupName(app, pipeline))
+    const snapshots = new Snapshots({
+      log,
+      clock,
+      random,
+      folder,
+      disk: ownUnfinished(nodeDisk, { pid: process.pid, thread: threadId }),
+      prepare: () => prepareFolder(folder),
+      pause: () => new Promise(resolve => setImmediate(resolve)),
+      warn: events.warn,
+    })
+    this.#snapshots.push(snapshots)
+    return snapshots
+  }
+
   async start(): Promise<void> {
     this.#worker.start()
   }
@@ -79,7 +111,18 @@ export class LocalHost implements Host {
     await this.#worker.stop()
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    await Promise.all([...this.#upkeeps, ...this.#snapshots].map(each => each.close()))
+  }
+}
+
+function noteChanges(snapshots: Snapshots, tasks: readonly CommittedTask[]): void {
+  for (const { task, changes } of tasks) {
+    for (const { step, topic, offset, endOffset, bytes } of changes) {
+      const { layout } = step.store
+      snapshots.written({ topic, partition: task.partition, layout }, endOffset - offset, bytes)
+    }
+  }
 }
 
 /** A pipeline whose tasks all run in this thread. */

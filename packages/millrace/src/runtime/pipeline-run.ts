@@ -1,6 +1,6 @@
 import { buildPrograms, type SubProgram } from '../engine/compile-sub.ts'
 import { createTask, type TaskWorld, taskName } from '../engine/create-task.ts'
-import { cutTask, type TaskCut } from '../engine/cut.ts'
+import { type ChangelogCut, cutTask, type TaskCut } from '../engine/cut.ts'
 import type { Incident } from '../engine/failures.ts'
 import type { LineSinks } from '../engine/lines.ts'
 import type { Task } from '../engine/task.ts'
@@ -8,6 +8,8 @@ import type { TaskInput } from '../engine/task-input.ts'
 import { CommitError, type Log, type MemberIdentity, type TopicPartition } from '../log/log.ts'
 import type { Graph } from '../plan/graph.ts'
 import { groupName, type SideTopic } from '../plan/names.ts'
+import { batchInfo } from '../record/batch.ts'
+import { SnapshotDamagedError } from '../state/snapshot-format.ts'
 import { isBroken } from '../std/broken-rules.ts'
 import type { Clock } from '../std/clock.ts'
 import { Backoff, isRetriable } from './backoff.ts'
@@ -36,8 +38,8 @@ export interface PipelineRunOptions {
   /** Puts lines into files before the commit that contains them. */
   readonly files: { write(path: string, line: string): void; flush(): Promise<void> }
   readonly snapshotOf: (partition: TopicPartition) => Promise<RestoreSource | undefined>
-  /** Told which changelog batches are in the log. */
-  readonly onChangelog: (partition: TopicPartition, task: Task, step: string) => void
+  /** Told of every acknowledged commit, before anything else happens to its tasks. */
+  readonly onCommitted?: (tasks: readonly CommittedTask[]) => void
   readonly onIncident: (incident: Incident) => void
   readonly onError: (error: Error) => void
   readonly wake: () => void
@@ -52,6 +54,23 @@ export interface CommitPace {
   readonly intervalMs: number
   /** Once every task has drained its inputs (SEMANTICS 2.5). */
   readonly drainedMs: number
+}
+
+/** What a commit brought into the log of one task. */
+export interface CommittedTask {
+  readonly task: Task
+  readonly cut: TaskCut
+  readonly changes: readonly CommittedChanges[]
+}
+
+export interface CommittedChanges {
+  readonly step: ChangelogCut['step']
+  readonly topic: string
+  readonly bytes: number
+  /** Where they begin in the changelog. */
+  readonly offset: number
+  /** Where the changelog goes on behind them. */
+  readonly endOffset: number
 }
 
 export type CommitPoint = 'cut' | 'before-commit' | 'after-commit' | 'after-acknowledge' | 'restored'
@@ -94,7 +113,10 @@ export class PipelineRun {
       intervalMs: graph.options.commitIntervalMs,
       drainedMs: drainedCommitMs,
     }
-    const lines: LineSinks = { writeLine: (path, line) => options.files.write(path, line), print: options.print }
+    const lines: LineSinks = {
+      writeLine: (path, line) => options.files.write(path, line),
+      print: options.print,
+    }
     this.#world = {
       clock,
       nextSeed: () => Math.floor(options.random() * 2 ** 31),
@@ -240,8 +262,16 @@ export class PipelineRun {
     const { log, clock, snapshotOf, endOf } = this.#options
     const inputs = plan.sub.inputs.map((origin, i) => ({ origin, topic: topics[i]!, partition }))
     const positions = await startPositions(log, this.group, inputs)
-    const task = createTask(plan, program, partition, positions, this.#world)
-    await restoreTask(task, { log, clock, snapshotOf, pause: nextTurn })
+    const restored = async (source: typeof snapshotOf) => {
+      const task = createTask(plan, program, partition, positions, this.#world)
+      await restoreTask(task, { log, clock, snapshotOf: source, pause: nextTurn })
+      return task
+    }
+    // The changelog alone is whole (SEMANTICS 2.3).
+    const task = await restored(snapshotOf).catch(error => {
+      if (!(error instanceof SnapshotDamagedError)) throw error
+      return restored(async () => undefined)
+    })
     const ends =
       endOf && inputs.map(input => (input.origin.kind === 'source' ? endOf(input) : Number.POSITIVE_INFINITY))
     return new TaskRunner(task, ends)
@@ -378,11 +408,14 @@ export class PipelineRun {
   ): Promise<void> {
     const { log, files } = this.#options
     try {
-      const changes = cuts.flatMap(({ task, cut }) => cut.changelog.map(change => ({ task, ...change })))
-      const changelog = changes.flatMap(({ task, topic, batches }) =>
-        batches.map(bytes => ({ topic, partition: task.partition, bytes })),
+      const changelog = cuts.flatMap(({ task, cut }) =>
+        cut.changelog.flatMap(({ topic, batches }) =>
+          batches.map(bytes => ({ topic, partition: task.partition, bytes })),
+        ),
       )
       const outputs = cuts.flatMap(({ cut }) => cut.outputs)
+      // The batches are the log's once it has them.
+      const measured = cuts.map(measure)
       await this.#ensureSideTopics(outputs.map(({ topic }) => topic))
       await files.flush()
       this.#options.onPoint?.('before-commit')
@@ -394,17 +427,27 @@ export class PipelineRun {
       if (epoch !== this.#epoch) return
       this.#commitFailures.reset()
       this.#options.onPoint?.('after-commit')
-      let at = outputs.length
-      for (const { task, step, topic, batches } of changes) {
-        const baseOffset = result.baseOffsets[at]!
-        if ('acknowledge' in step.store) step.store.acknowledge(baseOffset)
-        at += batches.length
-        this.#options.onChangelog({ topic, partition: task.partition }, task, step.name)
-      }
+      this.#acknowledge(measured, result.baseOffsets.slice(outputs.length))
       this.#options.onPoint?.('after-acknowledge')
     } catch (error) {
       if (epoch === this.#epoch) this.#commitFailed(error as Error, identity)
     }
+  }
+
+  /** Tells the stores where their changes lie; `baseOffsets` are those of the changelog batches, in order. */
+  #acknowledge(cuts: readonly MeasuredCut[], baseOffsets: readonly number[]): void {
+    let at = 0
+    const committed = cuts.map(({ task, cut, sizes }) => {
+      const changes = cut.changelog.map(({ step, topic }, i) => {
+        const { batches, lastRecords, bytes } = sizes[i]!
+        const offset = baseOffsets[at]!
+        if ('acknowledge' in step.store) step.store.acknowledge(offset)
+        at += batches
+        return { step, topic, bytes, offset, endOffset: baseOffsets[at - 1]! + lastRecords }
+      })
+      return { task, cut, changes }
+    })
+    this.#options.onCommitted?.(committed)
   }
 
   /** SEMANTICS 2.4: state is dropped and restored, positions go back, unsent output is forgotten. */
@@ -477,6 +520,26 @@ export class PipelineRun {
   settled(): Promise<void> {
     return this.#membershipWork
   }
+}
+
+interface MeasuredCut {
+  readonly task: Task
+  readonly cut: TaskCut
+  /** Of each part of the changelog. */
+  readonly sizes: readonly {
+    readonly batches: number
+    readonly lastRecords: number
+    readonly bytes: number
+  }[]
+}
+
+function measure({ task, cut }: { task: Task; cut: TaskCut }): MeasuredCut {
+  const sizes = cut.changelog.map(({ batches }) => ({
+    batches: batches.length,
+    lastRecords: batchInfo(batches.at(-1)!).lastOffset + 1,
+    bytes: batches.reduce((sum, batch) => sum + batch.length, 0),
+  }))
+  return { task, cut, sizes }
 }
 
 function nextTurn(): Promise<void> {

@@ -6,6 +6,8 @@ import type { Log, TopicPartition } from '../log/log.ts'
 import { changelogTopic } from '../plan/names.ts'
 import type { SubTopologyInput } from '../plan/sub-topology.ts'
 import { RecordCursor } from '../record/cursor.ts'
+import { CorruptBatchError } from '../record/errors.ts'
+import { SnapshotDamagedError } from '../state/snapshot-format.ts'
 import type { Clock } from '../std/clock.ts'
 
 /** Bytes fetched at once while restoring. */
@@ -59,7 +61,10 @@ async function firstOffset(
   return (start === 'latest' ? offsets?.latest : offsets?.earliest) ?? 0
 }
 
-/** Fills a new task's stores from snapshot and changelog (SEMANTICS 2.3). Gives the records read. */
+/**
+ * Fills a new task's stores from snapshot and changelog (SEMANTICS 2.3). Gives the records read. After a
+ * `SnapshotDamagedError` the task is of no use: make another and restore it without the snapshot.
+ */
 export async function restoreTask(task: Task, options: RestoreOptions): Promise<number> {
   let records = 0
   for (const { node } of task.plan.steps) {
@@ -91,12 +96,24 @@ async function restoreStep(
   let offset = ends?.earliest ?? 0
   const snapshot = await snapshotOf(changelog)
   if (snapshot !== undefined) {
-    for await (const batch of snapshot.batches()) apply(batch, 0)
+    for await (const batch of snapshot.batches()) {
+      try {
+        apply(batch, 0)
+      } catch (error) {
+        if (error instanceof CorruptBatchError) throw new SnapshotDamagedError(error.message)
+        throw error
+      }
+    }
     offset = Math.max(offset, snapshot.offset)
   }
   while (offset < end) {
     const options = { maxWaitMs: 0, maxBytes: restoreBytesMax, partitionMaxBytes: restoreBytesMax }
     const [fetched] = await log.fetch([{ topic, partition, offset }], options)
+    // Trimmed meanwhile by the process that had the task before: nothing that an open row needs (SEMANTICS 2.6).
+    if (fetched!.error?.code === 'offset-out-of-range' && fetched!.logStartOffset > offset) {
+      offset = fetched!.logStartOffset
+      continue
+    }
     if (fetched!.error !== undefined) throw fetched!.error
     for (const batch of fetched!.batches) {
       apply(batch, offset)

@@ -79,7 +79,6 @@ export class Lockstep {
       // The clock stands still while work goes on, so that a drained pipeline commits without any delay.
       commitPace: { intervalMs: interval, drainedMs: manualCommits ? interval : 0 },
       snapshotOf: async () => undefined,
-      onChangelog: () => {},
       onIncident: () => {},
       onError: error => {
         this.#error ??= error

@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { count, json, pipeline, topic } from '../index.ts'
+import { MemoryBroker } from '../log/memory/broker.ts'
+import { MemoryLog } from '../log/memory/memory-log.ts'
+import { nodeDisk } from '../state/disk.ts'
+import { systemClock } from '../std/clock.ts'
+import { seededRandom } from '../std/random.ts'
+import { Sender } from './sender.ts'
+import { ownUnfinished, prepareFolder } from './snapshot-folder.ts'
+import { Snapshots, type SnapshotsOptions } from './snapshots.ts'
+import { LocalStore } from './store-view.ts'
+import { type RunningPipeline, runPipeline, until } from './testkit/run-pipeline.ts'
+
+const hits = topic('hits', { value: json<{ user: string }>(), key: 'user' })
+const perUser = pipeline('per-user', { commitInterval: 1 }, p => {
+  p.from(hits, { idle: 'never' }).byKey().aggregate('counts', { n: count() })
+})
+const changelog = { topic: 'test.per-user.counts.changelog', partition: 0 }
+
+class Setting {
+  readonly log = new MemoryLog(new MemoryBroker())
+  readonly sender = new Sender(this.log, systemClock)
+  readonly warnings: string[] = []
+  readonly folder: string
+  readonly file: string
+
+  constructor(data: string) {
+    this.folder = join(data, 'state', 'test.per-user')
+    this.file = join(this.folder, 'counts-0.snapshot')
+  }
+
+  snapshots(options: Partial<SnapshotsOptions> = {}): Snapshots {
+    return new Snapshots({
+      log: this.log,
+      clock: systemClock,
+      disk: ownUnfinished(nodeDisk, { pid: process.pid, thread: 0 }),
+      folder: this.folder,
+      prepare: () => prepareFolder(this.folder),
+      random: seededRandom(1),
+      pause: () => new Promise(resolve => setImmediate(resolve)),
+      warn: message => this.warnings.push(message),
+      recordsMin: 100,
+      ...options,
+    })
+  }
+
+  /** Runs the pipeline with these snapshots; told of its commits only while `folds`. */
+  run(snapshots: Snapshots, folds = true): Promise<RunningPipeline> {
+    return runPipeline(perUser, this.log, {
+      snapshotOf: partition => snapshots.find(partition),
+      onCommitted: tasks => {
+        for (const { task, changes } of folds ? tasks : []) {
+          for (const { step, topic, offset, endOffset, bytes } of changes)
+            snapshots.written(
+              { topic, partition: task.partition, layout: step.store.layout },
+              endOffset - offset,
+              bytes,
+            )
+        }
+      },
+    })
+  }
+
+  /** A record for each of `users` users. */
+  async send(running: RunningPipeline, users: number): Promise<void> {
+    await Promise.all(Array.from({ length: users }, (_, i) => this.sender.send(hits, { user: `u${i}` }, {})))
+    const [end] = await this.log.offsets('hits')
+    await until(running, async () => {
+      const [position] = await this.log.committed('test.per-user', [{ topic: 'hits', partition: 0 }])
+      return position?.offset === end!.latest
+    })
+  }
+
+  async ends() {
+    const [partition] = await this.log.offsets(changelog.topic)
+    return partition!
+  }
+}
+
+async function inSetting(run: (setting: Setting) => Promise<void>): Promise<void> {
+  const data = await mkdtemp(join(tmpdir(), 'millrace-snapshots-'))
+  try {
+    await run(new Setting(data))
+  } finally {
+    await rm(data, { recursive: true, force: true })
+  }
+}
+
+const countOf = async (running: RunningPipeline, user: string) => {
+  await until(running, () => running.run.tasks.length === 1)
+  return new LocalStore(running.run, 'counts').get(user)
+}
+
+describe('the snapshots of a running pipeline', () => {
+  it('[2.3] are folded once enough lies behind the one before, and restored with the tail', () =>
+    inSetting(async setting => {
+      const snapshots = setting.snapshots()
+      await using running = await setting.run(snapshots)
+      await setting.send(running, 60)
+      await snapshots.settled()
+      assert.equal(await nodeDisk.openRead(setting.file), undefined)
+      await setting.send(running, 60)
+      await snapshots.settled()
+      const first = await snapshots.find(changelog)
+      assert.equal(first!.offset, (await setting.ends()).latest)
+      await setting.send(running, 110)
+      await snapshots.settled()
+      const second = await snapshots.find(changelog)
+      assert.ok(second!.offset > first!.offset)
+      await setting.send(running, 5)
+      await running.stop()
+
+      // With its head gone the changelog alone would not do.
+      await setting.log.trim([{ ...changelog, offset: second!.offset }])
+      await using again = await setting.run(setting.snapshots())
+      assert.deepEqual(await countOf(again, 'u3'), { n: 4 })
+      assert.deepEqual(await countOf(again, 'u59'), { n: 3 })
+      assert.deepEqual(await countOf(again, 'u109'), { n: 1 })
+      await again.stop()
+      assert.deepEqual(setting.warnings, [])
+      assert.deepEqual(await readdir(setting.folder), ['counts-0.snapshot'])
+    }))
+
+  it('[2.3] are folded, too, when few large records lie behind the one before', () =>
+    inSetting(async setting => {
+      const snapshots = setting.snapshots({ recordsMin: 1e9, bytesMin: 1_000 })
+      await using running = await setting.run(snapshots)
+      await setting.send(running, 100)
+      await snapshots.settled()
+      assert.ok((await snapshots.find(changelog)) !== undefined)
+      await running.stop()
+    }))
+
+  it('[2.3] are left alone when they are damaged: the changelog is whole', () =>
+    inSetting(async setting => {
+      const snapshots = setting.snapshots()
+      await using running = await setting.run(snapshots)
+      await setting.send(running, 150)
+      await snapshots.settled()
+      await running.stop()
+      const file = await open(setting.file, 'r+')
+      const { size } = await file.stat()
+      await file.write(Buffer.from([0xff]), 0, 1, Math.floor(size / 2))
+      await file.close()
+      await using again = await setting.run(setting.snapshots())
+      assert.deepEqual(await countOf(again, 'u149'), { n: 1 })
+      await again.stop()
+
+      await writeFile(setting.file, 'no snapshot')
+      await using third = await setting.run(setting.snapshots())
+      assert.deepEqual(await countOf(third, 'u149'), { n: 1 })
+      await third.stop()
+      assert.match(setting.warnings[0]!, /counts\.changelog\/0: .*cannot be used.*changelog is read instead/)
+    }))
+
+  it('[2.3] of a changelog that was made anew are not used', () =>
+    inSetting(async setting => {
+      const snapshots = setting.snapshots()
+      await using running = await setting.run(snapshots)
+      await setting.send(running, 150)
+      await snapshots.settled()
+      await running.stop()
+      await setting.log.deleteTopics([changelog.topic])
+      await setting.log.createTopics([{ name: changelog.topic, partitions: 1, cleanup: 'compact' }])
+      assert.equal(await setting.snapshots().find(changelog), undefined)
+      assert.match(setting.warnings[0]!, /of another changelog/)
+    }))
+
+  it('cost a warning, not the pipeline, when they cannot be written', () =>
+    inSetting(async setting => {
+      const full = { ...nodeDisk, create: () => Promise.reject(new Error('no space left')) }
+      const snapshots = setting.snapshots({ disk: full })
+      await using running = await setting.run(snapshots)
+      await setting.send(running, 150)
+      await snapshots.settled()
+      assert.match(setting.warnings[0]!, /no snapshot could be made: no space left/)
+      assert.deepEqual(await countOf(running, 'u1'), { n: 1 })
+      await running.stop()
+    }))
+
+  it('are given up in the middle when the process ends, and what a dead one left is removed', () =>
+    inSetting(async setting => {
+      let pauses = 0
+      const snapshots: Snapshots = setting.snapshots({
+        pause: async () => {
+          if (++pauses === 1) void snapshots.close()
+        },
+      })
+      await using running = await setting.run(snapshots)
+      await setting.send(running, 5_000)
+      await snapshots.settled()
+      assert.ok(pauses > 0)
+      assert.equal(await nodeDisk.openRead(setting.file), undefined)
+      await running.stop()
+
+      // No process has this number: the kernel's largest is 2^22.
+      await writeFile(join(setting.folder, `counts-0.snapshot.${2 ** 22 + 1}-0.tmp`), '')
+      await writeFile(join(setting.folder, `counts-0.snapshot.${process.ppid}-0.tmp`), '')
+      await prepareFolder(setting.folder)
+      assert.deepEqual(await readdir(setting.folder), [`counts-0.snapshot.${process.ppid}-0.tmp`])
+    }))
+})

@@ -1,0 +1,203 @@
+import { join } from 'node:path'
+import { nextOffset } from '../engine/next-offset.ts'
+import type { Log, TopicPartition } from '../log/log.ts'
+import type { Disk } from '../state/disk.ts'
+import type { StoreLayout } from '../state/layout.ts'
+import { readSnapshot, reasonNotToUse, type Snapshot } from '../state/snapshot.ts'
+import { foldSnapshot } from '../state/snapshot-fold.ts'
+import { SnapshotDamagedError } from '../state/snapshot-format.ts'
+import type { Clock } from '../std/clock.ts'
+import type { RestoreSource } from './restore.ts'
+
+/** How long logs keep tombstones (`delete.retention.ms`); the default of each of them. */
+const deleteRetentionMs = 86_400_000
+const foldBytes = 8 * 1024 * 1024
+
+export interface SnapshotsOptions {
+  readonly log: Log
+  readonly clock: Clock
+  readonly disk: Disk
+  /** The pipeline's; it need not exist yet. */
+  readonly folder: string
+  /** Makes the folder. */
+  readonly prepare: () => Promise<void>
+  readonly random: () => number
+  /** Lets the loop go on. */
+  readonly pause: () => Promise<void>
+  readonly warn: (message: string) => void
+  /** Records behind the previous snapshot that make a new one worth while. Default 200,000. */
+  readonly recordsMin?: number
+  /** Bytes that do. Default 64 MB. */
+  readonly bytesMin?: number
+}
+
+/** The changelog partition of a store. */
+export interface SnapshotSubject extends TopicPartition {
+  readonly layout: StoreLayout
+}
+
+/** What lies behind the newest snapshot of one changelog partition. */
+interface Backlog {
+  records: number
+  bytes: number
+}
+
+/**
+ * The local snapshots of a pipeline's stores: used by restores, folded in the background from the changelog, one
+ * at a time (SEMANTICS 2.3). A fold that fails costs a warning, never the pipeline.
+ */
+export class Snapshots {
+  readonly #options: SnapshotsOptions
+  readonly #recordsMin: number
+  readonly #bytesMin: number
+  readonly #backlogs = new Map<string, Backlog>()
+  readonly #due = new Map<string, SnapshotSubject>()
+  #folding: Promise<void> | undefined
+  #isClosed = false
+
+  constructor(options: SnapshotsOptions) {
+    this.#options = options
+    this.#recordsMin = options.recordsMin ?? 200_000
+    this.#bytesMin = options.bytesMin ?? 64 * 1024 * 1024
+  }
+
+  /** The newest usable snapshot of a changelog partition. Throws what the log throws. */
+  async find(partition: TopicPartition): Promise<RestoreSource | undefined> {
+    const snapshot = await this.#usable(partition)
+    const { latest, earliest } = await this.#ends(partition)
+    const records = latest - (snapshot?.header.offset ?? earliest)
+    this.#backlogs.set(keyOf(partition), { records, bytes: 0 })
+    return snapshot && { offset: snapshot.header.offset, batches: () => snapshot.batches() }
+  }
+
+  /** Told of every acknowledged write to a changelog. */
+  written(subject: SnapshotSubject, records: number, bytes: number): void {
+    const key = keyOf(subject)
+    const backlog = this.#backlogs.get(key) ?? { records: 0, bytes: 0 }
+    backlog.records += records
+    backlog.bytes += bytes
+    this.#backlogs.set(key, backlog)
+    if (this.#isClosed || (backlog.records < this.#recordsMin && backlog.bytes < this.#bytesMin)) return
+    this.#due.set(key, subject)
+    this.#folding ??= this.#foldAll()
+  }
+
+  /** Ends a fold under way without a result. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await this.#folding
+  }
+
+  /** Resolves when no fold is under way or due. */
+  async settled(): Promise<void> {
+    while (this.#folding !== undefined) await this.#folding
+  }
+
+  async #foldAll(): Promise<void> {
+    for (const [key, subject] of this.#due) {
+      this.#due.delete(key)
+      if (this.#isClosed) break
+      this.#backlogs.set(key, { records: 0, bytes: 0 })
+      try {
+        await this.#fold(subject)
+      } catch (error) {
+        if (error instanceof FoldEnded) break
+        this.#options.warn(
+          `${nameOf(subject)}: no snapshot could be made: ${(error as Error).message}. Nothing is lost; a restart takes longer.`,
+        )
+      }
+    }
+    this.#folding = undefined
+  }
+
+  async #fold(subject: SnapshotSubject): Promise<void> {
+    const { log, clock, disk, random, prepare } = this.#options
+    await prepare()
+    const previous = await this.#usable(subject)
+    const { earliest, latest } = await this.#ends(subject)
+    const from = previous?.header.offset ?? earliest
+    if (from >= latest) return
+    await foldSnapshot(previous, () => this.#tail(log, subject, from, latest), {
+      disk,
+      path: this.#path(subject),
+      topicId: await this.#topicId(subject.topic),
+      partition: subject.partition,
+      createdMs: clock.now(),
+      layout: subject.layout,
+      offset: latest,
+      seed: Math.floor(random() * 2 ** 31),
+      pause: () => this.#pause(),
+    })
+  }
+
+  /** The acknowledged batches from one offset up to another, read from the log. */
+  async *#tail(
+    log: Log,
+    { topic, partition }: TopicPartition,
+    from: number,
+    to: number,
+  ): AsyncGenerator<Uint8Array> {
+    for (let offset = from; offset < to; ) {
+      const limits = { maxWaitMs: 0, maxBytes: foldBytes, partitionMaxBytes: foldBytes }
+      const [fetched] = await log.fetch([{ topic, partition, offset }], limits)
+      if (fetched!.error !== undefined) throw fetched!.error
+      // What compaction left may end before the end.
+      if (fetched!.batches.length === 0) return
+      for (const batch of fetched!.batches) {
+        yield batch
+        offset = Math.max(offset, nextOffset(batch))
+      }
+      await this.#pause()
+    }
+  }
+
+  async #pause(): Promise<void> {
+    await this.#options.pause()
+    if (this.#isClosed) throw new FoldEnded()
+  }
+
+  async #usable(changelog: TopicPartition): Promise<Snapshot | undefined> {
+    const { disk, clock, warn } = this.#options
+    try {
+      const snapshot = await readSnapshot(disk, this.#path(changelog))
+      if (snapshot === undefined) return undefined
+      const { earliest, latest } = await this.#ends(changelog)
+      const reason = reasonNotToUse(snapshot.header, {
+        topicId: await this.#topicId(changelog.topic),
+        partition: changelog.partition,
+        offsetStart: earliest,
+        offsetEnd: latest,
+        deleteRetentionMs,
+        nowMs: clock.now(),
+      })
+      if (reason === undefined) return snapshot
+      warn(`${nameOf(changelog)}: the snapshot is not used: ${reason}`)
+    } catch (error) {
+      if (!(error instanceof SnapshotDamagedError)) throw error
+      warn(`${nameOf(changelog)}: ${error.message}; the changelog is read instead`)
+    }
+    return undefined
+  }
+
+  async #ends({ topic, partition }: TopicPartition): Promise<{ earliest: number; latest: number }> {
+    const found = (await this.#options.log.offsets(topic)).find(each => each.partition === partition)
+    return found ?? { earliest: 0, latest: 0 }
+  }
+
+  async #topicId(topic: string): Promise<string> {
+    const [info] = await this.#options.log.describeTopics([topic])
+    return info?.id ?? ''
+  }
+
+  /** `<step>-<partition>.snapshot`: a changelog is called after its pipeline and its step (SEMANTICS 1.4). */
+  #path({ topic, partition }: TopicPartition): string {
+    const step = topic.split('.').at(-2)
+    return join(this.#options.folder, `${step}-${partition}.snapshot`)
+  }
+}
+
+/** The host closes: a fold under way is given up. */
+class FoldEnded extends Error {}
+
+const keyOf = ({ topic, partition }: TopicPartition) => `${partition} ${topic}`
+const nameOf = ({ topic, partition }: TopicPartition) => `${topic}/${partition}`
