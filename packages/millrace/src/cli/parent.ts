@@ -9,7 +9,7 @@ const EVERY_MS = 500
 export type ParentOf = (pid: number) => number | undefined
 
 /** Reads it from /proc, where there is one. */
-export function parentOf(pid: number): number | undefined {
+function parentOf(pid: number): number | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     // The name in parentheses may hold anything; state and parent follow it.

@@ -1,5 +1,7 @@
+import { rm } from 'node:fs/promises'
 import type { Log } from '../log/log.ts'
 import { changelogTopic, groupName, repartitionTopic } from '../plan/names.ts'
+import { snapshotFolder } from '../runtime/snapshot-folder.ts'
 import { CliError } from './cli-error.ts'
 import { refuseActive } from './group-figures.ts'
 
@@ -36,8 +38,16 @@ function unknownPipeline(groups: readonly string[], app: string, pipeline: strin
   })
 }
 
-/** Positions go first: a member that joins meanwhile makes the log refuse, and nothing is lost. */
-export async function resetPipeline(log: Log, { group, topics }: PipelineHoldings): Promise<void> {
+/**
+ * Forgets all of it. Positions go first: the log refuses that when a member has joined meanwhile, and then nothing is
+ * lost. Snapshots go before the changelogs they stand for.
+ */
+export async function resetPipeline(
+  log: Log,
+  data: string,
+  { group, topics }: PipelineHoldings,
+): Promise<void> {
   if ((await log.describeGroup(group)) !== undefined) await log.deleteGroup(group)
+  await rm(snapshotFolder(data, group), { recursive: true, force: true })
   if (topics.length > 0) await log.deleteTopics(topics)
 }

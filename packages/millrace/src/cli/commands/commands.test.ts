@@ -22,6 +22,7 @@ describe('a project on the command line', () => {
     assert.equal(produced.exitCode, 0, produced.stderr)
     assert.match(produced.stderr, /Wrote 120 records/)
     assert.equal(produced.stdout, '')
+    assert.match(produced.stderr, /views keeps records for 7d by their time, and some are older/)
     assert.equal(readFileSync(project.path('.millrace/.gitignore'), 'utf8'), '*\n')
 
     const topics = JSON.parse((await run('topics', '--json')).stdout)
@@ -52,8 +53,10 @@ describe('a project on the command line', () => {
     const described = JSON.parse((await run('groups', 'describe', 'engagement', '--json')).stdout)
     assert.equal(described.lag, 2)
 
+    const snapshot = project.write('.millrace/state/shop.engagement/left-over', 'state of before')
     const reset = await run('reset', 'engagement', '--yes')
     assert.equal(reset.exitCode, 0, reset.stderr)
+    assert.equal(existsSync(snapshot), false)
     const names = JSON.parse((await run('topics', '--all', '--json')).stdout).map(
       ({ name }: { name: string }) => name,
     )

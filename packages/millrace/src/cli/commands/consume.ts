@@ -140,5 +140,5 @@ async function show(cli: Cli, log: Log, showing: Showing): Promise<void> {
 function noneText({ name, filters }: Showing, total: number): string {
   return total > 0 && filters.length > 0
     ? `None of ${total} records matches`
-    : `There are no such records in ${name}`
+    : `There is nothing to show in ${name}`
 }

@@ -31,7 +31,7 @@ async function resetOne(cli: Cli, name: string, flags: ResetFlags): Promise<void
     cli.terminal.note('positions', positions === 0 ? 'none' : `${positions} of group ${group}`)
     cli.terminal.note('topics', topics.length === 0 ? 'none' : topics.join(', '))
     await confirm(cli, `Reset the pipeline ${name}?`, flags.yes ?? false)
-    await resetPipeline(log, holdings)
+    await resetPipeline(log, settings.data, holdings)
     cli.terminal.say(
       `${cli.terminal.paint('green', 'Reset')} ${name}: its next run begins anew. What it wrote to other topics stays there`,
     )

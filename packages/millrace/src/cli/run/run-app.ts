@@ -54,7 +54,7 @@ function sayWhat(
 }
 
 /** Stops within the stated time, and a little for closing files. */
-export async function stopApp(cli: Cli, app: App, timeoutMs: number): Promise<void> {
+async function stopApp(cli: Cli, app: App, timeoutMs: number): Promise<void> {
   const { clock, terminal } = cli
   const startMs = clock.monotonic()
   const processed = totals(app)
