@@ -3,7 +3,7 @@ import type { Place } from './source-text.ts'
 
 const FRAME = /^\s+at .*?\(?(file:\/\/[^\s)]+|\/[^\s):]+):(\d+):(\d+)\)?$/gm
 /** The folder of Millrace itself, whose frames say nothing to a user. */
-const OWN_FOLDER = new URL('../../', import.meta.url).pathname
+const OWN_FOLDER = fileURLToPath(new URL('../../', import.meta.url))
 
 /** The first frame of an error's stack that is the user's own code. */
 export function userFrame(error: unknown): Place | undefined {
