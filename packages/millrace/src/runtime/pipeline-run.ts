@@ -330,9 +330,9 @@ export class PipelineRun {
     )
   }
 
-  nextWakeMs(): number {
+  nextWakeMs(carryMs?: number): number {
     let wake = Number.POSITIVE_INFINITY
-    for (const runner of this.runners.values()) wake = Math.min(wake, runner.nextWakeMs())
+    for (const runner of this.runners.values()) wake = Math.min(wake, runner.nextWakeMs(carryMs))
     if (this.tasks.some(task => task.hasProgress && !task.isParked)) {
       const elapsed = this.#options.clock.monotonic() - this.#lastCommitMs
       wake = Math.min(wake, Math.max(1, this.#pace.intervalMs - elapsed))

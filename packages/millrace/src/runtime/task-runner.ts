@@ -170,8 +170,11 @@ export class TaskRunner {
     return !task.isClosing && task.inputs.every(input => input.isDrained)
   }
 
-  /** When something happens by itself: a release or a retry. Monotonic ms from now, Infinity for never. */
-  nextWakeMs(): number {
+  /**
+   * When something happens by itself: a release, a retry, or time that goes on for others, which is told every
+   * `carryMs`. Monotonic ms from now, Infinity for never.
+   */
+  nextWakeMs(carryMs = 1_000): number {
     const { task } = this
     const now = task.clock.monotonic()
     let wake = task.isParked ? Math.max(0, task.parkedUntilMs - task.clock.now()) : Number.POSITIVE_INFINITY
@@ -182,7 +185,7 @@ export class TaskRunner {
       }
     }
     if (task.time.allReleased) wake = Math.min(wake, task.nextDueInMs)
-    if (task.time.allReleased && task.hasRepartition) wake = Math.min(wake, 1_000)
+    if (task.time.allReleased && task.hasRepartition) wake = Math.min(wake, carryMs)
     return wake
   }
 }

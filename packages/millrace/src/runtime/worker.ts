@@ -66,9 +66,9 @@ export class Worker {
     return worked || wanted.some(({ input, offset }) => input.fetchOffset !== offset)
   }
 
-  /** When there is something to do again by itself: ms from now, Infinity for never. */
-  nextWakeMs(): number {
-    return Math.min(this.#nextRetryMs(), ...this.runs.map(run => run.nextWakeMs()))
+  /** When there is something to do again by itself: ms from now, Infinity for never. `carryMs`: see `TaskRunner`. */
+  nextWakeMs(carryMs?: number): number {
+    return Math.min(this.#nextRetryMs(), ...this.runs.map(run => run.nextWakeMs(carryMs)))
   }
 
   async #run(): Promise<void> {

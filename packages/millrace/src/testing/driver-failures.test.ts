@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { json, pipeline, topic } from '../index.ts'
+import { count, json, pipeline, topic } from '../index.ts'
 import { testDriver } from '../testing.ts'
 import { describeModes } from './testkit/modes.ts'
 
@@ -108,6 +108,38 @@ describeModes('failures', mode => {
     assert.deepEqual(await driver.output(done).values(), ['behind after 1'])
     const [failed] = await driver.sideStream('failed').read()
     assert.deepEqual([failed!.error, failed!.attempt], ['Error: hopeless failed 2', 1])
+  })
+
+  it('[2.7] [7.2] a committed read waits for a retry with the task that waits for it', async () => {
+    const counted = pipeline('counted', p => {
+      let calls = 0
+      const counts = p.from(jobs).byKey().aggregate('count', { n: count() }).emit('updates')
+      counts
+        .map(
+          v => {
+            if (++calls === 2) throw new Error('once')
+            return String(v?.n)
+          },
+          { retry: { retries: 1, backoff: '10s' } },
+        )
+        .to(done)
+    })
+    await using driver = await testDriver([counted], { mode })
+    for (const name of ['a', 'b']) await driver.input(jobs).send({ name, fails: 0 }, { key: 'k' })
+    let answer: unknown
+    const asked = driver
+      .table('count')
+      .get('k', { consistency: 'committed' })
+      .then(value => {
+        answer = value
+      })
+    assert.deepEqual(await driver.table('count').get('k'), { n: 2 })
+    await driver.advance('9s')
+    assert.equal(answer, undefined)
+    await driver.advance('1s')
+    await asked
+    assert.deepEqual(answer, { n: 2 })
+    assert.deepEqual(await driver.output(done).values(), ['1', '2'])
   })
 
   it('[7.2] a task that is lost while it waits tries again from its record', async () => {

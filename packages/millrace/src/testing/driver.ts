@@ -149,12 +149,13 @@ export class TestDriver implements AsyncDisposable {
   table(step: string, pipeline?: PipelineLike | string): StoreView {
     const store = (lockstep: Lockstep) => new LocalStore(this.#runWithStep(lockstep, step, pipeline), step)
     return {
-      get: (key, query) =>
-        this.#run(async lockstep => {
-          const value = await store(lockstep).get(key, query)
-          await lockstep.settle()
-          return value
-        }),
+      get: async (key, query) => {
+        // A committed read of a task that waits for a retry waits with it, for later calls that move the clock.
+        const lockstep = await this.#run(async each => each)
+        const value = await store(lockstep).get(key, query)
+        await this.#run(each => each.settle())
+        return value
+      },
       windows: key => this.#run(lockstep => store(lockstep).windows(key)),
     }
   }

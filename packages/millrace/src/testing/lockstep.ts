@@ -2,6 +2,7 @@ import type { Log } from '../log/log.ts'
 import type { MemoryBroker } from '../log/memory/broker.ts'
 import { MemoryLog } from '../log/memory/memory-log.ts'
 import type { Graph } from '../plan/graph.ts'
+import { ChangelogUpkeep } from '../runtime/changelog-upkeep.ts'
 import { PipelineRun, type PipelineRunOptions } from '../runtime/pipeline-run.ts'
 import { Sender } from '../runtime/sender.ts'
 import { preparePipelineTopics } from '../runtime/topics.ts'
@@ -14,6 +15,9 @@ const sessionMs = Number.MAX_SAFE_INTEGER
 const instanceId = 'driver'
 /** Turns of the event loop without progress after which everybody counts as waiting for the clock. */
 const patience = { usual: 2, calls: 100, restoring: 10_000 }
+
+/** Tasks that wait for a channel which does not move would be told the time again and again. */
+const carryMsMin = 1_000
 
 export interface LockstepOptions {
   readonly app: string
@@ -64,6 +68,7 @@ export class Lockstep {
 
   async #run(options: LockstepOptions, graph: Graph): Promise<PipelineRun> {
     const { app, clock, mode, freeze, random, print, files, manualCommits } = options
+    const upkeep = new ChangelogUpkeep({ log: this.log, clock, warn: () => {}, trimEveryMs: 0 })
     const interval = manualCommits ? Number.POSITIVE_INFINITY : graph.options.commitIntervalMs
     return new PipelineRun({
       app,
@@ -79,6 +84,7 @@ export class Lockstep {
       // The clock stands still while work goes on, so that a drained pipeline commits without any delay.
       commitPace: { intervalMs: interval, drainedMs: manualCommits ? interval : 0 },
       snapshotOf: async () => undefined,
+      onCommitted: tasks => upkeep.committed(tasks),
       onIncident: () => {},
       onError: error => {
         this.#error ??= error
@@ -111,10 +117,17 @@ export class Lockstep {
     await this.settle()
     const untilMs = this.#clock.monotonic() + ms
     for (let leftMs = ms; leftMs > 0; leftMs = untilMs - this.#clock.monotonic()) {
-      const dueMs = Math.min(this.#worker.nextWakeMs(), this.#clock.nextInMs ?? Number.POSITIVE_INFINITY)
+      const timerMs = this.#clock.nextInMs ?? Number.POSITIVE_INFINITY
+      const dueMs = Math.min(this.#worker.nextWakeMs(this.#carryMs()), timerMs)
       this.#clock.advance(Math.min(leftMs, Math.max(1, dueMs)))
       await this.settle()
     }
+  }
+
+  /** Released tasks tell the time to those behind them no sooner than one of these has something due. */
+  #carryMs(): number {
+    const dueMs = this.runs.flatMap(run => run.tasks.map(task => task.nextDueInMs))
+    return Math.max(carryMsMin, Math.min(...dueMs))
   }
 
   async commit(): Promise<void> {
