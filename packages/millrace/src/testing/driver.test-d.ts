@@ -9,7 +9,7 @@ declare function is<_T extends true>(): void
 const numbers = topic('numbers', { value: json<{ n: number }>(), keySerde: keys.number })
 const counting = pipeline('counting', p => void p.from(numbers).print())
 
-export async function types(): Promise<void> {
+void async function types() {
   await using driver = await testDriver([counting], { startTime: new Date(), mode: 'interpreted' })
   const records = await driver.output(numbers).read()
   is<Equal<(typeof records)[number]['value'], { n: number } | null>>()

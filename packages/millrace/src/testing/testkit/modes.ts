@@ -1,7 +1,7 @@
 import { describe } from 'node:test'
 
 /** The compiled loop and the interpreter: every rule holds in both. */
-export const modes = ['compiled', 'interpreted'] as const
+const modes = ['compiled', 'interpreted'] as const
 
 /** A suite for each of them. */
 export function describeModes(name: string, suite: (mode: (typeof modes)[number]) => void): void {

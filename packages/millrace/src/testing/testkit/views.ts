@@ -1,4 +1,8 @@
-import { count, json, pipeline, sum, topic, tumbling } from '../../index.ts'
+import { json } from '../../serde/json.ts'
+import { count, sum } from '../../stream/aggregates.ts'
+import { pipeline } from '../../stream/pipeline.ts'
+import { topic } from '../../stream/topic.ts'
+import { tumbling } from '../../window/tumbling.ts'
 
 /** A small pipeline for the driver's tests: a running count per page, and minutes per page, behind one re-keying. */
 export interface View {
