@@ -47,9 +47,9 @@ export function layeringProblems(layering: Layering, files: ReadonlyMap<string, 
   ]
 }
 
-/** Tests may import and use anything: a test of plan/ may build its pipeline with stream/. */
+/** Tests and their kits may import and use anything: a test of plan/ may build its pipeline with stream/. */
 export function isProduction(file: SourceFile): boolean {
-  return !/\.test(-d)?\.ts$/.test(file.path)
+  return !/\.test(-d)?\.ts$|\/testkit\//.test(file.path)
 }
 
 function directionProblems(layering: Layering, file: SourceFile): string[] {

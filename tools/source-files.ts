@@ -29,7 +29,6 @@ export interface SourceFile {
 }
 
 /** An ESTree node read by field name. */
-// biome-ignore lint/suspicious/noExplicitAny: acorn's own types do not say which fields a visited node has
 export type AnyNode = Node & Record<string, any>
 
 const sourcePatterns = [

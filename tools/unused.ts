@@ -21,6 +21,8 @@ const commands = [
   'examples/*/*.ts',
   'examples/*/pipelines/**/*.ts',
   'bench/*.ts',
+  'bench/harness/{child,state-child}.ts',
+  'tools/kill/worker.ts',
   'tools/*.ts',
   'tools/package-test/*.ts',
 ]

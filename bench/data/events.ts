@@ -12,8 +12,8 @@ export interface Event {
   readonly agent: string
 }
 
-export const userCount = 100_000
-export const urlCount = 10_000
+const userCount = 100_000
+const urlCount = 10_000
 /** Event time runs at this many records a second. */
 const recordsPerSecond = 50_000
 /** How far a record may lie behind the newest one before it. */

@@ -4,7 +4,7 @@ import { type Event, events } from './events.ts'
 export type Workload = 'w0' | 'w1' | 'w2'
 
 export const windowMs = 10_000
-export const isWanted = (device: string): boolean => device !== 'bot'
+const isWanted = (device: string): boolean => device !== 'bot'
 
 /**
  * What the outputs must be, counted from the generated objects in plain JavaScript: no codec, no engine. Every
@@ -48,7 +48,7 @@ function runningCounts(count: number, digest: Digest): void {
   }
 }
 
-export function forwardText(key: string, time: number, value: string): string {
+function forwardText(key: string, time: number, value: string): string {
   return `${key}|${time}|${value}`
 }
 

@@ -1,3 +1,4 @@
+export { defineConfig, type MillraceConfig } from './cli/config.ts'
 export {
   describeGraph,
   type InputDescription,

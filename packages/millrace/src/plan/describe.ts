@@ -84,13 +84,13 @@ function detailOf(node: PlanNode): string {
 }
 
 /** For example `tumbling 60000 ms, grace 30000 ms`. */
-export function windowText({ kind, sizeMs, offsetMs, graceMs }: WindowSpec): string {
+function windowText({ kind, sizeMs, offsetMs, graceMs }: WindowSpec): string {
   const offset = offsetMs === 0 ? '' : `, offset ${offsetMs} ms`
   return `${kind} ${sizeMs} ms${offset}, grace ${graceMs} ms`
 }
 
 /** For example `quantile(ms, 0.95)`; a callback is shown as `…`. */
-export function aggregatorText(aggregator: Aggregator): string {
+function aggregatorText(aggregator: Aggregator): string {
   switch (aggregator.kind) {
     case 'count':
       return aggregator.where === undefined ? 'count()' : 'count(…)'

@@ -30,7 +30,7 @@ export const sumColumn: LayoutColumn = {
 }
 
 /** Its state is a list of texts; stored as an object, to see that the codec is used. */
-export const listCodec: ObjectCodec<string[]> = {
+const listCodec: ObjectCodec<string[]> = {
   initial: () => [],
   encode: state => ({ state }),
   decode: (stored, version) => [

@@ -1,5 +1,5 @@
 /** A condition the code relies on did not hold: a defect of Millrace, never of its input. */
-export class InvariantError extends Error {
+class InvariantError extends Error {
   override readonly name = 'InvariantError'
 }
 

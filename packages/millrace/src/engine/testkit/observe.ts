@@ -47,7 +47,7 @@ function rowsOf(run: EngineRun, node: AggregateNode) {
 }
 
 /** The rows of a step's store. */
-export function* storeRows(task: Task, step: AggregateStep) {
+function* storeRows(task: Task, step: AggregateStep) {
   const { store, plan } = step
   const tables: [number | undefined, typeof step.lastTable & {}][] =
     'starts' in store

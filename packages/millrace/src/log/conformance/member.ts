@@ -10,7 +10,7 @@ import type {
 } from '../log.ts'
 import type { Context } from './store.ts'
 
-export const NO_METADATA = new Uint8Array(0)
+const NO_METADATA = new Uint8Array(0)
 
 /** A member that notes what it is told, and can hold a revoke back. */
 export interface TestMember {

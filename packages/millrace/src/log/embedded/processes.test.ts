@@ -30,6 +30,8 @@ describe('several processes over one directory', () => {
     await feed(log, 5)
     await until('the two left share', async () => (await owns(frozen, 3)) && (await owns(stopped, 3)))
 
+    // Frozen in the middle of a commit it would hold the write lock, and nobody could go on: another test.
+    await until('all is copied', async () => (await log.offsets('out'))[0]!.latest >= 10 * PARTITIONS)
     frozen.process.kill('SIGSTOP')
     await feed(log, 5)
     await until('one has everything', () => owns(stopped, PARTITIONS))

@@ -56,7 +56,7 @@ export interface WindowRecipe {
   readonly graceMs: number
 }
 
-export const columnNames = ['lo', 'hi', 'mean', 'pages', 'first', 'last', 'p90', 'bits', 'slow'] as const
+const columnNames = ['lo', 'hi', 'mean', 'pages', 'first', 'last', 'p90', 'bits', 'slow'] as const
 export type ColumnName = (typeof columnNames)[number]
 
 const namesOf = <T extends object>(callbacks: T) =>

@@ -6,7 +6,7 @@ import { arbitraryInput } from './input.ts'
 import { arbitraryRecipe, type Recipe } from './recipe.ts'
 
 /** A random pipeline; printed by its recipe. */
-export class RandomPipeline implements BuiltRecipe {
+class RandomPipeline implements BuiltRecipe {
   readonly recipe: Recipe
   readonly pipeline: BuiltRecipe['pipeline']
   readonly sources: BuiltRecipe['sources']
@@ -26,7 +26,7 @@ export class RandomPipeline implements BuiltRecipe {
 }
 
 /** Pipelines of 1–2 sources and 0–2 windows or tables, each behind a re-keying or on the records' own keys. */
-export function arbitraryPipeline(): fc.Arbitrary<RandomPipeline> {
+function arbitraryPipeline(): fc.Arbitrary<RandomPipeline> {
   return arbitraryRecipe.map(recipe => new RandomPipeline(recipe))
 }
 

@@ -13,7 +13,6 @@ export class StepFailure extends Error {
 }
 
 /** Calls a user's function. Whatever it throws, and a thenable it returns (SEMANTICS 7.5), is a failure. */
-// biome-ignore lint/suspicious/noExplicitAny: a user's function, of any parameters.
 export function call<R>(fn: (...args: any[]) => R, ...args: unknown[]): R {
   let result: R
   try {
