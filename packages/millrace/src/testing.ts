@@ -1,3 +1,5 @@
+export { CommitError, LogError } from './log/log.ts'
+export type { Fault, FaultPoint } from './log/memory/faults.ts'
 export { type TestDriver, testDriver } from './testing/driver.ts'
 export type { DriverSnapshot, TestDriverOptions } from './testing/driver-options.ts'
 export type { DriverInput, DriverOutput, DriverSideStream, SendAllOptions } from './testing/driver-topics.ts'

@@ -16,7 +16,7 @@ export interface TestDriverOptions {
   readonly freeze?: boolean
   /** `manual` leaves commits to `driver.commit()`, so that a crash can fall before one. Default `settled`: after every call. */
   readonly commits?: 'settled' | 'manual'
-  /** Asked at every point where the log may fail; what it returns strikes there. */
+  /** Asked at every point where the log may fail; the `CommitError` or `LogError` it returns strikes there. */
   readonly faults?: Fault
   /** Seed of the randomness that hash tables use; results never depend on it. */
   readonly seed?: number

@@ -2,8 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { z } from 'zod'
 import { count, json, keys, pipeline, topic, tumbling } from '../index.ts'
-import { CommitError } from '../log/log.ts'
-import { testDriver } from '../testing.ts'
+import { CommitError, testDriver } from '../testing.ts'
 import { minutes, t0, totals, view, views, viewsPipeline } from './testkit/views.ts'
 
 describe('the test driver', () => {
