@@ -48,7 +48,7 @@ export class ThreadHost implements Host {
     const urls = pipelines.map(({ pipeline, url }) => {
       if (url !== undefined) return url
       throw new Error(
-        `threads: pipeline "${pipeline.name}" was given as an object, which other threads can't see; give the URL of its module, for example new URL('./pipelines/${pipeline.name}.ts', import.meta.url)`,
+        `threads: pipeline "${pipeline.name}" was given as an object, which other threads can't see; give the URL of its module, for example import.meta.resolve('./pipelines/${pipeline.name}.ts')`,
       )
     })
     const directory = settings.data
