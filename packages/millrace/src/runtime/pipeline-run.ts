@@ -333,9 +333,9 @@ export class PipelineRun {
   nextWakeMs(carryMs?: number): number {
     let wake = Number.POSITIVE_INFINITY
     for (const runner of this.runners.values()) wake = Math.min(wake, runner.nextWakeMs(carryMs))
-    if (this.tasks.some(task => task.hasProgress && !task.isParked)) {
+    if (this.#mayCommit && this.#ready().length > 0) {
       const elapsed = this.#options.clock.monotonic() - this.#lastCommitMs
-      wake = Math.min(wake, Math.max(1, this.#pace.intervalMs - elapsed))
+      wake = Math.min(wake, Math.max(1, this.#commitAfterMs - elapsed))
     }
     for (const task of this.tasks)
       wake = Math.min(wake, Math.max(0, task.nextTickMs - this.#options.clock.now()))
@@ -344,15 +344,23 @@ export class PipelineRun {
 
   // Commits
 
+  get #mayCommit(): boolean {
+    return this.#inFlight === undefined && this.#phase === 'running' && this.identity !== undefined
+  }
+
   #isCommitDue(): boolean {
-    const elapsed = this.#options.clock.monotonic() - this.#lastCommitMs
-    if (elapsed >= this.#pace.intervalMs) return true
-    return !ignoresInterval && elapsed >= this.#pace.drainedMs && this.isDrained
+    return this.#options.clock.monotonic() - this.#lastCommitMs >= this.#commitAfterMs
+  }
+
+  /** How long after the last commit the next one is due, as things stand (SEMANTICS 2.5). */
+  get #commitAfterMs(): number {
+    const { intervalMs, drainedMs } = this.#pace
+    return ignoresInterval || !this.isDrained ? intervalMs : Math.min(drainedMs, intervalMs)
   }
 
   /** Cuts and sends a commit when one is due and none is under way. */
   commitIfDue(): void {
-    if (this.#inFlight !== undefined || this.#phase !== 'running' || !this.#isCommitDue()) return
+    if (!this.#mayCommit || !this.#isCommitDue()) return
     this.#startCommit()
   }
 
@@ -492,18 +500,20 @@ export class PipelineRun {
     this.#options.wake()
   }
 
-  /** Resolves when what a task has done so far is committed. */
-  async committed(task: Task): Promise<void> {
-    while (task.hasProgress && !this.isStopped && this.tasks.includes(task)) {
-      this.#startCommitUnlessUnderWay()
-      await this.#inFlight
-      await nextTurn()
+  /** Resolves when what a task has done so far is committed; false when it was dropped instead. */
+  async committed(task: Task): Promise<boolean> {
+    const cuts = task.commits
+    const isDirty = task.hasProgress
+    const isHere = () => !this.isStopped && this.tasks.includes(task)
+    await this.#inFlight
+    while (isDirty && isHere() && task.commits === cuts) {
+      if (this.#inFlight === undefined) this.#startCommit()
+      // A task that waits for a retry or for calls cannot be cut yet.
+      await (this.#inFlight ??
+        new Promise<void>(resolve => this.#options.clock.after(drainedCommitMs, resolve)))
     }
     await this.#inFlight
-  }
-
-  #startCommitUnlessUnderWay(): void {
-    if (this.#inFlight === undefined) this.#startCommit()
+    return isHere()
   }
 
   partitionsOfStep(step: string): number {

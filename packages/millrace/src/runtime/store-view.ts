@@ -29,11 +29,14 @@ export class LocalStore implements StoreView {
   }
 
   async get(key: unknown, query: StoreQuery = {}): Promise<unknown> {
-    await this.#run.settled()
-    const { task, step, bytes } = this.#find(key)
-    const value = this.#read(step, bytes, query.start)
-    if (query.consistency === 'committed' && !neverWaits) await this.#run.committed(task)
-    return value
+    for (;;) {
+      await this.#run.settled()
+      const { task, step, bytes } = this.#find(key)
+      const value = this.#read(step, bytes, query.start)
+      if (query.consistency !== 'committed' || neverWaits) return value
+      // A value whose commit failed is none; the restored task has another.
+      if (await this.#run.committed(task)) return value
+    }
   }
 
   async windows(key: unknown): Promise<readonly WindowResult[]> {
