@@ -19,6 +19,8 @@ import { inputTopics, type PartitionCounts, sideTopicSpec } from './topics.ts'
 
 /** Shortest time between two commits of a drained pipeline (SEMANTICS 2.5). */
 const drainedCommitMs = 5
+/** Restarts in a row before a position that stays out of range is an error. */
+const restartsMax = 10
 const liveIdentity = isBroken('2.2')
 const keepsStateAfterAbort = isBroken('2.4')
 const ignoresInterval = isBroken('2.5')
@@ -469,6 +471,21 @@ export class PipelineRun {
     // between the cut and the commit; until it is known which, the tasks stay closed.
     if (outcome === 'fenced' && this.identity === identity) this.identity = undefined
     else this.#serially(() => this.#startTasksAgain())
+  }
+
+  /**
+   * What a task was to read next is gone from a topic of the pipeline's own: another member has read and
+   * committed beyond it. Starts again from what is committed now; `error` stops the pipeline when that does not help.
+   */
+  restart(error: Error): void {
+    if (this.isStopped) return
+    if (this.#commitFailures.failures >= restartsMax) return this.fail(error)
+    this.#epoch++
+    for (const name of [...this.runners.keys()]) this.#close(name)
+    this.#serially(async () => {
+      await this.#inFlight
+      await this.#startTasksAgain()
+    })
   }
 
   /** The first time at once; a log that goes on refusing is given time. */

@@ -1,5 +1,6 @@
 import type { TaskInput } from '../engine/task-input.ts'
 import type { FetchedPartition, FetchOptions, Log } from '../log/log.ts'
+import { LogError } from '../log/log.ts'
 import type { Clock } from '../std/clock.ts'
 import { isRetriable } from './backoff.ts'
 import { FetchRetries } from './fetch-retries.ts'
@@ -23,6 +24,8 @@ export class Worker {
   #wakeUp: (() => void) | undefined
   #isAwake = false
   #stopping = false
+  /** A fetch that did not wait has found nothing, and nothing has been done since: the next one may wait. */
+  #isProbed = false
   #fetch:
     | { readonly abort: AbortController; readonly done: Promise<void>; readonly asked: ReadonlySet<unknown> }
     | undefined
@@ -77,8 +80,10 @@ export class Worker {
       this.#fetchMore()
       const worked = this.#turns()
       for (const run of this.runs) run.commitIfDue()
-      if (worked) await nextTurn()
+      if (worked) this.#isProbed = false
       else await this.#sleep()
+      // Always, since a fetch may be answered and end the sleep without the event loop having had its turn.
+      await nextTurn()
     }
   }
 
@@ -95,7 +100,7 @@ export class Worker {
   }
 
   async #sleep(): Promise<void> {
-    if (this.#isAwake) return nextTurn()
+    if (this.#isAwake) return
     let wakeMs = Number.POSITIVE_INFINITY
     for (const run of this.runs) wakeMs = Math.min(wakeMs, run.nextWakeMs())
     if (this.#fetch === undefined) wakeMs = Math.min(wakeMs, this.#nextRetryMs())
@@ -114,14 +119,21 @@ export class Worker {
     const wanted = this.#fetchable()
     if (this.#fetch !== undefined) {
       const { asked, abort } = this.#fetch
-      if (wanted.some(({ input }) => !asked.has(input))) abort.abort()
+      if (wanted.some(({ input }) => !asked.has(input))) {
+        this.#isProbed = false
+        abort.abort()
+      }
       return
     }
     if (wanted.length === 0) return
     const abort = new AbortController()
     // An input that still has records to work on must not make those wait that have none.
     const isBusy = wanted.some(({ input }) => !input.isEmpty)
-    const options = { ...fetchLimits, maxWaitMs: isBusy ? 0 : fetchWaitMs, signal: abort.signal }
+    const options = {
+      ...fetchLimits,
+      maxWaitMs: isBusy && !this.#isProbed ? 0 : fetchWaitMs,
+      signal: abort.signal,
+    }
     const done = this.#fetchOnce(wanted, options).finally(() => {
       this.#fetch = undefined
       this.wake()
@@ -141,6 +153,7 @@ export class Worker {
     }))
     try {
       const answer = await this.#log.fetch(positions, options)
+      this.#isProbed = answer.every(({ batches }) => batches.length === 0)
       // Several pipelines may ask for one partition.
       const unanswered = [...wanted]
       for (const fetched of answer) {
@@ -163,6 +176,7 @@ export class Worker {
   #fetchFailed({ runner, input }: Wanted, error: Error): void {
     const run = this.#runOf(runner)
     if (run === undefined) return
+    if (input.origin.kind === 'repartition' && isOutOfRange(error)) return run.restart(error)
     if (!isRetriable(error)) return run.fail(error)
     runner.unreachable(input)
     this.#retries.failed(input)
@@ -184,4 +198,9 @@ function isAnswer(fetched: FetchedPartition, { topic, partition }: TaskInput, of
 
 function nextTurn(): Promise<void> {
   return new Promise(resolve => setImmediate(resolve))
+}
+
+/** The readers of a re-keying trim what they have committed, so a member that has lost a partition unawares finds a gap. */
+function isOutOfRange(error: Error): boolean {
+  return error instanceof LogError && error.code === 'offset-out-of-range'
 }
