@@ -1,0 +1,264 @@
+import assert from 'node:assert/strict'
+import { createServer } from 'node:http'
+import { describe, it } from 'node:test'
+import { z } from 'zod'
+import { count, json, max, pipeline, sum, topic, tumbling } from '../index.ts'
+import { MemoryLog } from '../log/memory/memory-log.ts'
+import type { App, StartOptions } from './app.ts'
+import { start } from './start.ts'
+import { readTopic } from './testkit/read-topic.ts'
+
+interface Hit {
+  readonly user: string
+  readonly ms: number
+  readonly at: number
+}
+
+const hits = topic('hits', { value: json<Hit>(), key: 'user', timestamp: 'at', partitions: 2 })
+const rows = topic('rows', { value: json<{ n: number; key: string; start: number; end: number }>() })
+const at = 1_700_000_000_000
+
+const counting = pipeline('counting', { commitInterval: 1 }, p => {
+  p.from(hits, { idle: 'never' })
+    .byKey()
+    .window(tumbling('10s'))
+    .aggregate('per-user', { n: count() })
+    .emit('final')
+    .to(rows)
+})
+
+function started(log: MemoryLog, pipelines = [counting], options: StartOptions = {}): Promise<App> {
+  return start(pipelines, { app: 'test', log, ...options })
+}
+
+async function until(app: App, condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await Promise.race([app.failed, new Promise(resolve => setImmediate(resolve))])
+}
+
+/** Everything that the app's pipelines were given is processed and committed. */
+async function drained(app: App, group: string, name: string): Promise<void> {
+  await until(app, async () => {
+    const positions = (await app.log.describeGroup(group))?.positions ?? []
+    const ends = await app.log.offsets(name)
+    return ends.every(
+      ({ partition, latest }) =>
+        latest === 0 ||
+        positions.some(each => each.topic === name && each.partition === partition && each.offset === latest),
+    )
+  })
+}
+
+const valuesOf = async (log: MemoryLog, name: string) =>
+  (await readTopic(log, name)).map(({ value }) => JSON.parse(value!))
+
+describe('start', () => {
+  it('sends, ends the input, answers from state, says how it is, and stops', async () => {
+    const log = new MemoryLog()
+    const app = await started(log)
+    const sent = await app.send(hits, { user: 'a', ms: 1, at })
+    assert.equal((await log.offsets('hits'))[sent.partition]!.latest, sent.offset + 1)
+    await drained(app, 'test.counting', 'hits')
+    assert.deepEqual(await app.store('per-user').get('a', { start: at }), { n: 1 })
+    assert.deepEqual(await app.store('per-user').windows('a'), [
+      { start: at, end: at + 10_000, value: { n: 1 } },
+    ])
+    assert.throws(() => app.store('per-page'), /no pipeline of this app has a step "per-page"/i)
+    assert.equal(app.health().status, 'running')
+    assert.deepEqual(
+      app
+        .health()
+        .pipelines[0]!.tasks.map(({ task }) => task)
+        .sort(),
+      ['hits/0', 'hits/1'],
+    )
+    await app.endInput(hits)
+    await until(app, async () => (await readTopic(log, 'rows')).length === 1)
+    assert.deepEqual(await valuesOf(log, 'rows'), [{ n: 1, key: 'a', start: at, end: at + 10_000 }])
+    await app.stop()
+    assert.equal(app.health().status, 'stopped')
+    await assert.rejects(app.send(hits, { user: 'a', ms: 1, at }), /stopped/)
+    // The log was ours: it stays open.
+    await log.describeTopics()
+    assert.equal((await log.describeGroup('test.counting'))!.members.length, 0)
+  })
+
+  it('reads to the end and finishes when it is told to run once', async () => {
+    const log = new MemoryLog()
+    {
+      await using app = await started(log, [])
+      await Promise.all(
+        Array.from({ length: 50 }, (_, i) => app.send(hits, { user: `u${i % 5}`, ms: i, at: at + i })),
+      )
+    }
+    await using app = await started(log, [counting], { once: true })
+    await app.finished
+    assert.deepEqual(
+      (await valuesOf(log, 'rows')).map(({ n }) => n),
+      [10, 10, 10, 10, 10],
+    )
+  })
+
+  it('stops when its signal aborts', async () => {
+    const controller = new AbortController()
+    const app = await started(new MemoryLog(), [counting], { signal: controller.signal })
+    controller.abort()
+    await app.finished
+    assert.equal(app.health().status, 'stopped')
+    const late = await started(new MemoryLog(), [counting], { signal: AbortSignal.abort() })
+    assert.equal(late.health().status, 'stopped')
+  })
+
+  it('says of a pipeline that stops with an error which it is; the others go on', async () => {
+    const log = new MemoryLog()
+    const said: string[] = []
+    const broken = pipeline('broken', { commitInterval: 1 }, p => {
+      p.from(hits)
+        .filter(() => {
+          throw new Error('always')
+        })
+        .to(topic('never', { value: json<Hit>() }))
+    })
+    const logger = { info() {}, warn() {}, error: (message: string) => said.push(message) }
+    await using app = await started(log, [broken, counting], { logger })
+    const failed = assert.rejects(app.failed, /always|failed/)
+    await Promise.all(
+      Array.from({ length: 300 }, (_, i) => app.send(hits, { user: `u${i % 5}`, ms: i, at: at + i })),
+    )
+    await failed
+    assert.equal(app.health().status, 'failed')
+    assert.match(said[0]!, /Pipeline "broken" stopped/)
+    await app.endInput(hits)
+    while ((await readTopic(log, 'rows')).length < 5) await new Promise(resolve => setImmediate(resolve))
+    assert.deepEqual(
+      (await valuesOf(log, 'rows')).map(({ n }) => n),
+      [60, 60, 60, 60, 60],
+    )
+  })
+
+  it('[1.3] lets other work of the process go on while a long input is processed', async () => {
+    const log = new MemoryLog()
+    await using app = await started(log)
+    await Promise.all(
+      Array.from({ length: 20_000 }, (_, i) =>
+        app.send(hits, { user: `u${i % 500}`, ms: i, at: at + (i >> 3) }),
+      ),
+    )
+    let ticks = 0
+    let longestMs = 0
+    let before = performance.now()
+    const timer = setInterval(() => {
+      ticks++
+      longestMs = Math.max(longestMs, performance.now() - before)
+      before = performance.now()
+    }, 1)
+    await using second = await start([counting], { app: 'second', log })
+    await drained(second, 'second.counting', 'hits')
+    clearInterval(timer)
+    assert.ok(ticks >= 3, `a timer fired ${ticks} times`)
+    assert.ok(longestMs < 300, `the loop was held for ${longestMs} ms`)
+  })
+
+  it('[1.4] two apps in one process share nothing but the topics they are given, beside a plain HTTP server', async () => {
+    const log = new MemoryLog()
+    const server = createServer((_, response) => response.end('here')).listen(0)
+    try {
+      await using one = await start([counting], { app: 'one', log })
+      await using two = await start([counting], { app: 'two', log })
+      await Promise.all(
+        Array.from({ length: 20 }, (_, i) => one.send(hits, { user: 'a', ms: i, at: at + i })),
+      )
+      for (const [app, name] of [
+        [one, 'one'],
+        [two, 'two'],
+      ] as const) {
+        await drained(app, `${name}.counting`, 'hits')
+        assert.deepEqual(await app.store('per-user').get('a', { start: at }), { n: 20 })
+      }
+      const own = (await log.describeTopics())
+        .map(({ name }) => name)
+        .filter(name => !['hits', 'rows'].includes(name))
+      assert.deepEqual(own.sort(), ['one.counting.per-user.changelog', 'two.counting.per-user.changelog'])
+      assert.deepEqual((await log.listGroups()).sort(), ['one.counting', 'two.counting'])
+      await one.stop()
+      assert.equal(two.health().status, 'running')
+      const { port } = server.address() as { port: number }
+      assert.equal(await (await fetch(`http://localhost:${port}/`)).text(), 'here')
+    } finally {
+      server.closeAllConnections()
+      server.close()
+    }
+  })
+
+  it('[1.5] keeps the number of partitions a re-keying began with', async () => {
+    const log = new MemoryLog()
+    const withPartitions = (partitions?: number) =>
+      pipeline('spread', { commitInterval: 1 }, p => {
+        p.from(hits, { idle: 'never' })
+          .keyBy('user', v => v.user, { partitions })
+          .aggregate('all', { n: count() })
+      })
+    const repartition = async () => (await log.offsets('test.spread.user.repartition')).length
+    for (const [i, partitions] of [undefined, 3].entries()) {
+      await using app = await started(log, [withPartitions(partitions)])
+      await app.send(hits, { user: 'a', ms: 1, at })
+      await until(app, async () => {
+        const found = (await app
+          .store('all')
+          .get('a')
+          .catch(() => undefined)) as { n: number } | undefined
+        return found?.n === i + 1
+      })
+      assert.equal(await repartition(), 2)
+    }
+  })
+
+  it('[5.6] checks what it sends against the topic’s schema', async () => {
+    const checked = topic('checked', {
+      value: json(z.object({ user: z.string(), ms: z.number().min(0) })),
+      key: 'user',
+    })
+    const log = new MemoryLog()
+    await using app = await started(log, [])
+    await app.send(checked, { user: 'a', ms: 1 })
+    await assert.rejects(app.send(checked, { user: 'a', ms: -1 }), /ms/)
+    await assert.rejects(app.send(checked, { user: 1 as never, ms: 1 }), /user/)
+    assert.deepEqual(await valuesOf(log, 'checked'), [{ user: 'a', ms: 1 }])
+  })
+})
+
+describe('a pipeline that starts again with other code', () => {
+  const version = (columns: Parameters<ReturnType<typeof build>['aggregate']>[1]) =>
+    pipeline('shop', { commitInterval: 1 }, p => {
+      build(p).aggregate('per-user', columns)
+    })
+  const build = (p: Parameters<Parameters<typeof pipeline>[2]>[0]) => p.from(hits, { idle: 'never' }).byKey()
+
+  async function after(log: MemoryLog, code: ReturnType<typeof version>): Promise<unknown> {
+    await using app = await started(log, [code])
+    await app.send(hits, { user: 'a', ms: 5, at })
+    await drained(app, 'test.shop', 'hits')
+    return app.store('per-user').get('a')
+  }
+
+  it('[8.1] begins an added column at its initial value, and drops a removed one', async () => {
+    const log = new MemoryLog()
+    assert.deepEqual(await after(log, version({ n: count() })), { n: 1 })
+    assert.deepEqual(await after(log, version({ n: count(), total: sum('ms') })), { n: 2, total: 5 })
+    assert.deepEqual(await after(log, version({ total: sum('ms') })), { total: 10 })
+  })
+
+  it('[8.1] is refused where its state means something else, with the ways out', async () => {
+    const log = new MemoryLog()
+    await after(log, version({ n: count() }))
+    const app = await started(log, [version({ n: max('ms') })])
+    await assert.rejects(app.failed, /per-user[\s\S]*(rename|another name)[\s\S]*reset/i)
+    await app.stop()
+    assert.deepEqual(await after(log, version({ n: count() })), { n: 2 })
+  })
+
+  it('[8.2] goes on with its state when only callbacks changed', async () => {
+    const log = new MemoryLog()
+    assert.deepEqual(await after(log, version({ total: sum('ms') })), { total: 5 })
+    assert.deepEqual(await after(log, version({ total: sum((v: Hit) => v.ms * 100) })), { total: 505 })
+  })
+})
