@@ -1,6 +1,6 @@
 import { closeSync, existsSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import type { OutgoingBatch } from '../../packages/millrace/src/log/log.ts'
+import type { Log, OutgoingBatch } from '../../packages/millrace/src/log/log.ts'
 import { padded } from '../../packages/millrace/src/record/batch.ts'
 import { BatchWriter } from '../../packages/millrace/src/record/writer.ts'
 import { partitionOf } from '../../packages/millrace/src/std/murmur2.ts'
@@ -10,6 +10,12 @@ export const partitions = 4
 export const inputTopic = 'events'
 /** As large as a producer's batches usually are: about a thousand records. */
 const batchBytes = 192 * 1024
+
+/** Creates topics that keep everything: the events are older than any retention. */
+export function createTopics(log: Log, names: readonly string[]): Promise<void> {
+  const kept = { partitions, retentionMs: -1, retentionBytes: -1 }
+  return log.createTopics(names.map(name => ({ name, ...kept })))
+}
 
 /** Makes the file of the first `count` events as record batches, unless it is there; gives its path. */
 export function inputFile(directory: string, count: number): string {

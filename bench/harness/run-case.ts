@@ -4,8 +4,8 @@ import { openEmbeddedLog } from '../../packages/millrace/src/log/embedded/open.t
 import type { Log, OutgoingBatch } from '../../packages/millrace/src/log/log.ts'
 import { MemoryLog } from '../../packages/millrace/src/log/memory/memory-log.ts'
 import { start } from '../../packages/millrace/src/runtime/start.ts'
-import { inputBatches, inputFile, inputTopic, partitions } from '../data/input.ts'
-import { pipelineOf, type Style } from '../engine/pipelines.ts'
+import { createTopics, inputBatches, inputFile, inputTopic } from '../data/input.ts'
+import { outputTopic, pipelineOf, type Style } from '../engine/pipelines.ts'
 import { runLoops } from '../loops/run.ts'
 import { w0Stages } from '../loops/w0.ts'
 import { w1Stages } from '../loops/w1.ts'
@@ -47,7 +47,7 @@ function openLog(directory: string): Promise<Log> {
 }
 
 async function fill(log: Log, path: string): Promise<void> {
-  await log.createTopics([{ name: inputTopic, partitions, retentionMs: -1, retentionBytes: -1 }])
+  await createTopics(log, [inputTopic, outputTopic])
   let waiting: OutgoingBatch[] = []
   let bytes = 0
   for (const batch of inputBatches(path, inputTopic)) {

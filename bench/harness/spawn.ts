@@ -16,7 +16,6 @@ export async function inProcess<R>(script: URL, args: readonly string[]): Promis
     text(child.stdout),
     once(child, 'close') as Promise<[number | null]>,
   ])
-  if (code !== 0)
-    throw new Error(`${script.pathname} ${args.join(' ')} ended with code ${code} (null: it hung)`)
+  if (code !== 0) throw new Error(`${script.pathname} ${args.join(' ')} ended with code ${code}`)
   return JSON.parse(output) as R
 }

@@ -6,7 +6,7 @@ import type {
   OutgoingBatch,
 } from '../../packages/millrace/src/log/log.ts'
 import { batchInfo } from '../../packages/millrace/src/record/batch.ts'
-import { partitions } from '../data/input.ts'
+import { createTopics, partitions } from '../data/input.ts'
 import { commitMs } from '../engine/pipelines.ts'
 import type { Loop, Stage } from './stage.ts'
 
@@ -23,7 +23,10 @@ interface Lane {
 
 /** Runs hand-written loops over a log to the end of their input, committing outputs, changelog and positions together. */
 export async function runLoops(log: Log, group: string, stages: readonly Stage[]): Promise<void> {
-  await log.createTopics(stages.flatMap(({ writes }) => writes.map(name => ({ name, partitions }))))
+  await createTopics(
+    log,
+    stages.flatMap(({ writes }) => writes),
+  )
   let identity: MemberIdentity | undefined
   const membership = await log.join({
     group,
