@@ -21,6 +21,8 @@ export class CommitClient {
   readonly #port: MessagePort
   readonly #pending = new Map<number, Pending>()
   #nextId = 1
+  /** Open questions and members; while there are any, the process stays alive. */
+  #holds = 0
   #closed = false
   #reason: LogError | undefined
 
@@ -32,7 +34,6 @@ export class CommitClient {
       else this.#settle(message)
     })
     port.on('close', () => this.#gone())
-    // Only an open question keeps the process alive.
     port.unref()
   }
 
@@ -46,9 +47,18 @@ export class CommitClient {
     const id = this.#nextId++
     return new Promise((resolve, reject) => {
       this.#port.postMessage({ id, operation, request } satisfies ToThread, transfer)
-      if (this.#pending.size === 0) this.#port.ref()
+      this.hold()
       this.#pending.set(id, { operation, resolve: resolve as (answer: unknown) => void, reject })
     })
+  }
+
+  /** Keeps the process alive until `release`: a member that has nothing to do waits for what others leave it. */
+  hold(): void {
+    if (this.#holds++ === 0) this.#port.ref()
+  }
+
+  release(): void {
+    if (--this.#holds === 0) this.#port.unref()
   }
 
   confirm(memberId: string): void {
@@ -71,7 +81,7 @@ export class CommitClient {
     const pending = this.#pending.get(message.id)
     if (pending === undefined) return
     this.#pending.delete(message.id)
-    if (this.#pending.size === 0) this.#port.unref()
+    this.release()
     if ('answer' in message) pending.resolve(message.answer)
     else pending.reject(fromWire(message.failure))
   }

@@ -142,11 +142,19 @@ export class EmbeddedLog implements Log {
       client,
       reader: this.#reader,
       uniqueId: this.#options.machine.uniqueId,
-      onEnd: ended => this.#memberships.delete(ended),
+      onEnd: ended => {
+        if (this.#memberships.delete(ended)) client.release()
+      },
     })
     this.#memberships.add(membership)
-    await membership.join()
-    return membership
+    client.hold()
+    try {
+      await membership.join()
+      return membership
+    } catch (error) {
+      membership.end()
+      throw error
+    }
   }
 
   async committed(group: string, partitions: readonly TopicPartition[]): Promise<CommittedPosition[]> {
