@@ -7,7 +7,7 @@ import { MemoryLog } from '../log/memory/memory-log.ts'
 import type { App, StartOptions } from './app.ts'
 import { start } from './start.ts'
 import { readTopic } from './testkit/read-topic.ts'
-import pipeline, { type Visit, visits } from './testkit/visits.ts'
+import pipeline, { perPage, perVisitor, type Visit, visits } from './testkit/visits.ts'
 
 const moduleUrl = new URL('./testkit/visits.ts', import.meta.url)
 
@@ -21,7 +21,7 @@ async function results(app: App): Promise<string[]> {
     await Promise.all(Array.from({ length: 500 }, (_, j) => app.send(visits, visitAt(i + j))))
   }
   await app.endInput(visits)
-  const expected = { 'per-visitor': 10 * 37, 'per-page': 10 * 11 }
+  const expected = { [perVisitor.name]: 10 * 37, [perPage.name]: 10 * 11 }
   const rows: string[] = []
   for (const [topic, length] of Object.entries(expected)) {
     for (;;) {
