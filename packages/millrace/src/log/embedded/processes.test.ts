@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { openWriter } from './database.ts'
 import type { EmbeddedLog } from './embedded-log.ts'
 import { type Child, startAppender, startMember } from './testkit/children.ts'
 import { directoryFor, openFor } from './testkit/directory.ts'
@@ -69,6 +70,21 @@ describe('several processes over one directory', () => {
       const values = await allValues(after, 't')
       for (const { value, offset } of child.messages) assert.equal(values[offset as number], value)
       await after.close()
+    }
+  })
+
+  it('[9.4] others open the log while one writes to it without a pause', async t => {
+    const directory = await directoryFor(t)
+    const log = await openFor(t, { directory })
+    await log.createTopics([{ name: 't', partitions: 1 }])
+    const large = 'x'.repeat(256 * 1024)
+    for (let round = 0; round < 10; round++) {
+      // The commit thread works on them while this thread opens further connections.
+      const appended = Array.from({ length: 20 }, () =>
+        log.append([{ topic: 't', partition: 0, bytes: batchOf([large]) }]),
+      )
+      for (let i = 0; i < 10; i++) openWriter(directory, { fileBytesMax: -1 }).close()
+      await Promise.all(appended)
     }
   })
 
