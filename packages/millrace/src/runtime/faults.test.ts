@@ -33,7 +33,7 @@ describe('an app whose log and whose processes fail', () => {
             happened[what] = (happened[what] ?? 0) + times
         },
       ),
-      { numRuns: scenarios, seed },
+      { numRuns: scenarios, seed, path: process.env.MILLRACE_PATH, endOnFailure: true },
     )
     for (const what of [...faultKinds, 'killed', 'stopped', 'frozen'])
       assert.ok(happened[what]! > scenarios / 10, `${what} happened ${happened[what]} times`)

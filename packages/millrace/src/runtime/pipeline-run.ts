@@ -98,6 +98,8 @@ export class PipelineRun {
   #isRevoking = false
   /** Moves with every loss and abort, so that late answers to older work are dropped. */
   #epoch = 0
+  /** Moves with every loss: what was assigned before it is not what is assigned after it. */
+  #term = 0
   #lastCommitMs: number
   readonly #commitFailures: Backoff
   /** Serialises assigning, revoking and restoring. */
@@ -175,13 +177,17 @@ export class PipelineRun {
   revoke(partitions: readonly TopicPartition[]): Promise<void> {
     const isGone = (each: { topic: string; partition: number }) =>
       partitions.some(({ topic, partition }) => topic === each.topic && partition === each.partition)
+    const term = this.#term
     return this.#serially(async () => {
+      if (term !== this.#term) return
       // Under steady input there would always be something more to commit.
       this.#isRevoking = true
       await this.commitAll().finally(() => {
         this.#isRevoking = false
         this.#options.wake()
       })
+      // Lost meanwhile, and perhaps assigned anew.
+      if (term !== this.#term) return
       this.#assigned = this.#assigned.filter(each => !isGone(each))
       for (const [name, { task }] of this.runners) {
         if (task.inputs.some(isGone)) this.#close(name)
@@ -192,6 +198,7 @@ export class PipelineRun {
   /** The membership is gone: nothing of it is committed any more. */
   lost(): void {
     this.#epoch++
+    this.#term++
     this.identity = undefined
     this.#assigned = []
     for (const name of [...this.runners.keys()]) this.#close(name)

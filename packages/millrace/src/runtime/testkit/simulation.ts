@@ -191,7 +191,11 @@ export class Simulation {
       if (now.complete && now.text === before) return
       before = now.text
     }
-    throw new Error(`The run does not come to its end: ${before}`)
+    const members = (await this.#reader.describeGroup(groupName(this.app, 'random')))?.members
+    const health = this.#processes.map(({ app }) => app.health())
+    throw new Error(
+      `The run does not come to its end: ${before}\n${JSON.stringify({ members, health }, undefined, 1)}`,
+    )
   }
 
   async #state(): Promise<{ complete: boolean; text: string }> {
