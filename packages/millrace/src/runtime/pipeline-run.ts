@@ -307,6 +307,8 @@ export class PipelineRun {
         return true
       }
     }
+    // The end of a bounded input leaves nothing to commit where no window was open, so no commit tells of it.
+    if (worked && this.isFinished) this.#options.wake()
     return worked
   }
 

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test'
 import { z } from 'zod'
 import { count, json, max, pipeline, sum, topic, tumbling } from '../index.ts'
 import { MemoryLog } from '../log/memory/memory-log.ts'
+import { type Clock, systemClock } from '../std/clock.ts'
 import type { App, StartOptions } from './app.ts'
 import { start } from './start.ts'
 import { readTopic } from './testkit/read-topic.ts'
@@ -52,6 +53,24 @@ const valuesOf = async (log: MemoryLog, name: string) =>
   (await readTopic(log, name)).map(({ value }) => JSON.parse(value!))
 
 describe('start', () => {
+  it('finishes a bounded run whose end comes to light only after its last commit', { timeout: 60_000 }, async () => {
+    const log = new MemoryLog()
+    const long = topic('long', { value: json<Hit>(), timestamp: 'at' })
+    const forwarding = pipeline('forwarding', { commitInterval: 1 }, p => {
+      p.from(long).filter(hit => hit.ms > 0).to(topic('kept', { value: json<Hit>() }))
+    })
+    {
+      await using sender = await start([], { app: 'test', log })
+      for (let ms = 0; ms < 10; ms++) await sender.send(long, { user: 'a', ms, at })
+    }
+    // So late at every look that a loop does one turn of a task, and a commit is due behind each.
+    let elapsedMs = 0
+    const clock: Clock = { ...systemClock, monotonic: () => (elapsedMs += 20) }
+    await using app = await start([forwarding], { app: 'test', log, clock, once: true })
+    await app.finished
+    assert.equal((await valuesOf(log, 'kept')).length, 9)
+  })
+
   it('sends, ends the input, answers from state, says how it is, and stops', async () => {
     const log = new MemoryLog()
     const app = await started(log)
