@@ -53,11 +53,15 @@ const valuesOf = async (log: MemoryLog, name: string) =>
   (await readTopic(log, name)).map(({ value }) => JSON.parse(value!))
 
 describe('start', () => {
-  it('finishes a bounded run whose end comes to light only after its last commit', { timeout: 60_000 }, async () => {
+  it('finishes a bounded run whose end comes to light only after its last commit', {
+    timeout: 60_000,
+  }, async () => {
     const log = new MemoryLog()
     const long = topic('long', { value: json<Hit>(), timestamp: 'at' })
     const forwarding = pipeline('forwarding', { commitInterval: 1 }, p => {
-      p.from(long).filter(hit => hit.ms > 0).to(topic('kept', { value: json<Hit>() }))
+      p.from(long)
+        .filter(hit => hit.ms > 0)
+        .to(topic('kept', { value: json<Hit>() }))
     })
     {
       await using sender = await start([], { app: 'test', log })
