@@ -11,9 +11,19 @@ const testFilePatterns = [
   'tools/**/*.test.ts',
 ]
 
-/** Every unit test file of the repository, sorted, relative to its root. */
+const kafkaTests = '**/*.kafka.test.ts'
+
+/** Every unit test file of the repository, sorted, relative to its root; those that need a Kafka are none. */
 export function testFiles(): string[] {
-  return globSync(testFilePatterns, { cwd: repositoryRoot, exclude: ['**/node_modules/**'] }).sort()
+  return globSync(testFilePatterns, {
+    cwd: repositoryRoot,
+    exclude: ['**/node_modules/**', kafkaTests],
+  }).sort()
+}
+
+/** Every test file that needs a Kafka, sorted, relative to the root. */
+export function kafkaTestFiles(): string[] {
+  return globSync(`packages/*/src/${kafkaTests}`, { cwd: repositoryRoot }).sort()
 }
 
 export interface FailedTest {

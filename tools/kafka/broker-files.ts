@@ -1,0 +1,72 @@
+import { spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+export interface BrokerPlan {
+  readonly id: number
+  readonly port: number
+  readonly controllerPort: number
+}
+
+/** Writes what a cluster on loopback is started from, and formats its folders. */
+export function writeBrokerFiles(directory: string, jars: string, plans: readonly BrokerPlan[]): void {
+  writeFileSync(join(directory, 'log4j2.properties'), LOGGING)
+  const clusterId = randomBytes(16).toString('base64url')
+  for (const plan of plans) {
+    const file = join(directory, `broker-${plan.id}.properties`)
+    writeFileSync(file, properties(directory, plan, plans))
+    const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', file]
+    const done = spawnSync('java', [...javaOptions(directory, jars), ...format], { encoding: 'utf8' })
+    if (done.status !== 0)
+      throw new Error(`The broker's folder was not formatted:\n${done.stdout}${done.stderr}`)
+  }
+}
+
+export function javaOptions(directory: string, jars: string): string[] {
+  return [`-Dlog4j2.configurationFile=${join(directory, 'log4j2.properties')}`, '-cp', join(jars, '*')]
+}
+
+const LOGGING = [
+  'status=error',
+  'appender.c.type=Console',
+  'appender.c.name=c',
+  'appender.c.layout.type=PatternLayout',
+  'appender.c.layout.pattern=%d %p %m (%c)%n',
+  'rootLogger.level=WARN',
+  'rootLogger.appenderRef.c.ref=c',
+  '',
+].join('\n')
+
+function properties(directory: string, plan: BrokerPlan, plans: readonly BrokerPlan[]): string {
+  const replicas = plans.length >= 3 ? 3 : 1
+  const inSync = plans.length >= 3 ? 2 : 1
+  const settings: Record<string, string | number> = {
+    'process.roles': 'broker,controller',
+    'node.id': plan.id,
+    'controller.quorum.voters': plans.map(each => `${each.id}@127.0.0.1:${each.controllerPort}`).join(','),
+    listeners: `PLAINTEXT://127.0.0.1:${plan.port},CONTROLLER://127.0.0.1:${plan.controllerPort}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${plan.port}`,
+    'controller.listener.names': 'CONTROLLER',
+    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
+    'num.network.threads': 2,
+    'num.io.threads': 4,
+    'default.replication.factor': replicas,
+    'min.insync.replicas': inSync,
+    'offsets.topic.replication.factor': replicas,
+    'offsets.topic.num.partitions': 4,
+    'transaction.state.log.replication.factor': replicas,
+    'transaction.state.log.min.isr': inSync,
+    'transaction.state.log.num.partitions': 4,
+    'share.coordinator.state.topic.replication.factor': replicas,
+    'share.coordinator.state.topic.min.isr': inSync,
+    'group.initial.rebalance.delay.ms': 0,
+    // The suites let sessions run out: at the usual 6 s they would take many minutes.
+    'group.min.session.timeout.ms': 500,
+    'auto.create.topics.enable': 'false',
+    'log.dirs': join(directory, `data-${plan.id}`),
+  }
+  return Object.entries(settings)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('')
+}

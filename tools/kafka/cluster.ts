@@ -1,0 +1,97 @@
+/** A real Apache Kafka on loopback ports of its own choice, in a folder of its own, for as long as a test needs it. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { type BrokerPlan, javaOptions, writeBrokerFiles } from './broker-files.ts'
+import { kafkaJars } from './jars.ts'
+
+const readyWithinMs = 60_000
+
+export interface TestCluster {
+  /** `host:port` of each broker. */
+  readonly brokers: readonly string[]
+  /** Kills one broker as kill -9 does; resolves when it is gone. `id` counts from 1. */
+  kill(id: number): Promise<void>
+  /** Starts a broker again; resolves when it answers. */
+  start(id: number): Promise<void>
+  /** Kills all and removes the data. */
+  stop(): Promise<void>
+}
+
+/** Starts a cluster of `count` brokers; resolves when each takes connections. */
+export async function startCluster(count = 1): Promise<TestCluster> {
+  const jars = kafkaJars()
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-kafka-'))
+  const plans: BrokerPlan[] = []
+  const ports = await freePorts(count * 2)
+  for (let id = 1; id <= count; id++)
+    plans.push({ id, port: ports[id * 2 - 2]!, controllerPort: ports[id * 2 - 1]! })
+  writeBrokerFiles(directory, jars, plans)
+  const running = new Map<number, ChildProcess>()
+  const spawnBroker = (id: number) => {
+    const heap = process.env.KAFKA_HEAP ?? '512m'
+    const memory = [`-Xms${heap}`, `-Xmx${heap}`]
+    const main = ['kafka.Kafka', join(directory, `broker-${id}.properties`)]
+    const log = openSync(join(directory, `broker-${id}.log`), 'a')
+    const options = [...memory, ...javaOptions(directory, jars), ...main]
+    running.set(id, spawn('java', options, { stdio: ['ignore', log, log] }))
+  }
+  const start = async (id: number) => {
+    spawnBroker(id)
+    await waitForPort(plans[id - 1]!, running.get(id)!, directory)
+  }
+  const kill = async (id: number) => {
+    const child = running.get(id)
+    running.delete(id)
+    if (child === undefined || child.exitCode !== null) return
+    const gone = new Promise(resolve => child.once('exit', resolve))
+    child.kill('SIGKILL')
+    await gone
+  }
+  const stop = async () => {
+    await Promise.all(plans.map(plan => kill(plan.id)))
+    rmSync(directory, { recursive: true, force: true })
+  }
+  try {
+    for (const plan of plans) spawnBroker(plan.id)
+    for (const plan of plans) await waitForPort(plan, running.get(plan.id)!, directory)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return { brokers: plans.map(plan => `127.0.0.1:${plan.port}`), kill, start, stop }
+}
+
+/** Ports nobody listens on now, all different. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
+  await Promise.all(servers.map(server => new Promise(resolve => server.once('listening', resolve))))
+  const ports = servers.map(server => (server.address() as { port: number }).port)
+  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
+  return ports
+}
+
+async function waitForPort(plan: BrokerPlan, child: ChildProcess, directory: string): Promise<void> {
+  const began = performance.now()
+  while (performance.now() - began < readyWithinMs) {
+    if (child.exitCode !== null) break
+    if (await answers(plan.port)) return
+    await wait(100)
+  }
+  const log = readFileSync(join(directory, `broker-${plan.id}.log`), 'utf8').slice(-2000)
+  throw new Error(`Broker ${plan.id} does not answer on port ${plan.port}:\n${log}`)
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect(port, '127.0.0.1')
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+  })
+}

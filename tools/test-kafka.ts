@@ -1,0 +1,38 @@
+/**
+ * `npm run test:kafka [-- part-of-a-file-name …]`: the tests that need a real Kafka. It takes the one of MILLRACE_BROKERS, else it
+ * starts its own (Java 17, Maven); where neither is there it says so and skips. The last line is `N passed, N failed`.
+ */
+import { startCluster } from './kafka/cluster.ts'
+import { missingForKafka } from './kafka/jars.ts'
+import { kafkaTestFiles, runTests } from './run-tests.ts'
+
+const wanted = process.argv.slice(2)
+const files = kafkaTestFiles().filter(file => wanted.length === 0 || wanted.some(part => file.includes(part)))
+if (files.length === 0) {
+  console.log(`No Kafka test file has ${wanted.join(' or ')} in its name.\n0 passed, 1 failed`)
+  process.exit(1)
+}
+const given = process.env.MILLRACE_BROKERS
+const missing = given ? [] : missingForKafka()
+if (missing.length > 0) {
+  console.log(
+    `Left out, for there is no Kafka: ${missing.join('; ')}. A running one can be given as MILLRACE_BROKERS.`,
+  )
+  console.log(`0 passed, 0 failed, ${files.length} skipped`)
+  process.exit(0)
+}
+const began = performance.now()
+const cluster = given ? undefined : await startCluster(1)
+const brokers = given ?? cluster!.brokers.join(',')
+console.log(`Kafka at ${brokers}${given ? ' (MILLRACE_BROKERS)' : ''}`)
+const run = await runTests({
+  files,
+  print: true,
+  timeoutMs: 20 * 60_000,
+  env: { MILLRACE_BROKERS: brokers },
+}).finally(() => cluster?.stop())
+if (run.ended) console.log(`\n✖ The test process ${run.ended}.`)
+for (const failure of run.failures) console.log(`  ${failure.place}  ${failure.title}`)
+console.log(`\n${files.length} files in ${((performance.now() - began) / 1000).toFixed(1)} s`)
+console.log(`${run.passed} passed, ${run.failed} failed${run.skipped > 0 ? `, ${run.skipped} skipped` : ''}`)
+process.exitCode = run.failed === 0 && run.passed > 0 ? 0 : 1
