@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { TopicPartition } from '../log.ts'
+import { assign, type GroupMemberOffer } from './assign.ts'
+
+const tp = (partition: number): TopicPartition => ({ topic: 't', partition })
+
+function member(
+  memberId: string,
+  owned: number[] = [],
+  rest: { generation?: number; weight?: number; instanceId?: string } = {},
+): GroupMemberOffer {
+  const { generation = 1, weight = 1, instanceId } = rest
+  return {
+    memberId,
+    instanceId,
+    subscription: {
+      topicSets: [['t']],
+      weight,
+      host: 'h',
+      pid: 1,
+      transactionalId: `txn-${memberId}`,
+      owned: owned.map(tp),
+      generation,
+    },
+  }
+}
+
+function given(
+  members: GroupMemberOffer[],
+  rest: { formerUnits?: Map<string, string[]>; formerIds?: string[] } = {},
+) {
+  const output = assign({
+    generation: 2,
+    members,
+    partitionsOf: () => 4,
+    formerUnits: new Map(),
+    formerIds: [],
+    ...rest,
+  })
+  return (id: string) =>
+    output.assignments
+      .get(id)!
+      .partitions.map(each => each.partition)
+      .sort()
+}
+
+describe('the assignment of a leader', () => {
+  it('gives what another member still has to nobody, and takes it from its owner', () => {
+    const of = given([member('a', [0, 1, 2, 3]), member('b')])
+    assert.equal(of('a').length, 2)
+    assert.deepEqual(of('b'), [])
+  })
+
+  it('gives it when it is free', () => {
+    const of = given([member('a', [0, 1]), member('b')])
+    assert.deepEqual(of('a'), [0, 1])
+    assert.deepEqual(of('b'), [2, 3])
+  })
+
+  it('believes the newer of two that claim a partition', () => {
+    const of = given([member('a', [0, 1, 2, 3], { generation: 1 }), member('b', [2, 3], { generation: 4 })])
+    assert.deepEqual(of('a'), [0, 1])
+    assert.deepEqual(of('b'), [2, 3])
+  })
+
+  it('gives a restarted instance what it had', () => {
+    const formerUnits = new Map([['x', ['t/1', 't/3']]])
+    const of = given([member('a', [0, 2]), member('b', [], { instanceId: 'x' })], { formerUnits })
+    assert.deepEqual(of('b'), [1, 3])
+  })
+
+  it('names the transactional ids of those who have gone', () => {
+    const { assignments } = assign({
+      generation: 3,
+      members: [member('a')],
+      partitionsOf: () => 1,
+      formerUnits: new Map(),
+      formerIds: ['txn-a', 'txn-b'],
+    })
+    assert.deepEqual(assignments.get('a')!.vanishedIds, ['txn-b'])
+    assert.deepEqual(assignments.get('a')!.transactionalIds, ['txn-a'])
+  })
+})

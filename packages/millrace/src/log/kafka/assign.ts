@@ -1,0 +1,85 @@
+import { assignUnits, type Candidate, type Unit, unitsOf } from '../assignor.ts'
+import type { TopicPartition } from '../log.ts'
+import type { Assignment, Subscription } from './group-protocol.ts'
+import { partitionKey } from './partition-key.ts'
+
+export interface GroupMemberOffer {
+  readonly memberId: string
+  readonly instanceId?: string
+  readonly subscription: Subscription
+}
+
+export interface AssignInput {
+  readonly generation: number
+  readonly members: readonly GroupMemberOffer[]
+  readonly partitionsOf: (topic: string) => number
+  /** Units that a restarted process had, by its instance id: it does not know them any more. */
+  readonly formerUnits: ReadonlyMap<string, readonly string[]>
+  /** Transactional ids of the generation before. */
+  readonly formerIds: readonly string[]
+}
+
+export interface AssignOutput {
+  readonly assignments: ReadonlyMap<string, Assignment>
+  /** For the next `formerUnits`. */
+  readonly unitsOfInstances: ReadonlyMap<string, readonly string[]>
+}
+
+/**
+ * The leader's division: sticky and by weight. What another member still has is given to nobody in this generation; its owner
+ * sees that it goes, gives it up and joins again.
+ */
+export function assign(input: AssignInput): AssignOutput {
+  const { members, generation, partitionsOf, formerUnits, formerIds } = input
+  const units = unitsOf(
+    members.flatMap(({ subscription }) => subscription.topicSets),
+    partitionsOf,
+  )
+  const owners = ownersOf(members)
+  const targets = assignUnits(
+    units.map(unit => unit.id),
+    members.map(member => candidate(member, units, owners, formerUnits)),
+  )
+  const byId = new Map(units.map(unit => [unit.id, unit]))
+  const transactionalIds = members.map(({ subscription }) => subscription.transactionalId)
+  const vanishedIds = formerIds.filter(id => !transactionalIds.includes(id))
+  const assignments = new Map<string, Assignment>()
+  const unitsOfInstances = new Map<string, readonly string[]>()
+  for (const { memberId, instanceId } of members) {
+    const target = targets.get(memberId)!
+    const isFree = (partition: TopicPartition) =>
+      (owners.get(partitionKey(partition)) ?? memberId) === memberId
+    const partitions = target.flatMap(id => byId.get(id)!.partitions).filter(isFree)
+    assignments.set(memberId, { partitions, generation, transactionalIds, vanishedIds })
+    if (instanceId !== undefined) unitsOfInstances.set(instanceId, target)
+  }
+  return { assignments, unitsOfInstances }
+}
+
+/** Who has each partition. Of two that claim it the one of the newer generation has it: the other has missed one. */
+function ownersOf(members: readonly GroupMemberOffer[]): Map<string, string> {
+  const owners = new Map<string, string>()
+  const since = new Map<string, number>()
+  for (const { memberId, subscription } of members) {
+    for (const partition of subscription.owned) {
+      const key = partitionKey(partition)
+      if ((since.get(key) ?? -2) >= subscription.generation) continue
+      owners.set(key, memberId)
+      since.set(key, subscription.generation)
+    }
+  }
+  return owners
+}
+
+function candidate(
+  { memberId, instanceId, subscription }: GroupMemberOffer,
+  units: readonly Unit[],
+  owners: ReadonlyMap<string, string>,
+  formerUnits: ReadonlyMap<string, readonly string[]>,
+): Candidate {
+  const held = units
+    .filter(unit => unit.partitions.some(partition => owners.get(partitionKey(partition)) === memberId))
+    .map(unit => unit.id)
+  const former = instanceId === undefined ? [] : (formerUnits.get(instanceId) ?? [])
+  return { memberId, weight: subscription.weight, previous: held.length > 0 ? held : former }
+}

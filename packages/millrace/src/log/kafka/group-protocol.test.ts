@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import {
+  type Assignment,
+  decodeAssignment,
+  decodeSubscription,
+  encodeAssignment,
+  encodeSubscription,
+  type Subscription,
+} from './group-protocol.ts'
+
+const owned = [
+  { topic: 't', partition: 0 },
+  { topic: 't', partition: 7 },
+  { topic: 'ü', partition: 1 },
+]
+
+describe('what members tell each other', () => {
+  it('arrives as it was sent', () => {
+    const subscription: Subscription = {
+      topicSets: [['t', 'u'], ['ü']],
+      weight: 3,
+      userData: Uint8Array.of(0, 255, 7),
+      host: 'here',
+      pid: 12,
+      transactionalId: 'g-1',
+      owned,
+      generation: 5,
+    }
+    assert.deepEqual(decodeSubscription(encodeSubscription(subscription)), subscription)
+    const assignment: Assignment = {
+      partitions: owned,
+      generation: 6,
+      transactionalIds: ['a', 'b'],
+      vanishedIds: ['c'],
+    }
+    assert.deepEqual(decodeAssignment(encodeAssignment(assignment)), assignment)
+    assert.deepEqual(decodeAssignment(Buffer.alloc(0)).partitions, [])
+  })
+})

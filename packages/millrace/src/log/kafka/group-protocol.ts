@@ -1,0 +1,180 @@
+/** What members tell each other: Kafka's consumer protocol, which its tools can read, with our own part in the user data. */
+import type { TopicPartition } from '../log.ts'
+import { byTopic } from './positions.ts'
+
+/** The consumer protocol's; tools show such groups. */
+export const PROTOCOL_TYPE = 'consumer'
+/** Of the assignor. A new kind of assignment gets a new name and is offered beside this one. */
+export const PROTOCOL_NAME = 'millrace'
+
+/** What a member offers when it joins. */
+export interface Subscription {
+  readonly topicSets: readonly (readonly string[])[]
+  readonly weight: number
+  readonly userData?: Uint8Array
+  readonly host: string
+  readonly pid: number
+  /** Under which its transactions run, so that others can end them when it has vanished. */
+  readonly transactionalId: string
+  /** What it has, and since which generation it is sure of that (-1: nothing). */
+  readonly owned: readonly TopicPartition[]
+  readonly generation: number
+}
+
+/** What the leader gives a member. */
+export interface Assignment {
+  readonly partitions: readonly TopicPartition[]
+  readonly generation: number
+  /** Of all members now. */
+  readonly transactionalIds: readonly string[]
+  /** Of members that were there before and are not any more. */
+  readonly vanishedIds: readonly string[]
+}
+
+interface SubscriptionData {
+  readonly sets: readonly (readonly string[])[]
+  readonly weight: number
+  readonly data?: string
+  readonly host: string
+  readonly pid: number
+  readonly txn: string
+  readonly generation: number
+}
+
+interface AssignmentData {
+  readonly generation: number
+  readonly txns: readonly string[]
+  readonly gone: readonly string[]
+}
+
+const SUBSCRIPTION_VERSION = 1
+const ASSIGNMENT_VERSION = 0
+
+export function encodeSubscription(subscription: Subscription): Buffer {
+  const { topicSets, weight, userData, host, pid, transactionalId, owned, generation } = subscription
+  const data: SubscriptionData = {
+    sets: topicSets,
+    weight,
+    ...(userData && { data: Buffer.from(userData).toString('base64') }),
+    host,
+    pid,
+    txn: transactionalId,
+    generation,
+  }
+  const topics = [...new Set(topicSets.flat())]
+  return Buffer.concat([
+    int16(SUBSCRIPTION_VERSION),
+    int32(topics.length),
+    ...topics.map(text),
+    bytes(Buffer.from(JSON.stringify(data))),
+    partitionsBytes(owned),
+  ])
+}
+
+export function decodeSubscription(encoded: Buffer): Subscription {
+  const reader = new PlainReader(encoded)
+  reader.int16()
+  for (let topics = reader.int32(); topics > 0; topics--) reader.text()
+  const data = JSON.parse(reader.bytes().toString()) as SubscriptionData
+  return {
+    topicSets: data.sets,
+    weight: data.weight,
+    ...(data.data !== undefined && { userData: new Uint8Array(Buffer.from(data.data, 'base64')) }),
+    host: data.host,
+    pid: data.pid,
+    transactionalId: data.txn,
+    owned: reader.partitions(),
+    generation: data.generation,
+  }
+}
+
+export function encodeAssignment(assignment: Assignment): Buffer {
+  const { generation, transactionalIds, vanishedIds, partitions } = assignment
+  const data: AssignmentData = { generation, txns: transactionalIds, gone: vanishedIds }
+  return Buffer.concat([
+    int16(ASSIGNMENT_VERSION),
+    partitionsBytes(partitions),
+    bytes(Buffer.from(JSON.stringify(data))),
+  ])
+}
+
+/** An empty one is what a member gets that the leader did not know. */
+export function decodeAssignment(encoded: Buffer): Assignment {
+  if (encoded.length === 0) return { partitions: [], generation: -1, transactionalIds: [], vanishedIds: [] }
+  const reader = new PlainReader(encoded)
+  reader.int16()
+  const partitions = reader.partitions()
+  const data = JSON.parse(reader.bytes().toString()) as AssignmentData
+  return { partitions, generation: data.generation, transactionalIds: data.txns, vanishedIds: data.gone }
+}
+
+function partitionsBytes(partitions: readonly TopicPartition[]): Buffer {
+  const topics = byTopic(partitions, each => each.partition)
+  const parts = topics.flatMap(([topic, numbers]) => [
+    text(topic),
+    int32(numbers.length),
+    ...numbers.map(int32),
+  ])
+  return Buffer.concat([int32(topics.length), ...parts])
+}
+
+function int16(value: number): Buffer {
+  const buffer = Buffer.alloc(2)
+  buffer.writeInt16BE(value)
+  return buffer
+}
+
+function int32(value: number): Buffer {
+  const buffer = Buffer.alloc(4)
+  buffer.writeInt32BE(value)
+  return buffer
+}
+
+function text(value: string): Buffer {
+  return Buffer.concat([int16(Buffer.byteLength(value)), Buffer.from(value)])
+}
+
+function bytes(value: Buffer): Buffer {
+  return Buffer.concat([int32(value.length), value])
+}
+
+class PlainReader {
+  readonly #bytes: Buffer
+  #at = 0
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes
+  }
+
+  int16(): number {
+    this.#at += 2
+    return this.#bytes.readInt16BE(this.#at - 2)
+  }
+
+  int32(): number {
+    this.#at += 4
+    return this.#bytes.readInt32BE(this.#at - 4)
+  }
+
+  text(): string {
+    return this.#take(this.int16()).toString()
+  }
+
+  bytes(): Buffer {
+    return this.#take(Math.max(0, this.int32()))
+  }
+
+  partitions(): TopicPartition[] {
+    const partitions: TopicPartition[] = []
+    for (let topics = this.int32(); topics > 0; topics--) {
+      const topic = this.text()
+      for (let count = this.int32(); count > 0; count--) partitions.push({ topic, partition: this.int32() })
+    }
+    return partitions
+  }
+
+  #take(length: number): Buffer {
+    this.#at += length
+    return this.#bytes.subarray(this.#at - length, this.#at)
+  }
+}

@@ -1,0 +1,85 @@
+import { type GroupInfo, type GroupMember, LogError } from '../log.ts'
+import type { Cluster } from './cluster.ts'
+import { CODE, KafkaError } from './errors.ts'
+import { decodeAssignment, decodeSubscription, PROTOCOL_NAME } from './group-protocol.ts'
+import type { Positions } from './positions.ts'
+
+/** Lists, shows and deletes groups. */
+export class Groups {
+  readonly #cluster: Cluster
+  readonly #positions: Positions
+
+  constructor(cluster: Cluster, positions: Positions) {
+    this.#cluster = cluster
+    this.#positions = positions
+  }
+
+  /** Of all coordinators. */
+  list(): Promise<string[]> {
+    return this.#cluster.retry(async () => {
+      await this.#cluster.refresh([])
+      const lists = await Promise.all(
+        this.#cluster.nodes.map(async node => {
+          const answer = await this.#cluster.request(node, 'admin', 'listGroups', [[], []])
+          if (answer.errorCode !== 0) throw new KafkaError(answer.errorCode, 'list the groups')
+          return answer.groups.map(group => group.groupId)
+        }),
+      )
+      return lists.flat()
+    })
+  }
+
+  /** The generation is known as long as there are members that are ours; -1 otherwise. */
+  async describe(group: string): Promise<GroupInfo | undefined> {
+    const found = await this.#cluster.retry(async () => {
+      const node = await this.#cluster.coordinator('group', group)
+      const answer = await this.#cluster.request(node, 'admin', 'describeGroups', [[group], false])
+      const [described] = answer.groups
+      const code = described!.errorCode
+      if (code === CODE.groupNotFound) return undefined
+      if (code !== 0) throw new KafkaError(code, `describe group ${group}`)
+      return described
+    })
+    if (found === undefined || found.groupState === 'Dead') return undefined
+    const isOurs = found.protocolData === PROTOCOL_NAME
+    const generations = found.members.map(({ memberAssignment }) =>
+      isOurs ? decodeAssignment(memberAssignment).generation : -1,
+    )
+    return {
+      group,
+      generation: Math.max(-1, ...generations),
+      members: found.members.map(member => memberOf(member, isOurs)),
+      positions: await this.#positions.committed(group),
+    }
+  }
+
+  async delete(group: string): Promise<void> {
+    await this.#cluster.retry(async () => {
+      const node = await this.#cluster.coordinator('group', group)
+      const answer = await this.#cluster.request(node, 'admin', 'deleteGroups', [[group]])
+      const code = answer.results[0]!.errorCode
+      if (code === 0 || code === CODE.groupNotFound) return
+      if (code === CODE.nonEmptyGroup)
+        throw new LogError('group-active', `Group ${group} has members; stop them first`)
+      throw new KafkaError(code, `delete group ${group}`)
+    })
+  }
+}
+
+function memberOf(
+  member: {
+    readonly memberId: string
+    readonly groupInstanceId?: string | null
+    readonly clientHost: string
+    readonly memberMetadata: Buffer
+    readonly memberAssignment: Buffer
+  },
+  isOurs: boolean,
+): GroupMember {
+  const { memberId, groupInstanceId, clientHost, memberMetadata, memberAssignment } = member
+  const instance = groupInstanceId == null ? {} : { instanceId: groupInstanceId }
+  if (!isOurs) return { memberId, ...instance, host: clientHost, pid: -1, assignment: [] }
+  const { host, pid, userData } = decodeSubscription(memberMetadata)
+  const { partitions } = decodeAssignment(memberAssignment)
+  return { memberId, ...instance, host, pid, assignment: partitions, ...(userData && { userData }) }
+}

@@ -1,0 +1,398 @@
+import {
+  CommitError,
+  type JoinOptions,
+  type MemberIdentity,
+  type Membership,
+  type TopicPartition,
+} from '../log.ts'
+import { assign, type GroupMemberOffer } from './assign.ts'
+import type { Cluster } from './cluster.ts'
+import { CommitGate } from './commit-gate.ts'
+import { KafkaError } from './errors.ts'
+import {
+  type Assignment,
+  decodeAssignment,
+  decodeSubscription,
+  encodeAssignment,
+  encodeSubscription,
+} from './group-protocol.ts'
+import { FencedInstanceError, GroupRequests, LostMembershipError } from './group-requests.ts'
+import { partitionKey } from './partition-key.ts'
+
+/** How often the leader looks for a topic that does not exist yet. */
+const MISSING_TOPIC_MS = 1000
+const REVOKED_TOO_LATE = 'the revoke took longer than the rebalance timeout'
+
+export interface MembershipOptions {
+  readonly cluster: Cluster
+  readonly join: JoinOptions
+  readonly lane: string
+  readonly transactionalId: string
+  readonly host: string
+  readonly pid: number
+  /** Ends what transactions of these ids are open. */
+  fence(transactionalIds: readonly string[]): Promise<void>
+}
+
+/** The time between two losses: what was owned in one is nobody's business in the next. */
+interface Era {
+  readonly over: Promise<void>
+  end(): void
+  isOver: boolean
+}
+
+/**
+ * A place in a group, by Kafka's classic protocol with an assignor of our own. Partitions move in two generations: in the first
+ * their owner learns that they go and gives them up (awaited), in the second their new owner gets them.
+ */
+export class KafkaMembership implements Membership {
+  identity: MemberIdentity | undefined
+  assignment: readonly TopicPartition[] = []
+  readonly #options: MembershipOptions
+  readonly #join: JoinOptions
+  readonly #requests: GroupRequests
+  readonly #gate = new CommitGate()
+  readonly #pastIds = new Set<string>()
+  readonly #started = Promise.withResolvers<void>()
+  #era = newEra()
+  #generation = -1
+  #isLeader = false
+  #rejoinWanted = true
+  #isOver = false
+  #leaving: { resolve(): void; reject(error: unknown): void; readonly promise: Promise<void> } | undefined
+  #wake = Promise.withResolvers<void>()
+  #cancelBeat = () => {}
+  #cancelWatch = () => {}
+  #knownIds: readonly string[] = []
+  #unitsOfInstances: ReadonlyMap<string, readonly string[]> = new Map()
+  #partitionCounts = ''
+
+  constructor(options: MembershipOptions) {
+    this.#options = options
+    this.#join = options.join
+    this.#requests = new GroupRequests(options.cluster, options.join, options.lane, () =>
+      this.#started.resolve(),
+    )
+  }
+
+  get group(): string {
+    return this.#join.group
+  }
+
+  /** Joins; resolves when the group has taken the member in. Rejects when it never will. */
+  start(): Promise<void> {
+    this.#started.promise.catch(() => {})
+    void this.#run()
+    return this.#started.promise
+  }
+
+  /** True for every member id this place has had. */
+  isOrWas(memberId: string): boolean {
+    return this.#requests.memberId === memberId || this.#pastIds.has(memberId)
+  }
+
+  /**
+   * Runs a commit under the identity it was cut with, if that is still ours. While a rebalance goes on it waits; it then goes out
+   * with the new generation, if what it is about was ours without a break. Throws `CommitError` `fenced`.
+   */
+  async whileOwner<T>(
+    identity: MemberIdentity,
+    partitions: readonly TopicPartition[],
+    work: (current: MemberIdentity) => Promise<T>,
+  ): Promise<T> {
+    const era = this.#era
+    const isOurs =
+      identity.memberId === this.identity?.memberId && identity.generation === this.identity.generation
+    if (!isOurs) throw fencedError(this.group)
+    while (!this.#gate.isOpen && !era.isOver) await Promise.race([this.#gate.changed, era.over])
+    const owned = new Set(this.assignment.map(partitionKey))
+    const isKept = partitions.every(partition => owned.has(partitionKey(partition)))
+    if (era.isOver || !isKept || this.#isExpired()) throw fencedError(this.group)
+    this.#gate.enter()
+    try {
+      return await work({ ...identity, generation: this.#generation })
+    } finally {
+      this.#gate.leave()
+    }
+  }
+
+  async #run(): Promise<void> {
+    this.#scheduleBeat()
+    while (!this.#isOver) {
+      try {
+        if (this.#leaving !== undefined) return await this.#leaveNow()
+        if (this.#rejoinWanted) await this.#rebalance()
+        else await Promise.race([this.#wake.promise, this.#era.over])
+      } catch (error) {
+        if (!this.#isOver) this.#failed(error as Error)
+      }
+    }
+  }
+
+  #failed(error: Error): void {
+    if (error instanceof LostMembershipError) return this.#lose(error)
+    this.#started.reject(error)
+    this.#end()
+    this.#lose(error)
+  }
+
+  async #rebalance(): Promise<void> {
+    this.#rejoinWanted = false
+    const era = this.#era
+    await this.#shutGate()
+    const joined = await this.#requests.join(
+      encodeSubscription({
+        topicSets: this.#join.topicSets,
+        weight: this.#join.weight ?? 1,
+        ...(this.#join.userData && { userData: this.#join.userData }),
+        host: this.#options.host,
+        pid: this.#options.pid,
+        transactionalId: this.#options.transactionalId,
+        owned: this.assignment,
+        generation: this.#generation,
+      }),
+      () => !this.#isOver && this.#era === era,
+    )
+    this.#isLeader = joined.leader === joined.memberId
+    const divided = this.#isLeader && !joined.skipAssignment ? await this.#divide(joined) : []
+    const synced = await this.#requests.sync(joined.generationId, divided)
+    if (synced === undefined) {
+      this.#generation = joined.generationId
+      this.#rejoinWanted = true
+      return
+    }
+    this.#generation = joined.generationId
+    if (this.#era === era && !this.#isOver) await this.#install(decodeAssignment(synced), era)
+    this.#watchTopics()
+  }
+
+  /** No commit starts from here to the new generation, and those under way end first, within limits. */
+  async #shutGate(): Promise<void> {
+    this.#gate.shut()
+    const { clock } = this.#options.cluster
+    const deadlineMs = clock.monotonic() + this.#join.rebalanceTimeoutMs / 2
+    while (!this.#gate.isEmpty && clock.monotonic() < deadlineMs) {
+      const late = this.#options.cluster.pause(Math.max(1, deadlineMs - clock.monotonic()))
+      await Promise.race([this.#gate.changed, late])
+    }
+  }
+
+  async #install(assigned: Assignment, era: Era): Promise<void> {
+    const target = new Set(assigned.partitions.map(partitionKey))
+    const owned = new Set(this.assignment.map(partitionKey))
+    const revoked = this.assignment.filter(partition => !target.has(partitionKey(partition)))
+    const added = assigned.partitions.filter(partition => !owned.has(partitionKey(partition)))
+    this.#knownIds = assigned.transactionalIds
+    if (revoked.length > 0) {
+      this.#gate.open()
+      await this.#revoke(revoked, era)
+      this.#rejoinWanted = true
+      return
+    }
+    if (added.length > 0 && assigned.vanishedIds.length > 0) await this.#options.fence(assigned.vanishedIds)
+    if (this.#era !== era || this.#isOver) return
+    const { group, instanceId } = this.#join
+    const identity: MemberIdentity = {
+      group,
+      memberId: this.#requests.memberId,
+      generation: this.#generation,
+      ...(instanceId !== undefined && { instanceId }),
+    }
+    this.identity = identity
+    this.assignment = assigned.partitions
+    this.#gate.open()
+    if (added.length < assigned.partitions.length || added.length === 0) this.#join.onIdentity(identity)
+    if (added.length > 0) this.#join.onAssigned(added, identity)
+  }
+
+  /** Waits for the engine to give partitions up. Throws when it takes too long. */
+  async #revoke(partitions: readonly TopicPartition[], era: Era): Promise<void> {
+    const tooLate = Promise.withResolvers<'late'>()
+    const cancel = this.#options.cluster.clock.after(this.#join.rebalanceTimeoutMs, () =>
+      tooLate.resolve('late'),
+    )
+    try {
+      const how = await Promise.race([this.#join.onRevoked(partitions), era.over, tooLate.promise])
+      if (how === 'late' && !era.isOver) {
+        await this.#requests.leave()
+        throw new LostMembershipError(REVOKED_TOO_LATE)
+      }
+    } finally {
+      cancel()
+    }
+    if (era.isOver) return
+    const gone = new Set(partitions.map(partitionKey))
+    this.assignment = this.assignment.filter(partition => !gone.has(partitionKey(partition)))
+  }
+
+  async #divide(joined: {
+    readonly generationId: number
+    readonly members:
+      | readonly { memberId: string; groupInstanceId?: string | null; metadata?: Buffer | null }[]
+      | null
+  }): Promise<{ memberId: string; assignment: Buffer }[]> {
+    const members = (joined.members ?? []).map(
+      ({ memberId, groupInstanceId, metadata }): GroupMemberOffer => ({
+        memberId,
+        ...(groupInstanceId != null && { instanceId: groupInstanceId }),
+        subscription: decodeSubscription(metadata!),
+      }),
+    )
+    const topics = new Set(members.flatMap(({ subscription }) => subscription.topicSets.flat()))
+    const { counts, summary } = await this.#countPartitions(topics)
+    this.#partitionCounts = summary
+    const { assignments, unitsOfInstances } = assign({
+      generation: joined.generationId,
+      members,
+      partitionsOf: topic => counts.get(topic) ?? 0,
+      formerUnits: this.#unitsOfInstances,
+      formerIds: this.#knownIds,
+    })
+    this.#unitsOfInstances = unitsOfInstances
+    this.#watched = topics
+    return [...assignments].map(([memberId, each]) => ({ memberId, assignment: encodeAssignment(each) }))
+  }
+
+  #watched: ReadonlySet<string> = new Set()
+
+  async #countPartitions(
+    topics: Iterable<string>,
+  ): Promise<{ counts: Map<string, number>; summary: string }> {
+    const { cluster } = this.#options
+    const views = await cluster.retry(() => cluster.refresh([...topics]))
+    const counts = new Map(views.map(view => [view.name, view.partitions.length]))
+    const summary = JSON.stringify([...counts].sort())
+    return { counts, summary }
+  }
+
+  /** The leader notices topics and partitions that come later, and has the group divide anew. */
+  #watchTopics(): void {
+    this.#cancelWatch()
+    if (!this.#isLeader || this.#isOver || this.#watched.size === 0) return
+    const { cluster } = this.#options
+    const isMissing = [...this.#watched].some(topic => !this.#partitionCounts.includes(JSON.stringify(topic)))
+    const waitMs = isMissing ? MISSING_TOPIC_MS : cluster.settings.metadataMaxAgeMs
+    this.#cancelWatch = cluster.clock.after(waitMs, () => {
+      this.#countPartitions(this.#watched).then(
+        ({ summary }) => {
+          if (summary !== this.#partitionCounts) this.#wantRejoin()
+          else this.#watchTopics()
+        },
+        () => this.#watchTopics(),
+      )
+    })
+  }
+
+  #wantRejoin(): void {
+    this.#rejoinWanted = true
+    this.#rouse()
+  }
+
+  #rouse(): void {
+    this.#wake.resolve()
+    this.#wake = Promise.withResolvers()
+  }
+
+  #scheduleBeat(): void {
+    this.#cancelBeat()
+    if (this.#isOver) return
+    this.#cancelBeat = this.#options.cluster.clock.after(this.#join.sessionTimeoutMs / 4, () => {
+      void this.#beat().finally(() => this.#scheduleBeat())
+    })
+  }
+
+  async #beat(): Promise<void> {
+    const era = this.#era
+    if (this.#isExpired()) return this.#lose(new LostMembershipError('its session has run out'))
+    if (this.#requests.isJoining || this.#generation < 0) return
+    try {
+      const isRebalancing = await this.#requests.heartbeat(this.#generation)
+      if (isRebalancing && this.#era === era) this.#wantRejoin()
+    } catch (error) {
+      if (this.#era === era && !this.#isOver) this.#failed(error as Error)
+    }
+  }
+
+  /** Nothing was heard from the coordinator for a whole session, so it has given the place away, or is about to. */
+  #isExpired(): boolean {
+    return (
+      this.#generation >= 0 &&
+      !this.#requests.isJoining &&
+      this.#requests.silentMs > this.#join.sessionTimeoutMs
+    )
+  }
+
+  #lose(reason: Error): void {
+    if (reason instanceof FencedInstanceError) this.#end()
+    this.#era.end()
+    this.#era = newEra()
+    this.#gate.shut()
+    this.#pastIds.add(this.#requests.memberId)
+    this.#requests.forget()
+    this.identity = undefined
+    this.assignment = []
+    this.#generation = -1
+    if (this.#isOver) this.#leaving?.resolve()
+    this.#wantRejoin()
+    this.#join.onLost(reason)
+  }
+
+  leave(): Promise<void> {
+    if (this.#isOver) return this.#leaving?.promise ?? Promise.resolve()
+    this.#leaving ??= Promise.withResolvers<void>()
+    this.#rouse()
+    return this.#leaving.promise
+  }
+
+  async #leaveNow(): Promise<void> {
+    const leaving = this.#leaving!
+    try {
+      if (this.assignment.length > 0) await this.#revoke(this.assignment, this.#era)
+      if (!this.#isOver) await this.#requests.leave()
+    } catch (error) {
+      if (!(error instanceof LostMembershipError || error instanceof KafkaError)) return leaving.reject(error)
+    } finally {
+      this.#pastIds.add(this.#requests.memberId)
+      this.#end()
+      this.identity = undefined
+      this.assignment = []
+    }
+    leaving.resolve()
+  }
+
+  /** Goes silent without leaving; the session runs out by itself, or a restart takes the place. */
+  abandon(): void {
+    if (this.#isOver) return
+    this.#end()
+    this.identity = undefined
+    this.assignment = []
+    this.#leaving?.resolve()
+    this.#started.resolve()
+  }
+
+  #end(): void {
+    this.#isOver = true
+    this.#cancelBeat()
+    this.#cancelWatch()
+    this.#gate.shut()
+    this.#era.end()
+    this.#rouse()
+  }
+}
+
+function newEra(): Era {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const era = {
+    over: promise,
+    isOver: false,
+    end: () => {
+      era.isOver = true
+      resolve()
+    },
+  }
+  return era
+}
+
+function fencedError(group: string): CommitError {
+  return new CommitError('fenced', `The commit's identity is not (or no longer) a member of group ${group}`)
+}

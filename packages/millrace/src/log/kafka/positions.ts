@@ -1,0 +1,104 @@
+import { type CommittedPosition, type FetchPosition, LogError, type TopicPartition } from '../log.ts'
+import type { Cluster } from './cluster.ts'
+import { CODE, KafkaError } from './errors.ts'
+
+const NO_GENERATION = -1
+const NO_OFFSET = -1
+const NO_EPOCH = -1
+const REQUIRE_STABLE = true
+
+/** Positions of groups, as they stand when no transaction is open on them. */
+export class Positions {
+  readonly #cluster: Cluster
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster
+  }
+
+  /** The committed ones of these partitions; of all when `partitions` is undefined. */
+  async committed(group: string, partitions?: readonly TopicPartition[]): Promise<CommittedPosition[]> {
+    if (partitions?.length === 0) return []
+    const topics = partitions && byTopic(partitions, each => each.partition)
+    const asked = {
+      groupId: group,
+      memberId: null,
+      memberEpoch: NO_EPOCH,
+      topics: topics?.map(([name, partitionIndexes]) => ({ name, partitionIndexes })) ?? null,
+    }
+    return this.#cluster.retry(async () => {
+      const node = await this.#cluster.coordinator('group', group)
+      const answer = await this.#cluster.request(node, 'admin', 'offsetFetch', [[asked], REQUIRE_STABLE])
+      const found = answer.groups[0]!
+      if (found.errorCode !== 0) throw new KafkaError(found.errorCode, `give the positions of group ${group}`)
+      const positions: CommittedPosition[] = []
+      for (const topic of found.topics) {
+        for (const { partitionIndex, errorCode, committedOffset, metadata } of topic.partitions) {
+          const name = `${topic.name}/${partitionIndex}`
+          if (errorCode === CODE.unknownTopic) continue
+          if (errorCode !== 0)
+            throw new KafkaError(errorCode, `give the position of group ${group} in ${name}`)
+          const offset = Number(committedOffset)
+          if (offset === NO_OFFSET) continue
+          positions.push({
+            topic: topic.name,
+            partition: partitionIndex,
+            offset,
+            metadata: metadataBytes(metadata),
+          })
+        }
+      }
+      return positions
+    })
+  }
+
+  /** As the contract's `resetGroup`. */
+  async reset(group: string, positions: readonly FetchPosition[]): Promise<void> {
+    const topics = byTopic(positions, ({ partition, offset }) => ({
+      partitionIndex: partition,
+      committedOffset: BigInt(offset),
+      committedLeaderEpoch: NO_EPOCH,
+      committedMetadata: '',
+    })).map(([name, partitions]) => ({ name, partitions }))
+    await this.#cluster.retry(async () => {
+      const node = await this.#cluster.coordinator('group', group)
+      const answer = await this.#cluster.request(node, 'admin', 'offsetCommit', [
+        group,
+        NO_GENERATION,
+        '',
+        null,
+        topics,
+      ])
+      for (const { name, partitions } of answer.topics) {
+        for (const { partitionIndex, errorCode } of partitions) {
+          if (MEMBERS_STAND_IN_THE_WAY.has(errorCode))
+            throw new LogError('group-active', `Group ${group} has members; stop them first`)
+          if (errorCode !== 0)
+            throw new KafkaError(errorCode, `set the position of group ${group} in ${name}/${partitionIndex}`)
+        }
+      }
+    })
+  }
+}
+
+/** What a commit without a member is refused with while there are members. */
+const MEMBERS_STAND_IN_THE_WAY: ReadonlySet<number> = new Set([
+  CODE.unknownMember,
+  CODE.illegalGeneration,
+  CODE.rebalanceInProgress,
+])
+
+/** Metadata travels as base64, for Kafka takes it for a text. */
+export function metadataText(metadata: Uint8Array): string {
+  return Buffer.from(metadata.buffer, metadata.byteOffset, metadata.byteLength).toString('base64')
+}
+
+function metadataBytes(text: string | null | undefined): Uint8Array {
+  return new Uint8Array(Buffer.from(text ?? '', 'base64'))
+}
+
+export function byTopic<T extends TopicPartition, R>(
+  partitions: readonly T[],
+  map: (each: T) => R,
+): [string, R[]][] {
+  return [...Map.groupBy(partitions, each => each.topic)].map(([topic, each]) => [topic, each.map(map)])
+}

@@ -1,0 +1,146 @@
+import type { MemberIdentity, OutgoingBatch, PositionUpdate } from '../log.ts'
+import type { AnswerOf, ApiName, ArgsOf } from './apis.ts'
+import type { Cluster } from './cluster.ts'
+import { errorRule, KafkaError } from './errors.ts'
+import { byTopic, metadataText } from './positions.ts'
+import type { ProducerIdentity } from './producer.ts'
+
+/** Out of the way of heartbeats and of what waits long. */
+export const TRANSACTION_LANE = 'txn'
+const UNKNOWN = { id: -1n, epoch: -1 }
+const NO_EPOCH = -1
+
+/** The requests of one transactional id. Refusals are thrown as `KafkaError`; none of them is repeated here. */
+export class TransactionRequests {
+  readonly #cluster: Cluster
+  readonly transactionalId: string
+
+  constructor(cluster: Cluster, transactionalId: string) {
+    this.#cluster = cluster
+    this.transactionalId = transactionalId
+  }
+
+  /** Whether the coordinator runs the flow of KIP-890. */
+  async hasFlow2(): Promise<boolean> {
+    const node = await this.#coordinator()
+    return (await this.#cluster.link(node, TRANSACTION_LANE)).versions.hasTransactions2
+  }
+
+  /** A new producer epoch: whoever had the id before is fenced, and the transaction it left open is aborted. */
+  async init(): Promise<ProducerIdentity> {
+    const { transactionTimeoutMs } = this.#cluster.settings
+    const answer = await this.#send('initProducerId', [
+      this.transactionalId,
+      transactionTimeoutMs,
+      UNKNOWN.id,
+      UNKNOWN.epoch,
+    ])
+    this.#check(answer.errorCode, 'begin transactions')
+    return { id: answer.producerId, epoch: answer.producerEpoch }
+  }
+
+  /** Flow 1: the partitions that batches are for join the transaction. */
+  async addPartitions(producer: ProducerIdentity, batches: readonly OutgoingBatch[]): Promise<void> {
+    const topics = byTopic(batches, each => each.partition).map(([name, partitions]) => ({
+      name,
+      partitions: [...new Set(partitions)],
+    }))
+    const transaction = {
+      transactionalId: this.transactionalId,
+      producerId: producer.id,
+      producerEpoch: producer.epoch,
+      verifyOnly: false,
+      topics,
+    }
+    const answer = await this.#send('addPartitionsToTxn', [[transaction]])
+    for (const { resultsByPartition } of answer.resultsByTransaction[0]!.topicResults) {
+      const codes = resultsByPartition.map(each => each.partitionErrorCode).filter(code => code !== 0)
+      // Of several the one that is no mere consequence of another ("not attempted") says why.
+      const code = codes.find(each => errorRule(each).name !== 'OPERATION_NOT_ATTEMPTED') ?? codes[0]
+      this.#check(code ?? 0, 'add partitions to a transaction')
+    }
+  }
+
+  /** Flow 1: the group's positions join the transaction. */
+  async addOffsets(producer: ProducerIdentity, group: string): Promise<void> {
+    const answer = await this.#send('addOffsetsToTxn', [
+      this.transactionalId,
+      producer.id,
+      producer.epoch,
+      group,
+    ])
+    this.#check(answer.errorCode, `add the positions of group ${group} to a transaction`)
+  }
+
+  /** Hands positions to the group's coordinator, which checks the member's identity. */
+  async commitOffsets(
+    producer: ProducerIdentity,
+    identity: MemberIdentity,
+    positions: readonly PositionUpdate[],
+    versionMax: number,
+  ): Promise<void> {
+    const topics = byTopic(positions, ({ partition, offset, metadata }) => ({
+      partitionIndex: partition,
+      committedOffset: BigInt(offset),
+      committedLeaderEpoch: NO_EPOCH,
+      committedMetadata: metadataText(metadata),
+    })).map(([name, partitions]) => ({ name, partitions }))
+    const node = await this.#cluster.coordinator('group', identity.group)
+    const { socket, versions } = await this.#cluster.link(node, TRANSACTION_LANE)
+    const answer = await socket.call(
+      versions.choose('txnOffsetCommit', versionMax),
+      [
+        this.transactionalId,
+        identity.group,
+        producer.id,
+        producer.epoch,
+        identity.generation,
+        identity.memberId,
+        identity.instanceId ?? null,
+        topics,
+      ],
+      this.#cluster.settings.requestTimeoutMs,
+    )
+    for (const { name, partitions } of answer.topics)
+      for (const { partitionIndex, errorCode } of partitions)
+        this.#check(errorCode, `commit the position of group ${identity.group} in ${name}/${partitionIndex}`)
+  }
+
+  /** Ends the transaction. In flow 2 the answer brings the epoch of the next. */
+  async end(
+    producer: ProducerIdentity,
+    isCommit: boolean,
+    versionMax: number,
+  ): Promise<ProducerIdentity | undefined> {
+    const node = await this.#coordinator()
+    const { socket, versions } = await this.#cluster.link(node, TRANSACTION_LANE)
+    const answer = await socket.call(
+      versions.choose('endTxn', versionMax),
+      [this.transactionalId, producer.id, producer.epoch, isCommit],
+      this.#cluster.settings.requestTimeoutMs,
+    )
+    this.#check(answer.errorCode, isCommit ? 'commit a transaction' : 'abort a transaction')
+    return answer.producerEpoch < 0 ? undefined : { id: answer.producerId, epoch: answer.producerEpoch }
+  }
+
+  /** Throws unless this is the member, and the generation, that the group has now. */
+  async checkMember({ group, generation, memberId, instanceId }: MemberIdentity): Promise<void> {
+    const node = await this.#cluster.coordinator('group', group)
+    const args: ArgsOf<'heartbeat'> = [group, generation, memberId, instanceId ?? null]
+    const answer = await this.#cluster.request(node, TRANSACTION_LANE, 'heartbeat', args)
+    if (errorRule(answer.errorCode).name !== 'REBALANCE_IN_PROGRESS')
+      this.#check(answer.errorCode, `take a commit for group ${group}`)
+  }
+
+  #coordinator(): Promise<number> {
+    return this.#cluster.coordinator('transaction', this.transactionalId)
+  }
+
+  async #send<Name extends ApiName>(name: Name, args: ArgsOf<Name>): Promise<AnswerOf<Name>> {
+    return this.#cluster.request(await this.#coordinator(), TRANSACTION_LANE, name, args)
+  }
+
+  #check(code: number, doing: string): void {
+    if (code !== 0) throw new KafkaError(code, `${doing} (${this.transactionalId})`)
+  }
+}

@@ -1,0 +1,244 @@
+import {
+  type Commit,
+  CommitError,
+  type CommitResult,
+  type CommittedPosition,
+  type MemberIdentity,
+  type PositionUpdate,
+} from '../log.ts'
+import { SendError } from './batch-sender.ts'
+import type { Cluster } from './cluster.ts'
+import { AmbiguousError, CODE, isRetriable, KafkaError } from './errors.ts'
+import { partitionKey } from './partition-key.ts'
+import type { Positions } from './positions.ts'
+import { checkOutgoing, Producer } from './producer.ts'
+import { TRANSACTION_LANE, TransactionRequests } from './transaction-requests.ts'
+
+/** The newest versions of TxnOffsetCommit and EndTxn that belong to the flow before KIP-890. */
+const FLOW_1_VERSION_MAX = 4
+const ANY_VERSION = 99
+const PAUSE_MS = 3
+/** What EndTxn may be refused with although the decision was written. */
+const END_AMBIGUOUS: ReadonlySet<number> = new Set([
+  CODE.notCoordinator,
+  CODE.coordinatorNotAvailable,
+  CODE.requestTimedOut,
+])
+
+export interface TransactionsOptions {
+  readonly cluster: Cluster
+  readonly positions: Positions
+  readonly transactionalId: string
+  /** Of two flows the older one, whatever the broker can. */
+  readonly isFlow1: boolean
+}
+
+/**
+ * Commits as Kafka transactions under one transactional id, one at a time. Whatever goes wrong before the end of a transaction
+ * aborts it; where its end is in doubt, the committed positions decide.
+ */
+export class Transactions {
+  readonly #cluster: Cluster
+  readonly #positions: Positions
+  readonly #requests: TransactionRequests
+  readonly #producer: Producer
+  readonly #produceLane: string
+  readonly #isFlow1: boolean
+  #last: Promise<unknown> = Promise.resolve()
+  /** Positions as this identity last knew them, to hold against `previousOffset`. */
+  readonly #known = new Map<string, CommittedPosition | undefined>()
+  #knownFor = ''
+
+  constructor({ cluster, positions, transactionalId, isFlow1 }: TransactionsOptions) {
+    this.#cluster = cluster
+    this.#positions = positions
+    this.#requests = new TransactionRequests(cluster, transactionalId)
+    this.#produceLane = `produce ${transactionalId}`
+    this.#producer = new Producer({ cluster, lane: this.#produceLane, transactionalId })
+    this.#isFlow1 = isFlow1
+  }
+
+  commit(commit: Commit): Promise<CommitResult> {
+    const result = this.#last.then(() => this.#commit(commit))
+    this.#last = result.catch(() => {})
+    return result
+  }
+
+  async #commit(commit: Commit): Promise<CommitResult> {
+    const { batches, positions, identity } = commit
+    if (batches.length === 0 && positions.length === 0) return { baseOffsets: [] }
+    try {
+      await checkOutgoing(this.#cluster, batches)
+      await this.#checkPrevious(identity, positions)
+      const isOld = this.#isFlow1 || !(await this.#cluster.retry(() => this.#requests.hasFlow2()))
+      await this.#begin()
+      const baseOffsets = await this.#write(commit, isOld)
+      await this.#end(commit, isOld)
+      for (const position of positions) this.#known.set(partitionKey(position), position)
+      return { baseOffsets }
+    } catch (error) {
+      throw await this.#giveUp(error as Error, identity)
+    }
+  }
+
+  /** Makes sure there is a producer epoch of our own. */
+  async #begin(): Promise<void> {
+    if (this.#producer.identity !== undefined) return
+    this.#producer.use(await this.#cluster.retry(() => this.#requests.init()))
+  }
+
+  /** Everything of the transaction but its end. */
+  async #write({ batches, positions, identity }: Commit, isOld: boolean): Promise<number[]> {
+    const producer = this.#producer.identity!
+    const requests = this.#requests
+    if (isOld && batches.length > 0) await this.#refused(() => requests.addPartitions(producer, batches))
+    const baseOffsets = batches.length === 0 ? [] : await this.#producer.write(batches, isOld)
+    if (positions.length === 0) {
+      await this.#refused(() => requests.checkMember(identity))
+      return baseOffsets
+    }
+    if (isOld) await this.#refused(() => requests.addOffsets(producer, identity.group))
+    const versionMax = isOld ? FLOW_1_VERSION_MAX : ANY_VERSION
+    await this.#refused(() => requests.commitOffsets(producer, identity, positions, versionMax))
+    return baseOffsets
+  }
+
+  /** Repeats what was certainly not done; a broken connection is thrown. */
+  async #refused(request: () => Promise<void>): Promise<void> {
+    const deadlineMs = this.#cluster.clock.monotonic() + this.#cluster.settings.deliveryTimeoutMs
+    for (;;) {
+      try {
+        return await request()
+      } catch (error) {
+        const isPassing = isRetriable(error) && !(error instanceof AmbiguousError)
+        if (!isPassing || this.#cluster.clock.monotonic() > deadlineMs) throw error
+        this.#cluster.learnFrom(error)
+      }
+      await this.#cluster.pause(PAUSE_MS)
+      this.#cluster.links.throwIfClosed()
+    }
+  }
+
+  async #end(commit: Commit, isOld: boolean): Promise<void> {
+    const producer = this.#producer.identity!
+    if (isOld) return this.#endOnce(commit)
+    // A repetition in the same epoch answers the same; a late one in the next transaction is fenced (KIP-890).
+    try {
+      const next = await this.#cluster.retry(() => this.#requests.end(producer, true, ANY_VERSION))
+      this.#producer.use(next)
+    } catch (error) {
+      await this.#decide(commit, error as Error)
+    }
+  }
+
+  /** In the older flow a repeated EndTxn might end the next transaction: sent once, and its doubt settled by a new epoch. */
+  async #endOnce(commit: Commit): Promise<void> {
+    const producer = this.#producer.identity!
+    try {
+      await this.#refused(async () => {
+        try {
+          await this.#requests.end(producer, true, FLOW_1_VERSION_MAX)
+        } catch (error) {
+          if (error instanceof KafkaError && END_AMBIGUOUS.has(error.code))
+            throw new AmbiguousError(error.message, { cause: error })
+          throw error
+        }
+      })
+    } catch (error) {
+      await this.#decide(commit, error as Error)
+    }
+  }
+
+  /** Whether a transaction whose end is in doubt happened. Returns when it did; throws `CommitError` otherwise. */
+  async #decide({ positions, identity }: Commit, cause: Error): Promise<void> {
+    const attempt = async () => {
+      await this.#reset()
+      return this.#positions.committed(identity.group, positions)
+    }
+    let found: readonly CommittedPosition[]
+    try {
+      found = await attempt()
+    } catch (error) {
+      throw new CommitError(
+        'unknown',
+        `Whether a commit of ${identity.group} happened is not known: ${cause.message}`,
+        {
+          cause: error,
+        },
+      )
+    }
+    const committed = new Map(found.map(each => [partitionKey(each), each]))
+    const isAt = (position: PositionUpdate, other: CommittedPosition | undefined) =>
+      position.offset === other?.offset && Buffer.compare(position.metadata, other.metadata) === 0
+    const changing = positions.filter(each => !isAt(each, this.#known.get(partitionKey(each))))
+    if (changing.length === 0)
+      throw new CommitError('unknown', `Nothing tells whether a commit of ${identity.group} happened`, {
+        cause,
+      })
+    if (changing.every(each => isAt(each, committed.get(partitionKey(each))))) return
+    if (changing.some(each => isAt(each, committed.get(partitionKey(each)))))
+      throw new CommitError('fenced', `Somebody else has committed for ${identity.group}`, { cause })
+    throw new CommitError('aborted', `A commit of ${identity.group} did not happen: ${cause.message}`, {
+      cause,
+    })
+  }
+
+  /** Nothing of the commit happened: ends its transaction and says what that means for the tasks. */
+  async #giveUp(error: Error, identity: MemberIdentity): Promise<Error> {
+    this.#knownFor = ''
+    if (error instanceof CommitError && error.outcome !== 'aborted') return error
+    const cause = error instanceof SendError ? error.cause : error
+    const isFenced = cause instanceof KafkaError && cause.rule.action === 'fenced'
+    const isProducer =
+      cause instanceof KafkaError &&
+      (cause.code === CODE.producerFenced || cause.code === CODE.invalidProducerEpoch)
+    const isOpen = this.#producer.identity !== undefined
+    this.#producer.use(undefined)
+    if (this.#cluster.links.isClosed) return new CommitError('unknown', 'The log was closed', { cause })
+    try {
+      if (isOpen) await this.#reset()
+      // The coordinator fences also whom it has timed out; who is still a member has lost nothing but the transaction.
+      if (isProducer) await this.#cluster.retry(() => this.#requests.checkMember(identity))
+    } catch (failure) {
+      if (failure instanceof KafkaError && failure.rule.action === 'fenced')
+        return commitError('fenced', failure)
+      if (isOpen) this.#producer.use(undefined)
+    }
+    if (error instanceof CommitError) return error
+    return commitError(isFenced && !isProducer ? 'fenced' : 'aborted', cause)
+  }
+
+  /** A new epoch, on new connections: nothing that was sent before can have an effect any more. */
+  async #reset(): Promise<void> {
+    this.#producer.use(undefined)
+    await this.#cluster.cutLane(this.#produceLane)
+    await this.#cluster.cutLane(TRANSACTION_LANE)
+    this.#producer.use(await this.#cluster.retry(() => this.#requests.init()))
+  }
+
+  /** Throws `CommitError` `aborted` unless the positions to replace are the committed ones. */
+  async #checkPrevious(identity: MemberIdentity, positions: readonly PositionUpdate[]): Promise<void> {
+    const key = `${identity.memberId} ${identity.generation}`
+    if (this.#knownFor !== key) this.#known.clear()
+    this.#knownFor = key
+    const unknown = positions.filter(each => !this.#known.has(partitionKey(each)))
+    if (unknown.length > 0) {
+      for (const each of unknown) this.#known.set(partitionKey(each), undefined)
+      for (const found of await this.#positions.committed(identity.group, unknown))
+        this.#known.set(partitionKey(found), found)
+    }
+    for (const each of positions) {
+      const { topic, partition, previousOffset } = each
+      const offset = this.#known.get(partitionKey(each))?.offset ?? -1
+      if (offset === previousOffset) continue
+      throw new CommitError(
+        'aborted',
+        `${topic}/${partition} of group ${identity.group} stands at ${offset}, not at ${previousOffset} as the commit says`,
+      )
+    }
+  }
+}
+
+function commitError(outcome: 'aborted' | 'fenced', cause: Error): CommitError {
+  return new CommitError(outcome, `The commit was refused: ${cause.message}`, { cause })
+}
