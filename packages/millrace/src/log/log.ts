@@ -45,6 +45,11 @@ export interface FetchOptions {
   /** Stop collecting after this many bytes (the first batch is always whole). */
   readonly maxBytes: number
   readonly partitionMaxBytes: number
+  /**
+   * Waits, beyond `maxWaitMs`, while transactions of others are open below the high watermark: an empty answer below it then
+   * means that there is nothing. Without it such an answer may only say "not yet".
+   */
+  readonly waitForOpen?: boolean
   /** Rejects a waiting fetch with its reason. */
   readonly signal?: AbortSignal
 }

@@ -107,7 +107,12 @@ async function restoreStep(
     offset = Math.max(offset, snapshot.offset)
   }
   while (offset < end) {
-    const options = { maxWaitMs: 0, maxBytes: restoreBytesMax, partitionMaxBytes: restoreBytesMax }
+    const options = {
+      maxWaitMs: 0,
+      maxBytes: restoreBytesMax,
+      partitionMaxBytes: restoreBytesMax,
+      waitForOpen: true,
+    }
     const [fetched] = await log.fetch([{ topic, partition, offset }], options)
     // Trimmed meanwhile by the process that had the task before: nothing that an open row needs (SEMANTICS 2.6).
     if (fetched!.error?.code === 'offset-out-of-range' && fetched!.logStartOffset > offset) {

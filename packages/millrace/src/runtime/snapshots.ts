@@ -138,7 +138,7 @@ export class Snapshots {
     to: number,
   ): AsyncGenerator<Uint8Array> {
     for (let offset = from; offset < to; ) {
-      const limits = { maxWaitMs: 0, maxBytes: foldBytes, partitionMaxBytes: foldBytes }
+      const limits = { maxWaitMs: 0, maxBytes: foldBytes, partitionMaxBytes: foldBytes, waitForOpen: true }
       const [fetched] = await log.fetch([{ topic, partition, offset }], limits)
       if (fetched!.error !== undefined) throw fetched!.error
       // What compaction left may end before the end.

@@ -59,7 +59,7 @@ async function fetchUnlessAborted(
   signal: AbortSignal,
 ) {
   try {
-    return await log.fetch(positions, { ...FETCH, maxWaitMs, signal })
+    return await log.fetch(positions, { ...FETCH, maxWaitMs, waitForOpen: maxWaitMs === 0, signal })
   } catch (error) {
     if (signal.aborted) return []
     throw error

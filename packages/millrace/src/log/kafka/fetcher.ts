@@ -57,12 +57,14 @@ export class Fetcher {
     const deadlineMs = this.#cluster.clock.monotonic() + call.options.maxWaitMs
     for (let lookups = 0; !call.isOver; ) {
       const asks = await this.#locate(call)
-      const restMs = Math.max(0, deadlineMs - this.#cluster.clock.monotonic())
+      const isUndecided = call.options.waitForOpen === true && call.isUndecided
+      const restMs = isUndecided ? WAIT_MAX_MS : Math.max(0, deadlineMs - this.#cluster.clock.monotonic())
       const isPending = asks.length > 0 && !call.isUseful
       const waitMs = isPending ? Math.min(restMs, WAIT_MAX_MS) : 0
       const moved = await this.#askAll(call, asks, waitMs)
       if (call.isUseful) await this.#askStarved(call, asks)
-      if (moved.length === 0 && (call.isUseful || waitMs >= restMs)) break
+      const isAllKnown = call.options.waitForOpen !== true || !call.isUndecided
+      if (moved.length === 0 && (call.isUseful || (waitMs >= restMs && isAllKnown))) break
       if (moved.length > 0) {
         if (call.isUseful || ++lookups >= LOOKUPS_MAX) {
           for (const { ask, error } of moved) call.fail(ask.index, error)
@@ -252,6 +254,17 @@ class FetchCall {
       logStartOffset: -1,
       error,
     }
+  }
+
+  /** A partition looks empty because transactions are open in it. */
+  get isUndecided(): boolean {
+    return this.parts.some(
+      (part, index) =>
+        part !== undefined &&
+        part.error === undefined &&
+        part.batches.length === 0 &&
+        this.#stableOffsets[index]! < part.highWatermark,
+    )
   }
 
   /** There is something to read, but the answer had no room for it. */
