@@ -3,7 +3,7 @@
  * starts its own (Java 17, Maven); where neither is there it says so and skips. The last line is `N passed, N failed`.
  */
 import { startCluster } from './kafka/cluster.ts'
-import { missingForKafka } from './kafka/jars.ts'
+import { kafkaJars, missingForKafka } from './kafka/jars.ts'
 import { kafkaTestFiles, runTests } from './run-tests.ts'
 
 const wanted = process.argv.slice(2)
@@ -29,7 +29,8 @@ const run = await runTests({
   files,
   print: true,
   timeoutMs: 20 * 60_000,
-  env: { MILLRACE_BROKERS: brokers },
+  // The jars hold Java's own clients, which some tests hold against ours.
+  env: { MILLRACE_BROKERS: brokers, ...(cluster && { MILLRACE_KAFKA_JARS: kafkaJars() }) },
 }).finally(() => cluster?.stop())
 if (run.ended) console.log(`\n✖ The test process ${run.ended}.`)
 for (const failure of run.failures) console.log(`  ${failure.place}  ${failure.title}`)
