@@ -69,6 +69,11 @@ export interface FetchedPartition extends TopicPartition {
   readonly highWatermark: number
   readonly logStartOffset: number
   readonly error?: LogError
+  /**
+   * Gives the memory of `batches` back to the log, which overwrites it with later answers: for whoever keeps nothing that points
+   * into them. Not calling it is safe, and slower. At most once.
+   */
+  readonly release?: () => void
 }
 
 /** A batch to append. Ownership of `bytes` passes to the log. Base offset 0; the log patches it. */

@@ -37,5 +37,7 @@ export class BufferPool {
 function sizeClass(bytes: number): number {
   let size = BYTES_MIN
   while (size < bytes) size *= 2
-  return size
+  // Steps of an eighth: a buffer is never much larger than what is in it.
+  const step = Math.max(BYTES_MIN, size / 16)
+  return Math.ceil(bytes / step) * step
 }

@@ -13,6 +13,12 @@ const WAIT_MAX_MS = 5000
 const LOOKUPS_MAX = 3
 const BYTES_MAX = 0x7fffffff
 
+/** A request that waits, and the call that gets its answer. */
+interface UnderWay {
+  call: FetchCall
+  readonly answer: Promise<NodeAnswer>
+}
+
 interface Ask extends FetchAsk {
   /** Place in the caller's list. */
   readonly index: number
@@ -25,7 +31,7 @@ export class Fetcher {
   readonly #offsets: Offsets
   readonly #lanes = new Map<number, FetchLane>()
   /** What was asked and not answered when a call ended: the next call with the same wish takes it over. */
-  readonly #underWay = new Map<string, Promise<NodeAnswer>>()
+  readonly #underWay = new Map<string, UnderWay>()
   readonly #closing = Promise.withResolvers<never>()
   #turn = 0
 
@@ -131,15 +137,18 @@ export class Fetcher {
     const wish = asks.map(({ topicId, partition, offset }) => `${topicId}/${partition}@${offset}`).sort()
     const key = `${node} ${maxBytes} ${partitionMaxBytes} ${wish.join()}`
     const underWay = waitMs > 0 ? this.#underWay.get(key) : undefined
-    if (underWay !== undefined) return underWay
-    const limits = [Math.min(maxBytes, BYTES_MAX), Math.min(partitionMaxBytes, BYTES_MAX)] as const
-    const asking = this.#lane(node).ask(asks, Math.round(waitMs), ...limits)
-    if (waitMs > 0) {
-      this.#underWay.set(key, asking)
-      const forget = () => this.#underWay.delete(key)
-      asking.then(forget, forget)
+    if (underWay?.call.isOver) {
+      underWay.call = call
+      return underWay.answer
     }
-    return asking
+    const limits = [Math.min(maxBytes, BYTES_MAX), Math.min(partitionMaxBytes, BYTES_MAX)] as const
+    const answer = this.#lane(node).ask(asks, Math.round(waitMs), ...limits)
+    if (waitMs > 0 && underWay === undefined) {
+      this.#underWay.set(key, { call, answer })
+      const forget = () => this.#underWay.delete(key)
+      answer.then(forget, forget)
+    }
+    return answer
   }
 
   /**
@@ -195,11 +204,12 @@ interface Moved {
 /** Puts a broker's answer into the call; gives the partitions that it does not lead any more. */
 function take(call: FetchCall, asks: readonly Ask[], { frame, parts }: NodeAnswer): Moved[] {
   const moved: Moved[] = []
+  const memory = new SharedMemory(() => frame.release())
   for (const part of parts) {
     const ask = asks.find(each => each.topicId === part.topicId && each.partition === part.partition)
     if (ask === undefined) continue
     const { topic, partition } = call.positions[ask.index]!
-    if (part.errorCode === 0) call.accept(ask.index, part, frame.bytes)
+    if (part.errorCode === 0) call.accept(ask.index, part, frame.bytes, memory)
     else {
       const { name, action } = errorRule(part.errorCode)
       const message = `${topic}/${partition} cannot be read at ${ask.offset}: ${name}`
@@ -210,7 +220,29 @@ function take(call: FetchCall, asks: readonly Ask[], { frame, parts }: NodeAnswe
       else call.fail(ask.index, new LogError('unavailable', message))
     }
   }
+  memory.releaseOne()
   return moved
+}
+
+/** What several partitions of one answer lie in; it goes back when the last of them, and the reader of the answer, is done. */
+class SharedMemory {
+  readonly #release: () => void
+  #holders = 1
+
+  constructor(release: () => void) {
+    this.#release = release
+  }
+
+  /** One more holder; the function returned ends that. */
+  hold(): () => void {
+    this.#holders++
+    return () => this.releaseOne()
+  }
+
+  releaseOne(): void {
+    this.#holders--
+    if (this.#holders === 0) this.#release()
+  }
 }
 
 /** One call of `fetch` and what has come together for it. */
@@ -230,7 +262,7 @@ class FetchCall {
     this.#stableOffsets = new Array(positions.length).fill(-1)
   }
 
-  accept(index: number, part: FetchPart, bytes: Buffer): void {
+  accept(index: number, part: FetchPart, bytes: Buffer, memory: SharedMemory): void {
     const { topic, partition, offset } = this.positions[index]!
     const { highWatermark, logStartOffset } = part
     try {
@@ -238,7 +270,8 @@ class FetchCall {
       if (batches.length > 0) this.isUseful = true
       this.bytes += batches.reduce((sum, batch) => sum + batch.length, 0)
       this.#stableOffsets[index] = part.lastStableOffset
-      this.parts[index] = { topic, partition, offset, batches, highWatermark, logStartOffset }
+      const release = batches.length > 0 ? { release: memory.hold() } : {}
+      this.parts[index] = { topic, partition, offset, batches, highWatermark, logStartOffset, ...release }
     } catch (cause) {
       const message = `${topic}/${partition} cannot be read at ${offset}: ${(cause as Error).message}`
       this.fail(index, new LogError('corrupt', message, { cause }))
