@@ -50,6 +50,26 @@ describe('limits of size', () => {
   })
 })
 
+describe('limits of age', () => {
+  it('[9.5] old records that were just written outlive the rounds that the log makes by itself', async t => {
+    const directory = await directoryFor(t)
+    const log = await openFor(t, { directory, cleanEveryMs: 20 })
+    await log.createTopics([
+      { name: 'replayed', partitions: 1, retentionMs: 3_600_000 },
+      { name: 'shortest', partitions: 1, retentionMs: 0 },
+    ])
+    const append = (topic: string) =>
+      log.append([{ topic, partition: 0, bytes: batchOf(['old'], Date.UTC(2020, 0)) }])
+    await append('replayed')
+    // The round that drops the second has begun after the first was dropped, and so goes over all topics.
+    for (const dropped of [1, 2]) {
+      await append('shortest')
+      await until('a round has cleaned', async () => (await log.offsets('shortest'))[0]!.earliest === dropped)
+    }
+    assert.deepEqual(await allValues(log, 'replayed'), ['old'])
+  })
+})
+
 describe('compaction', () => {
   it('keeps what is newest of many keys over many rounds, and the offsets', async t => {
     const directory = await directoryFor(t)
