@@ -6,6 +6,7 @@ import { nodeDisk } from '../state/disk.ts'
 import type { Clock } from '../std/clock.ts'
 import type { PipelineHealth, StoreView } from './app.ts'
 import { ChangelogUpkeep } from './changelog-upkeep.ts'
+import type { CommittedTask } from './commit-content.ts'
 import {
   endKey,
   type Host,
@@ -15,7 +16,8 @@ import {
   type RunSettings,
 } from './host.ts'
 import { LineFiles } from './line-files.ts'
-import { type CommitPoint, type CommittedTask, PipelineRun } from './pipeline-run.ts'
+import type { CommitPoint } from './pipeline-commits.ts'
+import { PipelineRun } from './pipeline-run.ts'
 import { ownUnfinished, prepareFolder, snapshotFolder } from './snapshot-folder.ts'
 import { Snapshots } from './snapshots.ts'
 import { LocalStore } from './store-view.ts'

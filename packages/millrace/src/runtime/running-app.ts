@@ -12,7 +12,7 @@ import {
   type RunSettings,
 } from './host.ts'
 import { LocalHost } from './local-host.ts'
-import type { CommitPoint } from './pipeline-run.ts'
+import type { CommitPoint } from './pipeline-commits.ts'
 import type { LoadedPipeline } from './pipeline-source.ts'
 import { Sender } from './sender.ts'
 import { ThreadHost } from './thread-host.ts'
