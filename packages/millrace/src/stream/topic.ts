@@ -21,9 +21,9 @@ export interface TopicOptions<V, K, I> {
   /** How many partitions it is created with where it does not exist; 1 by default. */
   readonly partitions?: number
   /**
-   * How long records stay, unless only `compact`ed: `'7d'`, whole milliseconds, or `'forever'`; taken when the topic is created. The
-   * age of old data that are replayed counts from when they were written (SEMANTICS 9.5), on Kafka from their own time.
-   * Default: that of the log, 7 days on the embedded one.
+   * How long records stay: `'7d'`, whole milliseconds, or `'forever'`; taken when the topic is created. The age of old
+   * data that are replayed counts from when they were written (SEMANTICS 9.5), on Kafka from their own time.
+   * Default: that of the log; on the embedded one 7 days, for ever with a `cleanup` that compacts.
    */
   readonly retention?: Duration | 'forever'
   /** Size limit of a partition. */
