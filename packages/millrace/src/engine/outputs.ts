@@ -284,6 +284,7 @@ export class Outputs {
       const own = h === undefined && cursor.headerCount > 0
       repartition.append(
         task.reached(node.id),
+        task.ownReached(node.id),
         task.time.allReleased,
         partition,
         t,

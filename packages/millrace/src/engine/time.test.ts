@@ -122,11 +122,36 @@ for (const mode of modes) {
       run.drain()
       const shown = run.topics.records(run.repartitionOf('by-user')).map(({ key, value, timestamp }) => {
         if (key !== null) return (timestamp - storyStart) / 1000
-        const { upstream, watermark, released } = decodeMarker(value!, 0, value!.length)
-        assert.deepEqual([upstream, released], ['hits/0', false])
-        return `W ${(watermark - storyStart) / 1000}`
+        const { upstream, watermark, own, released } = decodeMarker(value!, 0, value!.length)
+        assert.deepEqual([own, released], [watermark, false])
+        return `W ${(watermark - storyStart) / 1000} ${upstream}`.trim()
       })
-      assert.deepEqual(shown, ['W -Infinity', 5, 'W 0', 9, 31, 'W 30', 32, 60, 'W 60'])
+      assert.deepEqual(shown, ['W -Infinity hits/0', 5, 'W 0', 9, 31, 'W 30', 32, 60, 'W 60'])
+    })
+
+    it('[3.3] a marker says how far the source partition of its records was, where the task is elsewhere', () => {
+      const options = { partitions: 1, watermark: '10s' } as const
+      const graph = pipeline('p', p => {
+        const first = p.from(two, { idle: 'never' }).keyBy('first', 'user', options)
+        first.keyBy('second', 'user', options).to(perMinute)
+      }).graph
+      const run = started(graph)
+      run.append('two', 0, [at(100, { user: 'a' }), at(75, { user: 'a' }), at(130, { user: 'a' })])
+      run.append('two', 1, [at(50, { user: 'a' }), at(47, { user: 'a' })])
+      run.drain()
+      run.append('two', 0, [at(105, { user: 'a' })])
+      run.drain()
+      const second = (time: number) => (time - storyStart) / 1000
+      let carried: string
+      const shown = run.topics.records(run.repartitionOf('second')).flatMap(({ key, value, timestamp }) => {
+        if (key !== null) return `${second(timestamp)}: ${carried}`
+        const { watermark, own } = decodeMarker(value!, 0, value!.length)
+        carried = own === watermark ? `W ${second(own)}` : `W ${second(watermark)}, own ${second(own)}`
+        return []
+      })
+      const ofPartition0 = ['100: W -Infinity', '75: W -Infinity, own 100', '130: W -Infinity, own 100']
+      const ofPartition1 = ['50: W -Infinity', '47: W 50']
+      assert.deepEqual(shown, [...ofPartition0, ...ofPartition1, '105: W 50, own 130'])
     })
 
     it('[3.4] a released channel is left out, and its next record brings it back', () => {
