@@ -39,6 +39,8 @@ export interface ConformanceOptions {
   /** How long `eventually` looks. Default 10,000. */
   readonly deadlineMs?: number
   readonly skip?: readonly Capability[]
+  /** Of so many subjects so many tests at once, for a log that mostly waits. Default 1. */
+  readonly concurrency?: number
 }
 
 export interface Context {

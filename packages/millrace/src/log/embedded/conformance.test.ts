@@ -48,5 +48,5 @@ describeLogConformance(
       },
     }
   },
-  { sessionTimeoutMs: 600 },
+  { sessionTimeoutMs: 600, concurrency: 2 },
 )

@@ -12,7 +12,7 @@ import { allValues, batchOf, until } from './testkit/records.ts'
 const MB = 1_000_000
 const RETENTION_BYTES = 8 * MB
 
-describe('limits of size', () => {
+describe('limits of size', { concurrency: true }, () => {
   it('[9.3] 200 MB pushed through 8 MB of retention leave at most 20 MB, with a frozen reader on the way', async t => {
     const directory = await directoryFor(t)
     const warnings: string[] = []
