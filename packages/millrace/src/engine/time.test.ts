@@ -154,6 +154,63 @@ for (const mode of modes) {
       assert.deepEqual(shown, [...ofPartition0, ...ofPartition1, '105: W 50, own 130'])
     })
 
+    it('[2.1] [3.3] a record is judged the same after a restore that goes on behind its marker', () => {
+      const graph = pipeline('p', p => rekeyed(p).to(perMinute)).graph
+      const run = new EngineRun(graph, { mode, slice: { rows: 1, closes: 1 } }).start()
+      run.append('two', 1, [at(65, { user: 'a' })])
+      run.drain()
+      const batch = [
+        at(5, { user: 'a' }),
+        at(6, { user: 'b' }),
+        at(130, { user: 'a' }),
+        at(70, { user: 'a' }),
+      ]
+      run.append('two', 0, batch)
+      const upstream = run.task('two/0')
+      run.poll(upstream.inputs[0]!)
+      run.step(upstream)
+      run.commit([upstream])
+      const task = run.task('by-user.repartition/0')
+      run.poll(task.inputs[0]!)
+      run.step(task)
+      assert.ok(task.isClosing, 'the marker in front of the last record closes the first minute')
+      run.commit([task])
+      run.crash([task])
+      run.drain()
+      assert.deepEqual(
+        run.sideRecords('late').map(({ timestamp }) => timestamp),
+        [storyStart + 70_000],
+      )
+      run.endInputs()
+      run.drain()
+      assert.deepEqual(rowsIn(run, 'per-minute'), ['a@0=1', 'a@120=1', 'a@60=1', 'b@0=1'])
+    })
+
+    it('[3.4] [3.5] what a release made late in front of two keyBys is told apart behind them', () => {
+      const graph = pipeline('p', p => {
+        const first = p.from(two, { idle: 'never' }).keyBy('first', 'user', { partitions: 1, watermark: 1 })
+        const second = first.keyBy('second', 'user', { partitions: 1, watermark: 1 })
+        second.window(tumbling('1m')).aggregate('minutes', { n: count() }).emit('final').to(perMinute)
+      }).graph
+      const run = started(graph)
+      run.append('two', 0, [at(5, { user: 'a' }), at(200, { user: 'a' })])
+      run.drain()
+      const idle = run.task('two/1')
+      idle.time.setReleased(0, true)
+      run.drain()
+      idle.time.setReleased(0, false)
+      run.append('two', 1, [at(30, { user: 'a' }), at(190, { user: 'a' }), at(31, { user: 'a' })])
+      run.drain()
+      const late = run
+        .sideRecords('late')
+        .map(({ timestamp, headers }) => [timestamp, headers['millrace.reason']])
+      assert.deepEqual(late, [
+        [storyStart + 30_000, 'late-by-release'],
+        [storyStart + 31_000, 'late'],
+      ])
+      assert.equal(run.task('second.repartition/0').counters.lateByRelease, 1)
+    })
+
     it('[3.4] a released channel is left out, and its next record brings it back', () => {
       const run = started(pipeline('p', p => rekeyed(p).to(perMinute)).graph)
       run.append('two', 0, [at(5, { user: 'a' }), at(200, { user: 'a' })])

@@ -137,11 +137,12 @@ class RecipeBuilder {
 
   #keyed(stream: Hits, { keying }: StageRecipe, i: number): KeyedHits {
     const { partitions, watermark, before } = keying
-    const first = before > 0 ? stream.keyBy(`first-${i}`, v => v.ms ?? 0, { partitions, watermark }) : stream
+    const counts = new Set(this.#recipe.sources.map(source => source.partitions))
+    if (keying.by === 'own' && before === 0 && (i > 0 || counts.size === 1)) return stream.byKey()
+    const timed = keying.earlier ? stream.map(earlier) : stream
+    const first = before > 0 ? timed.keyBy(`first-${i}`, v => v.ms ?? 0, { partitions, watermark }) : timed
     const moved =
       before > 1 ? first.keyBy(`second-${i}`, v => v.id % 5, { partitions, watermark: 100 }) : first
-    const counts = new Set(this.#recipe.sources.map(source => source.partitions))
-    if (keying.by === 'own' && before === 0 && (i > 0 || counts.size === 1)) return moved.byKey()
     const keyOf = {
       own: (v: Hit) => v.user,
       user: (v: Hit) => v.user,

@@ -48,6 +48,8 @@ export interface KeyingRecipe {
   readonly watermark: number
   /** So many keyBys more, in front of it. */
   readonly before: number
+  /** A map in front of the first keyBy sets earlier event times; not where there is none, behind a window. */
+  readonly earlier: boolean
 }
 
 export interface WindowRecipe {
@@ -86,6 +88,7 @@ const stage: fc.Arbitrary<StageRecipe> = fc.record({
     partitions: fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined }),
     watermark: fc.constantFrom(1, 100, 7_000),
     before: fc.constantFrom(0, 0, 0, 1, 2),
+    earlier: fc.nat({ max: 3 }).map(n => n === 3),
   }),
   tap: fc.boolean(),
   keyedFilter: fc.constantFrom('none' as const, 'none' as const, 'slow' as const, 'throwing' as const),
