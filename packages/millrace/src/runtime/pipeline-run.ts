@@ -14,6 +14,8 @@ const keepsStateAfterAbort = isBroken('2.4')
 export interface PipelineRunOptions extends TaskOptions, CommitOptions {
   readonly files: TaskOptions['files']
   readonly onError: (error: Error) => void
+  /** Told of every turn of a task: what is known of one that never comes back. */
+  readonly turns?: { begin(task: Task): void; end(): void }
 }
 
 /** One pipeline on one worker: follows the membership, and drives its tasks and their commits (SEMANTICS 1.3, 2). */
@@ -143,13 +145,17 @@ export class PipelineRun {
 
   /** One turn of every task; true when something was done. */
   turn(): boolean {
+    const { turns } = this.#options
     let worked = false
     for (const runner of this.#runnable()) {
+      turns?.begin(runner.task)
       try {
         if (runner.turn() === 'worked') worked = true
       } catch (error) {
         this.fail(error as Error)
         return true
+      } finally {
+        turns?.end()
       }
     }
     // The end of a bounded input leaves nothing to commit where no window was open, so no commit tells of it.
