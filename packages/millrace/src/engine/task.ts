@@ -137,6 +137,7 @@ export class Task {
     for (const step of this.steps) step?.restored()
     const X = this.time.registers
     if (X[NextDue]! <= X[TaskWatermark]!) this.#closing = true
+    else this.ticks.settle()
   }
 
   /**
@@ -184,6 +185,7 @@ export class Task {
         this.#closing = false
         X[NextDue] = due?.at ?? Number.POSITIVE_INFINITY
         X[Settled] = X[TaskWatermark]!
+        this.ticks.settle()
         return true
       }
       if (closes === this.slice.closes || !due.run() || this.isParked) return false
@@ -213,7 +215,7 @@ export class Task {
   reached(node: number): number {
     const { holdMs, wallTicks } = this.plan.reaches[node]!
     let reached = this.time.registers[Settled]! - holdMs
-    for (const emit of wallTicks) reached = Math.min(reached, this.ticks.watermark(emit))
+    for (const emit of wallTicks) reached = Math.min(reached, this.ticks.settledWatermark(emit))
     return reached
   }
 

@@ -4,6 +4,7 @@ import { json } from '../serde/json.ts'
 import { VirtualClock } from '../std/clock.ts'
 import type { Duration } from '../std/duration.ts'
 import { count } from '../stream/aggregates.ts'
+import { every } from '../stream/emission.ts'
 import { type PipelineBuilder, pipeline, type SourceOptions } from '../stream/pipeline.ts'
 import { topic } from '../stream/topic.ts'
 import { tumbling } from '../window/tumbling.ts'
@@ -127,6 +128,36 @@ for (const mode of modes) {
         return `W ${(watermark - storyStart) / 1000} ${upstream}`.trim()
       })
       assert.deepEqual(shown, ['W -Infinity hits/0', 5, 'W 0', 9, 31, 'W 30', 32, 60, 'W 60'])
+    })
+
+    it('[3.2] [3.3] a window behind a wall-clock emission hands out its rows before the time goes on', () => {
+      const clock = new VirtualClock(8e15)
+      const graph = pipeline('p', p => {
+        const counts = p.from(hits, { idle: 'never' }).byKey().aggregate('counts', { n: count() })
+        const rows = counts
+          .emit(every('1s'))
+          .byKey()
+          .window(tumbling('1m'))
+          .aggregate('first', { n: count() })
+        const again = rows.emit('final').keyBy('again', 'key', { partitions: 1, watermark: 1 })
+        again.window(tumbling('1m')).aggregate('second', { n: count() }).emit('final').to(perMinute)
+      }).graph
+      const slice = { rows: 1, closes: 1 }
+      const run = new EngineRun(graph, { mode, clock, slice }).start()
+      for (const second of [5, 200, 400]) {
+        run.append('hits', 0, [at(second, 1, 'a'), at(second, 1, 'b')])
+        run.drain()
+        clock.advance(1_000)
+        run.task('hits/0').fireTicks()
+        if (second === 200) {
+          assert.ok(run.task('hits/0').isClosing)
+          run.commit()
+          run.crash([run.task('hits/0')])
+        }
+        run.drain()
+      }
+      assert.deepEqual(rowsIn(run, 'per-minute'), ['a@0=1', 'a@180=1', 'b@0=1', 'b@180=1'])
+      assert.equal(run.sideRecords('late').length, 0)
     })
 
     it('[3.3] a marker says how far the source partition of its records was, where the task is elsewhere', () => {

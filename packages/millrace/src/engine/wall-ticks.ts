@@ -13,6 +13,8 @@ export class WallTicks {
   readonly #task: Task
   /** By emit node id. */
   readonly #last = new Map<number, Tick>()
+  /** The same for watermarks whose rows have all gone out. */
+  readonly #settled = new Map<number, number>()
 
   constructor(task: Task) {
     this.#task = task
@@ -20,9 +22,19 @@ export class WallTicks {
       this.#last.set(id, { watermark: Number.NEGATIVE_INFINITY, atMs: 0 })
   }
 
-  /** The watermark an emission passes on: the one at its last tick. */
+  /** The watermark that is behind an emission: the one at its last tick. */
   watermark(emit: number): number {
     return this.#last.get(emit)!.watermark
+  }
+
+  /** What an emission passes on: behind it, everything due up to here has gone out (SEMANTICS 3.2). */
+  settledWatermark(emit: number): number {
+    return this.#settled.get(emit) ?? Number.NEGATIVE_INFINITY
+  }
+
+  /** Everything due has gone out. */
+  settle(): void {
+    for (const [emit, { watermark }] of this.#last) this.#settled.set(emit, watermark)
   }
 
   /** The last tick of an emission, for a commit. */
