@@ -185,6 +185,44 @@ for (const mode of modes) {
       assert.deepEqual(shown, [...ofPartition0, ...ofPartition1, '105: W 50, own 130'])
     })
 
+    it('[3.3] [7.2] a row that waits for a retry goes on with the watermark it had', () => {
+      const clock = new VirtualClock(8e15)
+      let calls = 0
+      const graph = pipeline('p', p => {
+        const rows = p
+          .from(hits, { idle: 'never' })
+          .byKey()
+          .window(tumbling('1m'))
+          .aggregate('minutes', { n: count() })
+          .emit('final')
+        const failsOnce = (row: unknown) => {
+          if (calls++ === 0) throw new Error('not yet')
+          return row
+        }
+        rows
+          .map(failsOnce, { retry: { retries: 1, backoff: '1s' } })
+          .keyBy('again', () => 'a', { partitions: 1, watermark: 1 })
+          .to(perMinute)
+      }).graph
+      const run = started(graph, clock)
+      run.append('hits', 0, [at(5, 1, 'a'), at(6, 1, 'b'), at(100, 1), at(200, 1)])
+      run.drain()
+      assert.ok(run.task('hits/0').isParked)
+      clock.advance(1_000)
+      run.drain()
+      let own = Number.NaN
+      const judged = run.topics.records(run.repartitionOf('again')).flatMap(({ key, value, timestamp }) => {
+        if (key !== null) return [[timestamp - storyStart, own - storyStart]]
+        own = decodeMarker(value!, 0, value!.length).own
+        return []
+      })
+      assert.deepEqual(judged, [
+        [59_999, 59_999],
+        [59_999, 59_999],
+        [119_999, 119_999],
+      ])
+    })
+
     it('[2.1] [3.3] a record is judged the same after a restore that goes on behind its marker', () => {
       const graph = pipeline('p', p => rekeyed(p).to(perMinute)).graph
       const run = new EngineRun(graph, { mode, slice: { rows: 1, closes: 1 } }).start()
