@@ -34,7 +34,7 @@ const zod = z.object({
   text: z.string().min(2).max(4),
   pattern: z.string().regex(/^a+b$/).optional(),
   int: z.int().min(-3).lt(100),
-  real: z.number().gt(0.5).multipleOf(2).nullable(),
+  real: z.number().gt(0.5).nullable(),
   flag: z.boolean(),
   pick: z.enum(['x', 'y']),
   fixed: z.literal([1, 'one', null]),
@@ -185,6 +185,7 @@ describe('usedFieldsValidator', () => {
     assert.match(because(z.object({ a: z.string().catch('x') })), /catch/)
     assert.match(because(type({ a: 'string.trim' })), /morph at 'a'/)
     assert.match(because(type({ a: "string = 'x'" })), /default/)
+    assert.match(because(z.object({ a: z.number().multipleOf(2) })), /multipleOf/)
     assert.match(because(v.object({ a: v.pipe(v.string(), v.trim()) })), /trim/)
   })
 
