@@ -185,7 +185,6 @@ describe('usedFieldsValidator', () => {
     assert.match(because(z.object({ a: z.string().catch('x') })), /catch/)
     assert.match(because(type({ a: 'string.trim' })), /morph at 'a'/)
     assert.match(because(type({ a: "string = 'x'" })), /default/)
-    assert.match(because(z.object({ a: z.number().multipleOf(2) })), /multipleOf/)
     assert.match(because(v.object({ a: v.pipe(v.string(), v.trim()) })), /trim/)
   })
 
@@ -201,6 +200,10 @@ describe('usedFieldsValidator', () => {
     assert.match(because(type({ a: 'string.url' })), /predicate/)
     assert.match(because(type({ a: 'Date' })), /Date/)
     assert.match(because(type({ a: 'string' }).narrow(() => true)), /narrow/)
+  })
+
+  it('[5.6] is not possible where libraries differ in what they allow for rounding', () => {
+    assert.match(because(z.object({ a: z.number().multipleOf(2) })), /multipleOf/)
   })
 
   it('[5.6] stays possible where such a check is on a field that nobody reads', () => {
