@@ -18,8 +18,8 @@ const open: Certainty = { content: 'open', loose: new Map() }
  * Follows certainty from the sources along every edge. Knows the graph and the partition counts, no records.
  *
  * Whether a record is late is decided wherever the record is: it carries the watermark that it is judged by
- * (SEMANTICS 3.3). Only a `map` between two windows of one task that sets earlier times of rows breaks that,
- * for such a row may find its window closed already.
+ * (SEMANTICS 3.3). Only a `map` between two windows of one task that sets earlier times of rows is beyond the
+ * model: such a row is late by what has been handed out, not by a watermark.
  */
 export class Certainties {
   readonly #graph: Graph
