@@ -36,7 +36,7 @@ const batch = (i: number, size = 10_000) => ({
   bytes: batchOf([`${i} ${'x'.repeat(size)}`]),
 })
 
-describe('a directory that cannot be opened', () => {
+describe('a directory that cannot be opened', { concurrency: 2 }, () => {
   it('holds another layout', async t => {
     const directory = await filled(t, 1)
     const db = new DatabaseSync(join(directory, 'log.db'))
@@ -117,7 +117,7 @@ describe('a directory that cannot be opened', () => {
   })
 })
 
-describe('a full disk', () => {
+describe('a full disk', { concurrency: 2 }, () => {
   it('[9.1] refuses what does not fit whole, keeps what was acknowledged, and goes on when there is room', async t => {
     const directory = await directoryFor(t)
     const log = await openFor(t, { directory, fileBytesMax: 2 * 1024 * 1024 })
@@ -173,7 +173,7 @@ describe('a full disk', () => {
   })
 })
 
-describe('an error of the disk', () => {
+describe('an error of the disk', { concurrency: 2 }, () => {
   it('[9.1] stops the log at once, without a second try, and loses nothing acknowledged', async t => {
     const directory = await filled(t, 1)
     // A file beyond the limit gives EFBIG, which SQLite takes for a broken disk.
@@ -189,7 +189,7 @@ describe('an error of the disk', () => {
   })
 })
 
-describe('damage inside the file', () => {
+describe('damage inside the file', { concurrency: 2 }, () => {
   it('a batch in the wrong place is refused, the rest can be read', async t => {
     const directory = await filled(t, 3)
     const db = new DatabaseSync(join(directory, 'log.db'))
