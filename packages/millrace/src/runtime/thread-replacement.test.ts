@@ -128,7 +128,7 @@ async function ruinOnce(trouble: Trouble, warning: RegExp): Promise<void> {
   })
 }
 
-describe('a worker thread', { timeout: 120_000 }, () => {
+describe('a worker thread', { timeout: 120_000, concurrency: 3 }, () => {
   it('[1.3] caught in an endless loop is replaced, and nothing is lost or doubled', () =>
     ruinOnce(
       'loop',
