@@ -7,7 +7,7 @@ import { allCases, type Case, nameOf, volumeOf } from './harness/cases.ts'
 import type { CaseResult } from './harness/run-case.ts'
 import { inProcess } from './harness/spawn.ts'
 import type { StateFigures } from './harness/state.ts'
-import { figureOf, figuresTable } from './harness/table.ts'
+import { type Figure, figureOf, figuresTable, medianOf } from './harness/table.ts'
 
 const help = `npm run bench -- [words] [--runs 5] [--quick] [--json] [--data bench/.data]
 
@@ -17,7 +17,7 @@ words   only cases that contain all of them: w0 w1 w2, memory embedded, callback
 --runs  how often each case runs, the cases taking turns
 --quick little input: shows that every case gives the right results, not how fast it is
 --json  figures as JSON on standard output, instead of the table
---data  where generated input and logs go: about 3 GB, on a real disk`
+--data  where generated input and logs go: about 2 GB, on a real disk`
 
 const { values: flags, positionals: words } = parseArgs({
   allowPositionals: true,
@@ -42,14 +42,18 @@ async function bench(): Promise<void> {
     : allCases()
         .filter(matches)
         .map(each => ({ ...each, quick: flags.quick }))
-  const rates = await runAll(cases, Number(flags.runs))
+  const runs = Number(flags.runs)
+  const parseRates: number[] = []
+  const rates = await runAll(cases, runs, async () => parseRates.push(await parseRate()))
   const figures = flags.quick ? [] : cases.map((each, i) => figureOf(each, rates[i]!))
   const isState = words.length === 0 || words.includes('state')
   const state = isState ? await runState() : undefined
   rmSync(`${flags.data}/state`, { recursive: true, force: true })
   if (flags.json)
-    process.stdout.write(`${JSON.stringify({ machine: machine(), figures, state }, undefined, 2)}\n`)
-  else process.stdout.write(`${report(figures, state)}\n`)
+    process.stdout.write(
+      `${JSON.stringify({ machine: machine(), parseRates, figures, state }, undefined, 2)}\n`,
+    )
+  else process.stdout.write(`${report(parseRates, figures, state)}\n`)
 }
 
 function matches(each: Case): boolean {
@@ -58,10 +62,15 @@ function matches(each: Case): boolean {
 }
 
 /** Every case once, then every case again, and so on: what the machine does meanwhile meets all of them. */
-async function runAll(cases: readonly Case[], runs: number): Promise<number[][]> {
+async function runAll(
+  cases: readonly Case[],
+  runs: number,
+  beforeRun: () => Promise<unknown>,
+): Promise<number[][]> {
   const rates: number[][] = cases.map(() => [])
   const expected = new Map<string, string>()
-  for (let run = 0; run < runs; run++) {
+  for (let run = 0; run < runs && cases.length > 0; run++) {
+    if (!flags.quick) await beforeRun()
     for (const [i, each] of cases.entries()) {
       const { records } = volumeOf(each)
       const id = `${each.workload} ${records}`
@@ -92,12 +101,24 @@ async function runAll(cases: readonly Case[], runs: number): Promise<number[][]>
   return rates
 }
 
+function parseRate(): Promise<number> {
+  return inProcess(new URL('harness/yardstick-child.ts', import.meta.url), [])
+}
+
 function runState(): Promise<StateFigures> {
   return inProcess(new URL('harness/state-child.ts', import.meta.url), [`${flags.data}/state`])
 }
 
-function report(figures: Parameters<typeof figuresTable>[0], state: StateFigures | undefined): string {
+function report(
+  parseRates: readonly number[],
+  figures: readonly Figure[],
+  state: StateFigures | undefined,
+): string {
   const parts = [machine()]
+  if (parseRates.length > 0) {
+    const rate = medianOf(parseRates).toFixed(2)
+    parts.push(`\`JSON.parse\` alone turns ${rate} M of these records per CPU-second into objects here.`)
+  }
   if (figures.length > 0) {
     parts.push(
       `Million records per CPU-second of the whole process: median (lowest–highest) of ${flags.runs} runs.`,

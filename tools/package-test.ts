@@ -39,7 +39,7 @@ console.log(`\n${passed} passed, ${failed} failed`)
 process.exitCode = failed === 0 ? 0 : 1
 
 function pack(): string {
-  run('npm', ['pack', '--workspace', 'millrace', '--pack-destination', work], repositoryRoot)
+  node(['--disable-warning=ExperimentalWarning', 'tools/pack.ts', '--pack-destination', work], repositoryRoot)
   const [tarball] = globSync('*.tgz', { cwd: work })
   if (!tarball) throw new Error('npm pack wrote no tarball')
   const paths = run('tar', ['-tzf', tarball], work).trim().split('\n')
@@ -53,11 +53,19 @@ function pack(): string {
     'dist/index.js',
     'dist/index.d.ts',
   ]
-  const missing = wanted.filter(path => !listed.has(path))
+  const manifest = JSON.parse(run('tar', ['-xzOf', tarball, 'package/package.json'], work))
+  const named = pathsIn([manifest.exports, manifest.imports, manifest.bin])
+  const missing = [...wanted, ...named].filter(path => !listed.has(path))
   if (missing.length > 0) throw new Error(`not in the package: ${missing.join(', ')}`)
   const strangers = [...listed].filter(path => /(\.test\.|\.test-d\.|^src\/|\.tsbuildinfo$)/.test(path))
   if (strangers.length > 0) throw new Error(`does not belong into the package: ${strangers.join(', ')}`)
   return join(work, tarball)
+}
+
+/** Every path that exports, imports and bins lead to, under any condition. */
+function pathsIn(targets: unknown): string[] {
+  if (typeof targets === 'string') return [targets.replace(/^\.\//, '')]
+  return Object.values(targets ?? {}).flatMap(pathsIn)
 }
 
 function checkInstall(name: keyof typeof packageManagers, tarball: string): void {

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process'
-import { globSync } from 'node:fs'
+import { globSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const repositoryRoot = fileURLToPath(new URL('..', import.meta.url))
@@ -57,6 +59,8 @@ export interface RunTestsOptions {
   readonly env?: NodeJS.ProcessEnv
   /** Print failures while the run goes on. */
   readonly print: boolean
+  /** Each test; beyond it the test has failed. Default two minutes. */
+  readonly testTimeoutMs?: number
   /** The whole run; beyond it the process is killed. */
   readonly timeoutMs: number
 }
@@ -69,15 +73,17 @@ export function runTests(options: RunTestsOptions): Promise<TestRun> {
     '--expose-gc',
     '--test',
     '--test-isolation=none',
-    '--test-timeout=120000',
+    `--test-timeout=${options.testTimeoutMs ?? 120_000}`,
     `--test-reporter=${fileURLToPath(new URL('test-reporter.ts', import.meta.url))}`,
     ...(options.titlePattern ? [`--test-name-pattern=${options.titlePattern}`] : []),
     ...options.files,
   ]
   const output = options.print ? 'inherit' : 'ignore'
+  // Processes and threads that tests start take the compiled sources from here instead of stripping types each time.
+  const compiled = mkdtempSync(join(tmpdir(), 'millrace-compiled-'))
   const child = spawn(process.execPath, args, {
     cwd: repositoryRoot,
-    env: { ...process.env, ...options.env },
+    env: { ...process.env, NODE_COMPILE_CACHE: compiled, ...options.env },
     stdio: ['ignore', output, output, 'ipc'],
   })
   let counts: TestCounts | undefined
@@ -103,6 +109,7 @@ export function runTests(options: RunTestsOptions): Promise<TestRun> {
     child.on('close', (code, signal) => {
       clearTimeout(deadline)
       clearTimeout(leftOpen)
+      rmSync(compiled, { recursive: true, force: true })
       resolve(settle(counts, ended, code, signal))
     })
   })

@@ -1,4 +1,5 @@
 /** Reporter of `npm test`: says nothing of what passes, shows what fails with file and line, hands the counts to the parent process. */
+import { flushCompileCache } from 'node:module'
 import { relative } from 'node:path'
 import type { TestEvent } from 'node:test/reporters'
 import { inspect } from 'node:util'
@@ -12,7 +13,13 @@ export default async function* report(events: AsyncIterable<TestEvent>): AsyncGe
   let passed = 0
   let skipped = 0
   let pending = 0
+  let isFlushed = false
   for await (const event of events) {
+    if (!isFlushed) {
+      isFlushed = true
+      // Every source is loaded by now; what the tests start finds it compiled.
+      flushCompileCache()
+    }
     if (event.type === 'test:enqueue') pending++
     else if (event.type === 'test:complete') pending--
     else if (event.type === 'test:start') {

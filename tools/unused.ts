@@ -21,7 +21,7 @@ const commands = [
   'examples/*/*.ts',
   'examples/*/pipelines/**/*.ts',
   'bench/*.ts',
-  'bench/harness/{child,state-child}.ts',
+  'bench/harness/{child,state-child,yardstick-child}.ts',
   'tools/kill/worker.ts',
   'tools/*.ts',
   'tools/package-test/*.ts',

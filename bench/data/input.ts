@@ -11,7 +11,7 @@ export const inputTopic = 'events'
 /** As large as a producer's batches usually are: about a thousand records. */
 const batchBytes = 192 * 1024
 
-/** Creates topics that keep everything: the events are older than any retention. */
+/** Creates topics that keep everything, so that nothing is cleaned up meanwhile. */
 export function createTopics(log: Log, names: readonly string[]): Promise<void> {
   const kept = { partitions, retentionMs: -1, retentionBytes: -1 }
   return log.createTopics(names.map(name => ({ name, ...kept })))

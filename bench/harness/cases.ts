@@ -21,14 +21,16 @@ export interface Volume {
 
 const million = 1_000_000
 /** Enough for 1.5 CPU-seconds behind the warm-up at the rates these cases reach. */
-const slow: Volume = { records: 2 * million, warmUpRecords: 0.4 * million }
-const fast: Volume = { records: 8 * million, warmUpRecords: 2 * million }
+const slow: Volume = { records: 1.2 * million, warmUpRecords: 0.3 * million }
+const middle: Volume = { records: 2 * million, warmUpRecords: 0.5 * million }
+const fast: Volume = { records: 5 * million, warmUpRecords: 1.2 * million }
 
 const quickly: Volume = { records: 0.2 * million, warmUpRecords: 0.05 * million }
 
 export function volumeOf({ workload, style, quick }: Case): Volume {
   if (quick) return quickly
-  return style === 'parse' || style === 'schema' || workload === 'w2' ? slow : fast
+  if (style === 'parse' || style === 'schema') return slow
+  return workload === 'w2' ? middle : fast
 }
 
 export function nameOf({ workload, where, program, style }: Case): string {

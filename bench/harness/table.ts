@@ -8,10 +8,13 @@ export interface Figure extends Case {
 }
 
 export function figureOf(each: Case, rates: readonly number[]): Figure {
-  const sorted = [...rates].sort((a, b) => a - b)
+  return { ...each, rates, median: medianOf(rates) }
+}
+
+export function medianOf(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length >> 1
-  const median = sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
-  return { ...each, rates, median }
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
 
 const titles = {
@@ -64,5 +67,5 @@ function range(figure: Figure | undefined): string {
 function ratio(a: Figure | undefined, b: Figure | undefined): string {
   if (a === undefined || b === undefined) return '–'
   const ratios = a.rates.flatMap((rate, i) => (b.rates[i] === undefined ? [] : rate / b.rates[i]))
-  return figureOf(a, ratios).median.toFixed(2)
+  return medianOf(ratios).toFixed(2)
 }

@@ -12,7 +12,7 @@ import { fastClock } from './testkit/fast-clock.ts'
 /** How much faster than on the wall time passes here, for the replay as for the pipelines. */
 const FACTOR = 50
 
-describe('the same log gives the same report', () => {
+describe('the same log gives the same report', { concurrency: 2 }, () => {
   let directory: string
   let path: string
   let log: LogFile

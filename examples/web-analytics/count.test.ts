@@ -108,7 +108,7 @@ function withHours({ days, hours }: Report) {
   }))
 }
 
-describe('npm start -- --once --json --log FILE', () => {
+describe('npm start -- --once --json --log FILE', { concurrency: 2 }, () => {
   let directory: string
   let lines: string[]
   before(async () => {

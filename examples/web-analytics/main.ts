@@ -29,7 +29,7 @@ async function batch(log: LogFile, signal: AbortSignal): Promise<Report> {
 }
 
 async function live(log: LogFile, flags: Flags, signal: AbortSignal): Promise<Report> {
-  const run = await openRun(flags.data, log.survey.fingerprint, flags.fresh)
+  using run = await openRun(flags.data, log.survey.fingerprint, flags.fresh)
   stderr.write(
     `${run.isResumed ? 'Going on in' : 'A new run in'} ${run.data}; after Ctrl-C the same command goes on from there\n`,
   )

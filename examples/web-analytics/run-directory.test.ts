@@ -13,15 +13,16 @@ describe('the directory of a run', () => {
   afterEach(() => rm(join(directory, '..'), { recursive: true }))
 
   /** A run that has written something. */
-  const begin = async (fingerprint: string) => {
-    const run = await openRun(directory, fingerprint, false)
+  const begin = async (fingerprint: string, isFinished = false) => {
+    using run = await openRun(directory, fingerprint, false)
     await mkdir(run.data, { recursive: true })
     await writeFile(join(run.data, 'state'), '')
+    if (isFinished) await run.finish()
     return run
   }
   const reopen = async (fingerprint: string, fresh = false) => {
-    const { data, isResumed } = await openRun(directory, fingerprint, fresh)
-    return { isResumed, files: await readdir(data).catch(() => []) }
+    using run = await openRun(directory, fingerprint, fresh)
+    return { isResumed: run.isResumed, files: await readdir(run.data).catch(() => []) }
   }
 
   it('is gone on with after an interruption', async () => {
@@ -30,12 +31,24 @@ describe('the directory of a run', () => {
   })
 
   it('is emptied when the run is finished, the log is another one, or on demand', async () => {
-    await (await begin('a')).finish()
+    await begin('a', true)
     assert.deepEqual(await reopen('a'), { isResumed: false, files: [] })
     await begin('a')
     assert.deepEqual(await reopen('b'), { isResumed: false, files: [] })
     await begin('b')
     assert.deepEqual(await reopen('b', true), { isResumed: false, files: [] })
+  })
+
+  it('belongs to one run at a time, which is named with the way out; even a fresh one waits its turn', async () => {
+    {
+      using _run = await openRun(directory, 'a', false)
+      for (const fresh of [false, true])
+        await assert.rejects(openRun(directory, 'a', fresh), {
+          name: 'UsageError',
+          message: new RegExp(`Process ${process.pid} replays in .*--data`),
+        })
+    }
+    assert.equal((await reopen('a')).isResumed, true)
   })
 
   it('is not emptied when somebody else made it', async () => {

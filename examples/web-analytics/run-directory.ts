@@ -1,8 +1,9 @@
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { lockRun } from './run-lock.ts'
 
 /** One replay of one log, from its first line to its report, over any number of interruptions. */
-export interface Run {
+export interface Run extends Disposable {
   /** The directory of its topics and state. */
   readonly data: string
   readonly isResumed: boolean
@@ -15,22 +16,29 @@ interface Marker {
   readonly isFinished: boolean
 }
 
-/** Goes on with the unfinished run of this very log in `directory`, or deletes what is there and begins a new one. */
+/**
+ * Goes on with the unfinished run of this very log in `directory`, or deletes what is there and begins a new one. Nobody
+ * else can until it is disposed of. Throws `UsageError` where another process replays in there.
+ */
 export async function openRun(directory: string, fingerprint: string, fresh: boolean): Promise<Run> {
   const path = join(directory, 'web-analytics.json')
   const data = join(directory, 'web-analytics')
+  await mkdir(directory, { recursive: true })
+  using locks = new DisposableStack()
+  locks.use(lockRun(directory))
   const last = await readMarker(path)
   if (last === undefined && (await exists(data)))
     throw new Error(`${data} is in the way and was not made by this program. Use another --data`)
   const isResumed = last?.fingerprint === fingerprint && !last.isFinished && !fresh
   if (!isResumed) {
-    await mkdir(directory, { recursive: true })
     // In this order, so that a crash in between never leaves half of an old run to go on with.
     await writeMarker(path, { fingerprint, isFinished: true })
     await rm(data, { recursive: true, force: true })
     await writeMarker(path, { fingerprint, isFinished: false })
   }
-  return { data, isResumed, finish: () => writeMarker(path, { fingerprint, isFinished: true }) }
+  const finish = () => writeMarker(path, { fingerprint, isFinished: true })
+  const held = locks.move()
+  return { data, isResumed, finish, [Symbol.dispose]: () => held.dispose() }
 }
 
 async function readMarker(path: string): Promise<Marker | undefined> {

@@ -29,7 +29,7 @@ export function stopSignal(): AbortSignal {
   return controller.signal
 }
 
-/** 130 and 143 for signals, 2 for a command line that makes no sense, 1 for everything else. */
+/** 130 and 143 for signals, 2 for a command line that makes no sense or meets another process, 1 for everything else. */
 export function exitCodeOf(error: unknown): { code: number; message: string } {
   // What a timer or a stream throws when it is aborted has the reason inside.
   const cause = error instanceof Error && error.name === 'AbortError' ? error.cause : error

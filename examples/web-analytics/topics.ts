@@ -43,8 +43,8 @@ export type NotFound = { at: number; page: string | null; ip: string; referrer: 
 /** A line that is not one of an access log. */
 export type BrokenLine = { line: string; reason: string }
 
-// The age limit of a topic counts from the time of its records, and these are from 2015.
-const retention = '36500d'
+// The report is read from these topics, and an interrupted replay may go on weeks later: nothing in them goes by age.
+const retention = 'forever'
 /** A top list is keyed by the start of its hour or day. */
 const byStart = { keySerde: keys.number, retention } as const
 
@@ -52,7 +52,7 @@ const byStart = { keySerde: keys.number, retention } as const
 export const accessLog = topic('access-log', { value: accessLogLine, timestamp: 'at', retention })
 
 /** The hour under way, several times a second: for watching, not for counting. */
-export const trafficNow = topic('traffic-now', { value: json<Traffic>(), retention })
+export const trafficNow = topic('traffic-now', { value: json<Traffic>() })
 export const trafficHourly = topic('traffic-hourly', { value: json<Traffic>(), retention })
 export const trafficDaily = topic('traffic-daily', { value: json<Traffic>(), retention })
 

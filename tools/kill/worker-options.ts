@@ -1,4 +1,4 @@
-import type { CommitPoint } from '../../packages/millrace/src/runtime/pipeline-run.ts'
+import type { CommitPoint } from '../../packages/millrace/src/runtime/pipeline-commits.ts'
 import type { CommitMode } from './split-commit.ts'
 
 export type WorkerPoint = CommitPoint | 'between-halves'

@@ -27,6 +27,7 @@ export type {
   WindowResult,
 } from './runtime/app.ts'
 export type { PipelineLike, PipelineSource } from './runtime/pipeline-source.ts'
+export { PipelineStopped } from './runtime/pipeline-stopped.ts'
 export { start } from './runtime/start.ts'
 export { bytes } from './serde/bytes.ts'
 export { json } from './serde/json.ts'

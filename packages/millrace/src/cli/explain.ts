@@ -1,5 +1,6 @@
 import { LogError, type LogErrorCode } from '../log/log.ts'
 import { PlanError } from '../plan/plan-error.ts'
+import { PipelineStopped } from '../runtime/pipeline-stopped.ts'
 import { CliError } from './cli-error.ts'
 import { messageOf } from './terminal.ts'
 
@@ -17,6 +18,8 @@ const WAYS_OUT: Partial<Record<LogErrorCode, string>> = {
 /** Any error as one for the user, with what to try where that is known. */
 export function explainError(error: unknown): CliError {
   if (error instanceof CliError) return error
+  if (error instanceof PipelineStopped)
+    return new CliError(error.message, { wayOut: explainError(error.cause).wayOut, cause: error })
   if (error instanceof PlanError)
     return new CliError(error.message.replace(`; ${error.wayOut}`, ''), {
       wayOut: error.wayOut,

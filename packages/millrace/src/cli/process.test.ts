@@ -26,7 +26,7 @@ function isRunning(pid: number): boolean {
   }
 }
 
-describe('the bin', () => {
+describe('the bin', { concurrency: true }, () => {
   it('writes from standard input, ends with 0, and colours only on demand', async () => {
     using project = testProject(SHOP)
     await using cli = new CliProcess(project.directory, ['produce', 'views'], { FORCE_COLOR: '1' })

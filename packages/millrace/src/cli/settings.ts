@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { isName } from '../plan/names.ts'
+import { appName } from '../runtime/app-name.ts'
 import { type CliError, usageError } from './cli-error.ts'
 import type { MillraceConfig } from './config.ts'
 import { placeText } from './load/load-error.ts'
@@ -45,7 +46,7 @@ export async function loadSettings(
     flags.config === undefined ? undefined : resolve(cwd, flags.config),
     cwd,
   )
-  const app = flags.app ?? env.MILLRACE_APP ?? config.app ?? appNameOf(project.packageName ?? 'app')
+  const app = flags.app ?? env.MILLRACE_APP ?? config.app ?? appName(project.packageName ?? 'app')
   if (!isName(app))
     throw usageError(`"${app}" cannot be an app's name`, 'letters, digits, "_" and "-", at most 80')
   const chosen = flags.data ?? env.MILLRACE_DATA
@@ -59,11 +60,6 @@ export async function loadSettings(
     threads: threadsOf(flags.threads, env.MILLRACE_THREADS, config.threads),
     pipelines: typeof pipelines === 'string' ? [pipelines] : pipelines,
   }
-}
-
-/** A package name as a part of topic names, as `start` makes it: `@shop/web` becomes `shop-web`. */
-function appNameOf(name: string): string {
-  return name.replace(/^@/, '').replace(/[^A-Za-z0-9_-]+/g, '-')
 }
 
 function threadsOf(

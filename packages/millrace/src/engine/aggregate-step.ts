@@ -163,7 +163,7 @@ export class AggregateStep {
     const { sizeMs, graceMs } = this.window!
     const closeTime = start + sizeMs + graceMs
     for (const emit of this.plan.reach.wallTicks) {
-      if (this.#task.tickWatermark(emit) < closeTime) return Number.POSITIVE_INFINITY
+      if (this.#task.ticks.watermark(emit) < closeTime) return Number.POSITIVE_INFINITY
     }
     return closeTime + this.plan.reach.holdMs
   }
@@ -194,9 +194,10 @@ export class AggregateStep {
     if (this.#closing?.start !== start) this.#closing = { start, rows: this.#walk(table), gone: [] }
     const { rows, gone } = this.#closing
     const end = start + this.window!.sizeMs
+    const closeAt = this.#closeAt(start)
     let slice = 0
     for (let row = rows.next(); row !== 0; row = rows.next()) {
-      this.#emitFinal(table, row, start, end)
+      this.#emitFinal(table, row, start, end, closeAt)
       gone.push(row)
       if (++slice >= this.#task.slice.rows || this.#task.isParked) return false
     }
@@ -212,13 +213,16 @@ export class AggregateStep {
     this.#closing.gone = []
   }
 
-  #emitFinal(table: KeyTable, row: number, start: number, end: number): void {
+  #emitFinal(table: KeyTable, row: number, start: number, end: number, closeAt: number): void {
     for (const emission of this.#ticks) {
       if (table.f64[row + emission.flagAt] !== 0) this.#emitChanged(emission, table, row, start)
     }
+    const task = this.#task
+    task.rowWatermark = closeAt - 1
     for (const emission of this.#finals) {
-      this.#task.program.rows.get(emission.node.id)!(this.#task, this, table, row, start, end - 1)
+      task.program.rows.get(emission.node.id)!(task, this, table, row, start, end - 1)
     }
+    task.rowWatermark = Number.NaN
   }
 
   #walk(table: KeyTable): RowWalk {

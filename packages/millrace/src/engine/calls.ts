@@ -7,6 +7,8 @@ export interface ParkedCall {
   readonly arguments: ArrivalArguments
   /** Set when the record is a row of a store: the kind of its key. */
   readonly rowKeyKind: KeyKind | 0 | undefined
+  /** The watermark such a row is judged by, NaN where it has none of its own. */
+  readonly rowWatermark: number
   readonly attempt: number
   /** Wall time before which it is not tried. */
   readonly notBeforeMs: number

@@ -20,9 +20,11 @@ import { storeDefinition } from './step-plan.ts'
 import type { SubPlan } from './sub-plan.ts'
 import { type Slice, Task } from './task.ts'
 import { TaskInput } from './task-input.ts'
-import { TaskTime } from './time.ts'
+import { TaskTime, watermarkOf } from './time.ts'
 
 const forgetsTime = isBroken('2.1')
+/** A re-keyed record's channel is known from the marker in front of it. */
+const unknownChannel = -1
 
 /** The world a task lives in: what it may ask about its surroundings, and where its side effects go. */
 export interface TaskWorld {
@@ -64,15 +66,18 @@ export function createTask(
   const metadata = positions.map(position => decodeMetadata(position.metadata))
   const channels = channelsOf(plan, world)
   const isSource = plan.sub.inputs.every(input => input.kind === 'source')
-  const time = new TaskTime(channels.length, isSource)
+  const time = new TaskTime(channels.length, plan.sub.inputs.length, isSource)
   const inputs = plan.sub.inputs.map((origin, index) => {
     const position = positions[index]!
+    const channel =
+      origin.kind === 'source' ? channels.find(({ input }) => input === index)!.channel : unknownChannel
     return new TaskInput({
       index,
       topic: position.topic,
       partition,
       origin,
-      channel: origin.kind === 'source' ? channels.find(({ input }) => input === index)!.channel : -1,
+      channel,
+      judgedAt: origin.kind === 'source' ? watermarkOf(channel) : time.ownOf(index),
       keyKind: origin.kind === 'source' ? origin.node.topic.keySerde.kind : 0,
       offset: position.offset,
       committedOffset: position.committedOffset,
@@ -108,7 +113,7 @@ function restoreTask(task: Task, known: NonNullable<ReturnType<typeof decodeMeta
   task.commits = known.commits
   task.plan.wallTicks.forEach((emit, i) => {
     const tick = known.ticks[i]
-    if (tick !== undefined) task.restoreTick(emit.id, tick)
+    if (tick !== undefined) task.ticks.restore(emit.id, tick)
   })
 }
 

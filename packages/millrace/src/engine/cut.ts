@@ -60,6 +60,6 @@ function taskMetadata(task: Task): InputMetadata['task'] {
     watermark: task.time.watermark,
     settled: task.time.registers[Settled]!,
     commits: task.commits,
-    ticks: task.plan.wallTicks.map(({ id }) => task.lastTick(id)),
+    ticks: task.plan.wallTicks.map(({ id }) => task.ticks.last(id)),
   }
 }

@@ -9,8 +9,8 @@ import { EngineRun, type EngineRunOptions } from './testkit/engine-run.ts'
 import { observe } from './testkit/observe.ts'
 import { runRandomly, type ScheduleCounts } from './testkit/random-schedule.ts'
 
-/** More scenarios for a long night: `MILLRACE_SCENARIOS=20000`. */
-const scenarios = Number(process.env.MILLRACE_SCENARIOS ?? 300)
+/** `.ci/run` takes more, a long night more still: `MILLRACE_SCENARIOS=10000`. */
+const scenarios = Number(process.env.MILLRACE_SCENARIOS ?? 100)
 const seed = process.env.MILLRACE_SEED === undefined ? undefined : Number(process.env.MILLRACE_SEED)
 
 function loaded({ pipeline, input, cuts }: Scenario, options: EngineRunOptions): EngineRun {
@@ -35,7 +35,10 @@ const modes: readonly EngineRunOptions[] = [
 ]
 
 describe('a random pipeline over a random input', () => {
-  it('[4.1] [4.2] gives what the reference model gives, however it is run, cut, committed and lost', () => {
+  const timeout = Math.max(120_000, scenarios * 500)
+  it('[4.1] [4.2] gives what the reference model gives, however it is run, cut, committed and lost', {
+    timeout,
+  }, () => {
     const total: ScheduleCounts = { crashes: 0, commits: 0, crashesWhileClosing: 0, trims: 0 }
     fc.assert(
       fc.property(

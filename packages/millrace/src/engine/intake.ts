@@ -34,13 +34,13 @@ export class Intake {
   }
 
   /**
-   * Takes the marker in work. One that was `past` before a restart only says whose records follow. False when
+   * Takes the marker in work. One that was `past` before a restart only says what records follow. False when
    * a slice of closing is used up.
    */
   mark(input: TaskInput, past: boolean): boolean {
     const { cursor } = input
     const marker = decodeMarker(cursor.buffer, cursor.valueStart, cursor.valueEnd)
-    const channel = this.#byUpstream.get(marker.upstream)
+    const channel = marker.upstream === '' ? input.channel : this.#byUpstream.get(marker.upstream)
     if (channel === undefined) {
       throw new TaskStopped(
         `${input.topic}/${input.partition} has records of the task ${marker.upstream}, which was not there when the pipeline ` +
@@ -49,8 +49,9 @@ export class Intake {
     }
     input.channel = channel
     input.keyKind = marker.keyKind
-    if (past) return true
     const { time } = this.#task
+    time.registers[input.judgedAt] = marker.own
+    if (past) return true
     time.raise(channel, marker.watermark)
     time.setReleased(channel, marker.released)
     return this.#task.advance()

@@ -14,7 +14,7 @@ import {
 } from './results.ts'
 import type { StepPlan } from './step-plan.ts'
 import type { Task } from './task.ts'
-import { TaskWatermark, watermarkOf } from './time.ts'
+import { TaskWatermark } from './time.ts'
 
 /** A column's change by a record, computed before anything is changed; undefined leaves the column as it is. */
 type Change = ((table: KeyTable, at: number) => void) | undefined
@@ -34,7 +34,7 @@ export function foldRecord(
   try {
     checkKey(task, plan, flow)
     if (isLate(task, plan, flow, start)) {
-      const own = task.time.registers[watermarkOf(task.input.channel)]!
+      const own = task.time.registers[task.input.judgedAt]!
       return task.sides.late(
         node.id,
         flow.judged && closeTime(plan, start) > own,
@@ -105,7 +105,7 @@ function isLate(task: Task, plan: StepPlan, flow: Flow, start: number): boolean 
   if (start < task.steps[plan.node.id]!.closedBelow) return true
   if (!flow.judged) return false
   const X = task.time.registers
-  return closeTime(plan, start) <= Math.max(X[TaskWatermark]!, X[watermarkOf(task.input.channel)]!)
+  return closeTime(plan, start) <= Math.max(X[TaskWatermark]!, X[task.input.judgedAt]!)
 }
 
 function argumentOf(task: Task, plan: StepPlan, column: Column, flow: Flow): unknown {

@@ -18,19 +18,21 @@ type ValueFn = (value: unknown) => unknown
 /** What a task writes: one lane per sink and re-keying, and the side streams' lanes made when needed. */
 export class Outputs {
   readonly #task: Task
-  readonly #lanes = new Map<number, Lane | RepartitionLane>()
+  /** By node, as everything that a record looks up. */
+  readonly #lanes: (Lane | undefined)[] = []
+  readonly #repartitions: (RepartitionLane | undefined)[] = []
   readonly #sides: Lane[] = []
   readonly #value = new KeyBuffer(4096)
-  readonly #keyFns = new Map<Topic, ValueFn>()
+  readonly #keyFns: (ValueFn | undefined)[] = []
 
   constructor(task: Task) {
     this.#task = task
   }
 
   add(node: ToTopicNode | KeyByNode, lane: Lane | RepartitionLane): void {
-    this.#lanes.set(node.id, lane)
-    if (node.kind === 'to' && node.topic.key !== undefined)
-      this.#keyFns.set(node.topic, asFunction(node.topic.key))
+    if ('lane' in lane) this.#repartitions[node.id] = lane
+    this.#lanes[node.id] = 'lane' in lane ? lane.lane : lane
+    if (node.kind === 'to' && node.topic.key !== undefined) this.#keyFns[node.id] = asFunction(node.topic.key)
   }
 
   /** Takes the lane of a side topic, so that a cut seals it too. */
@@ -39,38 +41,26 @@ export class Outputs {
   }
 
   lane(node: number): Lane {
-    return this.#lanes.get(node) as Lane
-  }
-
-  repartitionLane(node: number): RepartitionLane {
-    return this.#lanes.get(node) as RepartitionLane
+    return this.#lanes[node]!
   }
 
   get hasRepartition(): boolean {
-    return [...this.repartitions].length > 0
+    return this.#repartitions.length > 0
   }
 
   /** Records are waiting that are not in a sealed batch. */
   get hasRecords(): boolean {
-    return [...this.#lanes.values(), ...this.#sides].some(
-      lane => ('lane' in lane ? lane.lane : lane).hasRecords,
-    )
+    return this.#lanes.some(lane => lane?.hasRecords) || this.#sides.some(lane => lane.hasRecords)
   }
 
   /** A re-keying's readers do not know yet how far the event time is. */
   get hasNews(): boolean {
-    const { time } = this.#task
-    return [...this.repartitions].some(([node, lane]) =>
-      lane.hasNews(this.#task.reached(node), time.allReleased),
-    )
-  }
-
-  get repartitions(): Iterable<[number, RepartitionLane]> {
-    return [...this.#lanes].filter((entry): entry is [number, RepartitionLane] => 'lane' in entry[1])
+    const { allReleased } = this.#task.time
+    return this.#repartitions.some((lane, node) => lane?.hasNews(this.#task.reached(node), allReleased))
   }
 
   sealAll(): void {
-    for (const lane of this.#lanes.values()) ('lane' in lane ? lane.lane : lane).sealAll()
+    for (const lane of this.#lanes) lane?.sealAll()
     for (const lane of this.#sides) lane.sealAll()
   }
 
@@ -183,7 +173,7 @@ export class Outputs {
     const { topic } = node
     const lane = this.lane(node.id)
     try {
-      const keyFn = this.#keyFns.get(topic)
+      const keyFn = this.#keyFns[node.id]
       const key = keyFn !== undefined && v !== null ? keyFn(v) : k
       if (key === undefined && !Number.isFinite(start) && this.#keepsKeyBytes(topic, ks)) {
         this.#append(lane, lane.partitionOf(kb, ks, ke), t, kb, ks, ke, h, vb, vs, ve)
@@ -272,13 +262,13 @@ export class Outputs {
     h: Headers,
   ): void {
     const task = this.#task
-    const { lane, ...target } = this.#target(node)
+    const repartition = this.#repartitions[node.id]!
     try {
       const into = task.keyBuffer
       into.clear()
       const kind = encodeKey(key, into)
-      target.repartition.keyKind = kind
-      const partition = lane.partitionOf(into.buffer, 0, into.position)
+      repartition.keyKind = kind
+      const partition = repartition.lane.partitionOf(into.buffer, 0, into.position)
       const value = this.#value
       const { cursor } = task.input
       let vb = cursor.buffer
@@ -292,8 +282,9 @@ export class Outputs {
         ve = v === null ? -1 : value.position
       }
       const own = h === undefined && cursor.headerCount > 0
-      target.repartition.append(
+      repartition.append(
         task.reached(node.id),
+        task.ownReached(node.id),
         task.time.allReleased,
         partition,
         t,
@@ -312,15 +303,11 @@ export class Outputs {
     }
   }
 
-  #target(node: KeyByNode): { lane: Lane; repartition: RepartitionLane } {
-    const repartition = this.repartitionLane(node.id)
-    return { lane: repartition.lane, repartition }
-  }
-
   /** At a commit: what every re-keying has to say of the event time. */
   markAll(): void {
-    for (const [node, lane] of this.repartitions)
-      lane.markAll(this.#task.reached(node), this.#task.time.allReleased)
+    const { allReleased } = this.#task.time
+    for (const [node, lane] of this.#repartitions.entries())
+      lane?.markAll(this.#task.reached(node), allReleased)
   }
 }
 

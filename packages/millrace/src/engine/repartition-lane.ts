@@ -11,7 +11,8 @@ const marksBatchesOnly = isBroken('3.3')
  * (SEMANTICS 3.3).
  *
  * Every batch begins with a marker, and a further one goes before the first record that follows a rise of the
- * watermark by a whole granule, a change of the released flag or of the key kind.
+ * watermark by a whole granule, whose own watermark lies in another granule, or that follows a change of the
+ * released flag or of the key kind. Behind a single source both watermarks are the same number.
  */
 export class RepartitionLane {
   readonly lane: Lane
@@ -21,6 +22,8 @@ export class RepartitionLane {
   readonly #granuleMs: number
   /** Per partition, the last marker written; NaN says none was. */
   readonly #markedWatermark: Float64Array
+  /** Per partition, the own watermark that the last marker gave the records behind it. */
+  readonly #markedOwn: Float64Array
   readonly #markedReleased: boolean[]
   readonly #markedKind: number[]
 
@@ -29,13 +32,18 @@ export class RepartitionLane {
     this.#upstream = options.upstream
     this.#granuleMs = options.granuleMs
     this.#markedWatermark = new Float64Array(options.partitions).fill(Number.NaN)
+    this.#markedOwn = new Float64Array(options.partitions).fill(Number.NaN)
     this.#markedReleased = new Array(options.partitions).fill(false)
     this.#markedKind = new Array(options.partitions).fill(0)
   }
 
-  /** Appends a re-keyed record. `watermark` is the event time that has been reached before this record. */
+  /**
+   * Appends a re-keyed record. `watermark` is the event time that the task has reached before this record,
+   * `own` that of the source partition the record comes from.
+   */
   append(
     watermark: number,
+    own: number,
     released: boolean,
     partition: number,
     timestamp: number,
@@ -49,16 +57,15 @@ export class RepartitionLane {
     headersStart: number,
     headersEnd: number,
   ): void {
-    const marked = this.#markedWatermark[partition]!
     if (
-      (!marksBatchesOnly && !(watermark < marked + this.#granuleMs) && watermark !== marked) ||
+      (!marksBatchesOnly && this.#isNews(watermark, own, partition)) ||
       this.lane.isEmpty(partition) ||
       released !== this.#markedReleased[partition] ||
       this.keyKind !== this.#markedKind[partition]
     ) {
       // The marker's own time is far from any event's: counted from there, each record's would take six bytes.
       if (this.lane.isEmpty(partition)) this.lane.startAt(partition, timestamp)
-      this.#mark(partition, this.#rounded(watermark), released)
+      this.#mark(partition, this.#rounded(watermark), this.#rounded(own), released)
     }
     this.lane.append(
       partition,
@@ -83,7 +90,7 @@ export class RepartitionLane {
         !Object.is(rounded, this.#markedWatermark[partition]) ||
         released !== this.#markedReleased[partition]
       ) {
-        this.#mark(partition, rounded, released)
+        this.#mark(partition, rounded, rounded, released)
       }
     }
   }
@@ -96,13 +103,24 @@ export class RepartitionLane {
     )
   }
 
-  #mark(partition: number, watermark: number, released: boolean): void {
+  /** Rounded, one of these watermarks is another than the last marker says. A watermark never goes back, an own one may. */
+  #isNews(watermark: number, own: number, partition: number): boolean {
+    const marked = this.#markedWatermark[partition]!
+    if (!(watermark < marked + this.#granuleMs) && watermark !== marked) return true
+    const markedOwn = this.#markedOwn[partition]!
+    return (own < markedOwn || !(own < markedOwn + this.#granuleMs)) && own !== markedOwn
+  }
+
+  #mark(partition: number, watermark: number, own: number, released: boolean): void {
     this.#markedWatermark[partition] = watermark
+    this.#markedOwn[partition] = own
     this.#markedReleased[partition] = released
     this.#markedKind[partition] = this.keyKind
-    const value = encodeMarker({ upstream: this.#upstream, watermark, released, keyKind: this.keyKind })
-    // A marker's record time is 0: it is no event, and must not keep or age the batch by event time.
-    this.lane.append(partition, 0, value, -1, -1, value, 0, value.length, null, 0, 0)
+    const upstream = this.lane.isEmpty(partition) ? this.#upstream : ''
+    const value = encodeMarker({ upstream, watermark, own, released, keyKind: this.keyKind })
+    // A marker's record time is 0: it is no event, and must not keep or age the batch by event time. It seals no
+    // batch: the record that it speaks of would begin another one.
+    this.lane.writer(partition).append(0, null, -1, -1, value, 0, value.length, null, 0, 0)
   }
 
   #rounded(watermark: number): number {

@@ -12,6 +12,8 @@ export class TaskInput {
   readonly topic: string
   readonly partition: number
   readonly origin: SubTopologyInput
+  /** Register of the task's times that its records are judged by (SEMANTICS 3.2): a source channel's watermark, or the one carried with the record. */
+  readonly judgedAt: number
   readonly cursor = new RecordCursor()
   /** Index of the channel the record in work belongs to; -1 before a repartition batch's first marker. */
   channel: number
@@ -43,6 +45,7 @@ export class TaskInput {
     partition: number
     origin: SubTopologyInput
     channel: number
+    judgedAt: number
     keyKind: KeyKind | 0
     offset: number
     committedOffset: number
@@ -52,6 +55,7 @@ export class TaskInput {
     this.partition = options.partition
     this.origin = options.origin
     this.channel = options.channel
+    this.judgedAt = options.judgedAt
     this.keyKind = options.keyKind
     this.startOffset = options.offset
     this.committedOffset = options.committedOffset

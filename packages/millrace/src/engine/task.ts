@@ -1,5 +1,5 @@
 import type { OutgoingBatch } from '../log/log.ts'
-import type { EmitNode, ForEachNode, PlanNode, RetryPolicy } from '../plan/graph.ts'
+import type { ForEachNode, PlanNode, RetryPolicy } from '../plan/graph.ts'
 import type { KeySerde } from '../serde/key.ts'
 import { decodeKey } from '../serde/key.ts'
 import { KeyKind } from '../serde/serde.ts'
@@ -19,7 +19,8 @@ import { isThenable } from './results.ts'
 import type { SideStreams } from './side-streams.ts'
 import type { SubPlan } from './sub-plan.ts'
 import type { TaskInput } from './task-input.ts'
-import { maxTimeOf, NextDue, Settled, type TaskTime, TaskWatermark, watermarkOf } from './time.ts'
+import { maxTimeOf, NextDue, Settled, type TaskTime, TaskWatermark } from './time.ts'
+import { WallTicks } from './wall-ticks.ts'
 
 /** What a task counts while it runs, for metrics and `describe`. */
 export interface TaskCounters {
@@ -43,12 +44,6 @@ export interface TaskParts {
   readonly slice?: Slice
   /** Called when something the task waited for has happened. */
   readonly wake: () => void
-}
-
-/** When a wall-clock emission fired last, and how far the event time was then. */
-export interface Tick {
-  readonly watermark: number
-  readonly atMs: number
 }
 
 /** How much is closed before the loop gets a chance to breathe and commit (SEMANTICS 3.7). */
@@ -76,6 +71,7 @@ export class Task {
   readonly clock: Clock
   readonly slice: Slice
   readonly effects: Effects
+  readonly ticks: WallTicks
   readonly record: RecordView
   /** The input whose record is in work. */
   input: TaskInput
@@ -98,8 +94,6 @@ export class Task {
     tombstones: 0,
     passedOver: 0,
   }
-  /** The last tick of each wall-clock emission, by emit node id. */
-  readonly #ticks = new Map<number, Tick>()
   readonly #parked: ParkedCall[] = []
   #parkedRecordTime: number | undefined
   /** The parked call in work; what it parks or defers itself goes before all that wait. */
@@ -117,8 +111,7 @@ export class Task {
     this.effects = new Effects(parts.clock, parts.wake)
     this.record = new RecordView(this)
     this.input = parts.inputs[0]!
-    for (const { id } of parts.plan.wallTicks)
-      this.#ticks.set(id, { watermark: Number.NEGATIVE_INFINITY, atMs: 0 })
+    this.ticks = new WallTicks(this)
   }
 
   get name(): string {
@@ -144,6 +137,7 @@ export class Task {
     for (const step of this.steps) step?.restored()
     const X = this.time.registers
     if (X[NextDue]! <= X[TaskWatermark]!) this.#closing = true
+    else this.ticks.settle()
   }
 
   /**
@@ -191,6 +185,7 @@ export class Task {
         this.#closing = false
         X[NextDue] = due?.at ?? Number.POSITIVE_INFINITY
         X[Settled] = X[TaskWatermark]!
+        this.ticks.settle()
         return true
       }
       if (closes === this.slice.closes || !due.run() || this.isParked) return false
@@ -206,61 +201,32 @@ export class Task {
     return first
   }
 
-  /** The watermark a wall-clock emission passes on: the one at its last tick. */
-  tickWatermark(emit: number): number {
-    return this.#ticks.get(emit)!.watermark
-  }
-
-  /** The last tick of a wall-clock emission, for a commit. */
-  lastTick(emit: number): Tick {
-    return this.#ticks.get(emit)!
-  }
-
-  restoreTick(emit: number, tick: Tick): void {
-    this.#ticks.set(emit, tick)
-  }
-
   /** Wall time of the next tick; Infinity while no row waits for one. */
   get nextTickMs(): number {
-    let next = Number.POSITIVE_INFINITY
-    for (const emit of this.#waitingTicks())
-      next = Math.min(next, this.#ticks.get(emit.id)!.atMs + periodOf(emit))
-    return next
-  }
-
-  *#waitingTicks(): Iterable<EmitNode> {
-    for (const emit of this.plan.wallTicks) {
-      if (this.steps.some(step => step?.waitsForTick(emit.id))) yield emit
-    }
+    return this.ticks.nextMs
   }
 
   /** Fires every wall-clock emission that is due; false when what became due behind it fills a slice. */
   fireTicks(): boolean {
-    const now = this.clock.now()
-    for (const emit of [...this.#waitingTicks()]) {
-      if (now < this.#ticks.get(emit.id)!.atMs + periodOf(emit)) continue
-      if (!this.#tick(emit.id, now)) return false
-    }
-    return true
-  }
-
-  /** Sends out the changed rows, and tells what is behind how far time is. */
-  #tick(emit: number, atMs: number): boolean {
-    for (const step of this.steps) {
-      const emission = step?.plan.emissions.find(({ node }) => node.id === emit)
-      if (emission !== undefined) step!.tick(emission)
-    }
-    const watermark = this.time.registers[Settled]! - this.plan.reaches[emit]!.holdMs
-    this.#ticks.set(emit, { watermark, atMs })
-    return this.close(this.time.registers[Settled]!)
+    return this.ticks.fire(this.clock.now())
   }
 
   /** The event time that what comes from `node` has reached: what a re-keying carries on (SEMANTICS 3.2, 3.3). */
   reached(node: number): number {
     const { holdMs, wallTicks } = this.plan.reaches[node]!
     let reached = this.time.registers[Settled]! - holdMs
-    for (const emit of wallTicks) reached = Math.min(reached, this.tickWatermark(emit))
+    for (const emit of wallTicks) reached = Math.min(reached, this.ticks.settledWatermark(emit))
     return reached
+  }
+
+  /**
+   * The watermark that the record in work is judged by behind a re-keying (SEMANTICS 3.3): its source
+   * partition's, whatever the task's is by now; of a row, the last one before its window closed.
+   */
+  ownReached(node: number): number {
+    const { holdMs } = this.plan.reaches[node]!
+    if (this.rowKeyKind === undefined) return this.time.registers[this.input.judgedAt]! - holdMs
+    return Number.isNaN(this.rowWatermark) ? this.reached(node) : this.rowWatermark - holdMs
   }
 
   /** Something has changed since the last cut that a commit must hold. */
@@ -304,7 +270,7 @@ export class Task {
   }
 
   defer(node: number, ...args: ArrivalArguments): void {
-    this.#queueCall({ node, arguments: args, rowKeyKind: this.rowKeyKind, attempt: 0, notBeforeMs: 0 })
+    this.#queueCall(node, args, 0, 0)
   }
 
   /** Parks a failed call for its next attempt; false when its policy has none left. */
@@ -312,13 +278,14 @@ export class Task {
     const attempt = this.attemptOf(node)
     if (attempt >= policy.retries) return false
     const notBeforeMs = this.clock.now() + policy.backoffMs
-    this.#queueCall({ node, arguments: args, rowKeyKind: this.rowKeyKind, attempt: attempt + 1, notBeforeMs })
+    this.#queueCall(node, args, attempt + 1, notBeforeMs)
     return true
   }
 
-  #queueCall(call: ParkedCall): void {
+  #queueCall(node: number, args: ArrivalArguments, attempt: number, notBeforeMs: number): void {
+    const { rowKeyKind, rowWatermark } = this
     const queue = this.#resumed?.parked ?? this.#parked
-    queue.push(call)
+    queue.push({ node, arguments: args, rowKeyKind, rowWatermark, attempt, notBeforeMs })
   }
 
   /** How often a step has been tried before on the record in work. */
@@ -349,11 +316,13 @@ export class Task {
       const parked: ParkedCall[] = []
       this.#resumed = { node: call.node, attempt: call.attempt, parked }
       this.rowKeyKind = call.rowKeyKind
+      this.rowWatermark = call.rowWatermark
       try {
         this.program.retries.get(call.node)!(this, ...call.arguments)
       } finally {
         this.#resumed = undefined
         this.rowKeyKind = undefined
+        this.rowWatermark = Number.NaN
         this.#parked.unshift(...parked)
       }
     }
@@ -408,7 +377,7 @@ export class Task {
 
   get judgedOwn(): number {
     return this.rowKeyKind === undefined
-      ? this.time.registers[watermarkOf(this.input.channel)]!
+      ? this.time.registers[this.input.judgedAt]!
       : Number.NEGATIVE_INFINITY
   }
 
@@ -418,6 +387,9 @@ export class Task {
 
   /** Set while rows of a store go out. */
   rowKeyKind: KeyKind | 0 | undefined = undefined
+
+  /** While rows of a closing window go out: the last task watermark before their close. NaN otherwise. */
+  rowWatermark = Number.NaN
 
   readKey(kind: KeyKind | 0, bytes: Buffer, start: number, end: number): unknown {
     if (kind === KeyKind.serde) return this.#keySerde().deserialize(bytes, start, end)
@@ -439,7 +411,3 @@ export class Task {
 }
 
 type Tail<T extends readonly unknown[]> = T extends [unknown, ...infer Rest] ? Rest : never
-
-function periodOf({ emission }: EmitNode): number {
-  return emission.kind === 'every' ? emission.everyMs : Number.POSITIVE_INFINITY
-}

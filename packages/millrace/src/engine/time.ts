@@ -10,6 +10,7 @@ const waitsForReleased = isBroken('3.4')
  * without allocating:
  *
  *   [TaskWatermark] [NextDue] [Settled] then per channel: [largest event time] [watermark]
+ *   then per input: [own watermark of the re-keyed record in work]
  *
  * `NextDue` is the smallest task watermark at which something must happen (a window closes, a tick
  * fires). `Settled` is the watermark up to which everything due has gone out; it is what downstream is told.
@@ -32,12 +33,19 @@ export class TaskTime {
   /** Where growth at wall speed started: the watermark and the monotonic time at which the last source channel was released. */
   #growth: { readonly watermark: number; readonly sinceMs: number } | undefined
 
-  constructor(channelCount: number, fromSource: boolean) {
+  constructor(channelCount: number, inputCount: number, fromSource: boolean) {
     this.channelCount = channelCount
     this.#fromSource = fromSource
-    this.registers = new Float64Array(firstChannel + 2 * channelCount).fill(Number.NEGATIVE_INFINITY)
+    this.registers = new Float64Array(firstChannel + 2 * channelCount + inputCount).fill(
+      Number.NEGATIVE_INFINITY,
+    )
     this.registers[NextDue] = Number.POSITIVE_INFINITY
     this.#released = new Array(channelCount).fill(false)
+  }
+
+  /** Where the own watermark of an input's re-keyed records lies (SEMANTICS 3.3). */
+  ownOf(input: number): number {
+    return firstChannel + 2 * this.channelCount + input
   }
 
   get watermark(): number {

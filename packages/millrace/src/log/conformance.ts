@@ -20,7 +20,7 @@ export function describeLogConformance(
   factory: StoreFactory,
   options: ConformanceOptions = {},
 ): void {
-  describe(`${name} log`, () => {
+  describe(`${name} log`, { concurrency: options.concurrency ?? 1 }, () => {
     const context = {
       factory,
       sessionTimeoutMs: options.sessionTimeoutMs ?? 300,

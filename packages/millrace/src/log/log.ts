@@ -21,7 +21,10 @@ export interface TopicSpec {
   readonly partitions: number
   /** `delete` drops old batches by age and size, `compact` keeps the newest record of each key. */
   readonly cleanup?: 'delete' | 'compact' | 'compact,delete'
-  /** Age limit by record time; -1 keeps for ever. */
+  /**
+   * Age limit of batches; -1 keeps for ever. Logs that are ours count from the newest record's time or from the writing,
+   * whichever is later (SEMANTICS 9.5); Kafka counts from record time alone.
+   */
   readonly retentionMs?: number
   /** Size limit of one partition; -1 is unbounded. */
   readonly retentionBytes?: number

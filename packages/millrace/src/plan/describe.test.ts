@@ -58,6 +58,23 @@ url.repartition (keyed)
     )
   })
 
+  it('shows the retention that a topic declares', () => {
+    const raw = topic('raw', { value: json<View>(), retention: '36h' })
+    const kept = topic('kept', { value: json<View>(), retention: 'forever' })
+    const odd = topic('odd', { value: json<View>(), retention: 1500 })
+    const copying = pipeline('p', p => {
+      const source = p.from(raw)
+      source.to(kept)
+      source.to(odd)
+    })
+    const details = describeGraph(copying.graph).steps.map(({ detail }) => detail)
+    assert.deepEqual(details, [
+      'json, retention 36h, out of order 0 ms, idle 5000 ms',
+      'json, retention forever',
+      'json, retention 1500ms',
+    ])
+  })
+
   it('shows a step with several inputs once', () => {
     const merged = pipeline('p', p => {
       const source = p.from(late)

@@ -1,6 +1,7 @@
 import { type FieldOptions, type FieldUse, sourceFields } from './fields.ts'
 import type { Aggregator, Edge, FieldOrFn, Graph, PlanNode, WindowSpec } from './graph.ts'
 import { inputName, type SubTopology, subTopologies } from './sub-topology.ts'
+import { retentionText, type Topic } from './topic.ts'
 import { labelOf } from './walk.ts'
 
 /** A pipeline as data that survives JSON: what `describe` prints and the console draws. */
@@ -60,7 +61,7 @@ function detailOf(node: PlanNode): string {
   switch (node.kind) {
     case 'source': {
       const idle = Number.isFinite(node.idleMs) ? `${node.idleMs} ms` : 'never'
-      return `${node.topic.value.format}, out of order ${node.outOfOrderMs} ms, idle ${idle}`
+      return `${topicText(node.topic)}, out of order ${node.outOfOrderMs} ms, idle ${idle}`
     }
     case 'keyBy':
       return fieldText(node.key)
@@ -75,12 +76,18 @@ function detailOf(node: PlanNode): string {
         ? `every ${node.emission.everyMs} ms of ${node.emission.time} time`
         : node.emission.kind
     case 'to':
-      return node.topic.value.format
+      return topicText(node.topic)
     case 'toFile':
       return node.path
     default:
       return ''
   }
+}
+
+/** For example `json, retention 7d`. */
+function topicText(topic: Topic): string {
+  const retention = retentionText(topic)
+  return retention === undefined ? topic.value.format : `${topic.value.format}, retention ${retention}`
 }
 
 /** For example `tumbling 60000 ms, grace 30000 ms`. */

@@ -104,6 +104,41 @@ describe('decoded fields', () => {
     )
   })
 
+  it('[5.5] of custom aggregates and reductions are those that they add', () => {
+    const spread = custom({
+      init: () => 0,
+      add: (most, v: View) => Math.max(most, v.ms - v.size),
+      version: 1,
+    })
+    assert.deepEqual(
+      fields(s => s.byKey().aggregate('a', { spread, n: count() })),
+      { fields: ['at', 'ms', 'size'] },
+    )
+    assert.deepEqual(
+      fields(s =>
+        s.byKey().reduce(
+          'r',
+          (sum, { ms }) => sum + ms,
+          () => 0,
+        ),
+      ),
+      { fields: ['at', 'ms'] },
+    )
+  })
+
+  it('[5.5] of custom aggregates and reductions are those that they add', () => {
+    const most = custom({ init: () => 0, add: (n, v: View) => Math.max(n, v.ms - v.size), version: 1 })
+    assert.deepEqual(
+      fields(s => s.byKey().aggregate('a', { most, n: count() })),
+      { fields: ['at', 'ms', 'size'] },
+    )
+    const add = (sum: number, { ms }: View) => sum + ms
+    assert.deepEqual(
+      fields(s => s.byKey().reduce('r', add, () => 0)),
+      { fields: ['at', 'ms'] },
+    )
+  })
+
   it('[5.5] of a sink are those that key a record without a key', () => {
     assert.deepEqual(
       fields(s => s.to(topic('keyed', { value: json<View>(), key: 'visitor' }))),
@@ -135,11 +170,29 @@ describe('the whole record', () => {
     )
     assert.equal(
       reason(s => s.byKey().reduce('r', a => a)),
-      'r: reduce gets the whole value',
+      'r: without init it keeps the first value',
     )
-    assert.equal(
-      reason(s => s.byKey().aggregate('a', { c: custom({ init: () => 0, add: n => n + 1, version: 1 }) })),
-      'a, c: a custom aggregate gets the whole value',
+  })
+
+  it('is decoded where a custom aggregate or a reduction uses the value itself', () => {
+    const add = (list: View[], v: View) => [...list, v]
+    assert.match(
+      String(
+        reason(s => s.byKey().aggregate('a', { c: custom({ init: () => [] as View[], add, version: 1 }) })),
+      ),
+      /^a, c: "v" is used as a whole/,
+    )
+    assert.match(
+      String(
+        reason(s =>
+          s.byKey().reduce(
+            'r',
+            (_, v) => v,
+            () => undefined as View | undefined,
+          ),
+        ),
+      ),
+      /^r: "v" is used as a whole/,
     )
   })
 

@@ -1,6 +1,7 @@
 import { analyseCallback, analyseFieldOrFn } from '../serde/json/analyse.ts'
 import type {
   AggregateNode,
+  CustomAggregator,
   FieldOrFn,
   Graph,
   KeyByNode,
@@ -59,8 +60,9 @@ class Reads {
   readonly #fields = new Set<string>()
   #whole: string | undefined
 
-  callback(step: string, fn: Function): void {
-    this.#add(step, analyseCallback(fn))
+  /** `at` is the place of the value among the arguments. */
+  callback(step: string, fn: Function, at = 0): void {
+    this.#add(step, analyseCallback(fn, at))
   }
 
   fieldOrFn(step: string, field: FieldOrFn): void {
@@ -135,16 +137,18 @@ function readStep(reads: Reads, graph: Graph, node: PlanNode, options: FieldOpti
 }
 
 function readColumns(reads: Reads, node: AggregateNode): void {
-  if (node.result === 'value') {
-    reads.whole(`${node.name}: reduce gets the whole value`)
-    return
-  }
   for (const { name, aggregator } of node.columns) {
-    const column = `${node.name}, ${name}`
-    if (aggregator.kind === 'custom') reads.whole(`${column}: a custom aggregate gets the whole value`)
+    const column = node.result === 'value' ? node.name : `${node.name}, ${name}`
+    if (aggregator.kind === 'custom') readCustom(reads, column, aggregator)
     else if (aggregator.kind !== 'count') reads.fieldOrFn(column, aggregator.field)
     else if (aggregator.where !== undefined) reads.callback(column, aggregator.where)
   }
+}
+
+function readCustom(reads: Reads, column: string, { add, remove, keepsFirst }: CustomAggregator): void {
+  if (keepsFirst) return reads.whole(`${column}: without init it keeps the first value`)
+  reads.callback(column, add, 1)
+  if (remove !== undefined) reads.callback(column, remove, 1)
 }
 
 function readWrite(reads: Reads, graph: Graph, node: ToTopicNode, options: FieldOptions): void {

@@ -110,6 +110,8 @@ export interface CustomAggregator {
   readonly decode?: (stored: any) => unknown
   readonly version: number
   readonly migrate?: (old: any, from: number) => unknown
+  /** The first value becomes the state as it is: `reduce` without `init`. */
+  readonly keepsFirst?: true
 }
 
 export interface AggregateNode extends NodeOf<'aggregate'> {

@@ -15,6 +15,7 @@ export interface Topic<V = any, K = any, I = V> extends TopicToWrite<DeepReadonl
   readonly timestamp?: FieldOrFn
   /** Partition count a log creates it with when it does not exist. */
   readonly partitions: number
+  /** Age limit of its records; -1 keeps them for ever, the log's own default applies when absent. */
   readonly retentionMs?: number
   readonly retentionBytes?: number
   readonly cleanup?: 'delete' | 'compact' | 'compact,delete'
@@ -27,4 +28,19 @@ export interface TopicToWrite<in V, in K> {
   readonly name: string
   /** Phantom, so that a value of another shape is a compile error with the property named. */
   readonly accepts?: (value: V, key: K) => void
+}
+
+const units = [
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['m', 60_000],
+  ['s', 1000],
+] as const
+
+/** How long the topic's declaration keeps records: `7d`, `forever`; undefined where that is left to the log. */
+export function retentionText({ retentionMs }: Topic): string | undefined {
+  if (retentionMs === undefined) return undefined
+  if (retentionMs < 0) return 'forever'
+  const [unit, unitMs] = units.find(each => retentionMs > 0 && retentionMs % each[1] === 0) ?? ['ms', 1]
+  return `${retentionMs / unitMs}${unit}`
 }

@@ -23,6 +23,12 @@ export interface StartOptions {
   readonly signal?: AbortSignal
   /** Worker threads that share the tasks; more than one needs pipelines given as module URLs. Default: none, all runs in this thread. */
   readonly threads?: number
+  /**
+   * With `threads`: how long a worker thread may be busy in one turn of a task, say in a callback that loops, before it
+   * is ended and another one takes its tasks over from their last commit. Default 300,000 ms, at least 1000. Without
+   * `threads` nothing can watch the loop: a callback that never returns blocks the process.
+   */
+  readonly maxPollMs?: number
   /** Takes the lines of `print` sinks; default: `logger.info`. */
   readonly print?: (line: string) => void
   /** Reads every source to its end as of the start, closes all windows, and then resolves `finished` (SEMANTICS 3.5). */
@@ -108,7 +114,7 @@ export interface App extends AsyncDisposable {
   health(): Health
   /** Finishes what is under way, commits and leaves; after `timeout` ms (default 30 s) what is uncommitted is given up. */
   stop(options?: { readonly timeout?: number }): Promise<void>
-  /** Rejects when a pipeline stops with an error; never resolves. */
+  /** Rejects with `PipelineStopped` when a pipeline stops with an error; never resolves. */
   readonly failed: Promise<never>
   /** Resolves when a `once` run has processed everything, or the app was stopped. */
   readonly finished: Promise<void>

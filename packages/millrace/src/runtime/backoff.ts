@@ -4,6 +4,11 @@ import type { Clock } from '../std/clock.ts'
 const firstMs = 20
 const longestMs = 5_000
 
+/** How long to wait after so many failures in a row. */
+export function delayMs(failures: number): number {
+  return Math.min(longestMs, firstMs * 2 ** (failures - 1))
+}
+
 /** Delays that double with every failure in a row, from 20 ms up to 5 s. */
 export class Backoff {
   readonly #clock: Clock
@@ -15,7 +20,7 @@ export class Backoff {
 
   /** Notes a failure; gives how long to wait before the next attempt. */
   nextMs(): number {
-    return Math.min(longestMs, firstMs * 2 ** this.#failures++)
+    return delayMs(++this.#failures)
   }
 
   /** Notes a failure and waits. */

@@ -2,7 +2,7 @@ import type { Task } from '../engine/task.ts'
 import type { FetchPosition, Log, TopicPartition } from '../log/log.ts'
 import { WindowStore } from '../state/window-store.ts'
 import type { Clock } from '../std/clock.ts'
-import type { CommittedTask } from './pipeline-run.ts'
+import type { CommittedTask } from './commit-content.ts'
 
 /** Shortest time between two trims. */
 const trimEveryMs = 2_000

@@ -108,6 +108,8 @@ describe('the commits of a pipeline', () => {
     await using running = await runPipeline(perUser, log, { clock })
     const gate = Promise.withResolvers<void>()
     log.gate = gate.promise
+    // A failed assertion would otherwise wait for ever for the commit to end.
+    using _opened = { [Symbol.dispose]: () => gate.resolve() }
     await sender.send(hits, { user: 'a' }, {})
     await until(running, async () => running.run.tasks.length > 0 && (await live(running)) !== undefined)
     let answer: unknown

@@ -22,8 +22,8 @@ export interface HostedPipeline {
 export interface Host {
   readonly pipelines: readonly HostedPipeline[]
   start(): Promise<void>
-  /** Ends processing; what is done can still be committed by a revoke. */
-  stop(): Promise<void>
+  /** Ends processing, or waits so long for it; what is done can still be committed by a revoke. */
+  stop(timeoutMs: number): Promise<void>
   /** Gives up everything that is left. */
   close(): Promise<void>
 }

@@ -1,4 +1,5 @@
 import { threadId } from 'node:worker_threads'
+import type { Task } from '../engine/task.ts'
 import type { Log } from '../log/log.ts'
 import type { Graph } from '../plan/graph.ts'
 import { groupName } from '../plan/names.ts'
@@ -6,6 +7,7 @@ import { nodeDisk } from '../state/disk.ts'
 import type { Clock } from '../std/clock.ts'
 import type { PipelineHealth, StoreView } from './app.ts'
 import { ChangelogUpkeep } from './changelog-upkeep.ts'
+import type { CommittedTask } from './commit-content.ts'
 import {
   endKey,
   type Host,
@@ -15,11 +17,13 @@ import {
   type RunSettings,
 } from './host.ts'
 import { LineFiles } from './line-files.ts'
-import { type CommitPoint, type CommittedTask, PipelineRun } from './pipeline-run.ts'
+import type { CommitPoint } from './pipeline-commits.ts'
+import { PipelineRun } from './pipeline-run.ts'
 import { ownUnfinished, prepareFolder, snapshotFolder } from './snapshot-folder.ts'
 import { Snapshots } from './snapshots.ts'
 import { LocalStore } from './store-view.ts'
 import { taskHealth } from './task-health.ts'
+import type { TaskInWork, ThreadProgress } from './thread-progress.ts'
 import { Worker } from './worker.ts'
 
 export interface LocalHostParts {
@@ -30,6 +34,8 @@ export interface LocalHostParts {
   readonly graphs: readonly Graph[]
   readonly events: HostEvents
   readonly onPoint?: (pipeline: string, point: CommitPoint) => void
+  /** Shows another thread which task has its turn. */
+  readonly progress?: ThreadProgress
 }
 
 /** Runs pipelines in this thread, in one loop. */
@@ -47,7 +53,7 @@ export class LocalHost implements Host {
   }
 
   #run(parts: LocalHostParts, graph: Graph, pipeline: PipelineSettings): PipelineRun {
-    const { log, clock, random, settings, events, onPoint } = parts
+    const { log, clock, random, settings, events, onPoint, progress } = parts
     const { ends, counts } = pipeline
     const snapshots = this.#snapshotsOf(parts, graph.name)
     const upkeep = new ChangelogUpkeep({ log, clock, warn: events.warn })
@@ -74,6 +80,10 @@ export class LocalHost implements Host {
           `${graph.name}, step "${step}": first record with reason "${reason}" (${topic}/${partition} offset ${offset}): ${error}`,
         ),
       onError: error => events.failed(graph.name, error),
+      turns: progress && {
+        begin: task => progress.begin(inWork(graph.name, task)),
+        end: () => progress.end(),
+      },
       onPoint: onPoint && (point => onPoint(graph.name, point)),
       wake: () => {
         this.#worker.wake()
@@ -123,6 +133,12 @@ function noteChanges(snapshots: Snapshots, tasks: readonly CommittedTask[]): voi
       snapshots.written({ topic, partition: task.partition, layout }, endOffset - offset, bytes)
     }
   }
+}
+
+function inWork(pipeline: string, task: Task): TaskInWork {
+  const input = task.inputs.find(({ isEmpty }) => !isEmpty) ?? task.inputs[0]!
+  const { topic, partition, position } = input
+  return { pipeline, task: task.name, place: `${topic}/${partition}`, offset: position }
 }
 
 /** A pipeline whose tasks all run in this thread. */

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
 import { describe, it, type TestContext } from 'node:test'
+import { lockHolders } from '../log/embedded/lock-holder.ts'
 import { Child } from '../log/embedded/testkit/children.ts'
 import { directoryFor } from '../log/embedded/testkit/directory.ts'
 import { until } from '../log/embedded/testkit/records.ts'
@@ -40,6 +42,14 @@ function rowText({ visits: count, ms, key, start: begin, end }: { [name: string]
   return [key, begin, end, count, ms].join(' ')
 }
 
+/** The state of each thread as Linux has it: `T` is stopped (proc_pid_stat(5)). */
+function threadStates(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/task`).map(thread => {
+    const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8')
+    return stat.slice(stat.lastIndexOf(')') + 2)[0]!
+  })
+}
+
 /** One data directory with the processes of a test over it. */
 class Stage {
   readonly app: App
@@ -50,6 +60,17 @@ class Stage {
     this.#t = t
     this.#data = data
     this.app = app
+  }
+
+  /** Stops a process where it stands, but not in the middle of a write: there is one at a time, so all would wait for it. */
+  async freeze({ pid, process }: Child): Promise<void> {
+    const stands = () => threadStates(pid).every(state => state === 'T')
+    for (;;) {
+      process.kill('SIGSTOP')
+      await until('it stands still', async () => stands())
+      if (!lockHolders(this.#data)!.includes(pid)) return
+      process.kill('SIGCONT')
+    }
   }
 
   static async open(t: TestContext): Promise<Stage> {
@@ -176,7 +197,7 @@ describe('the processes of one app', { timeout }, () => {
     const isMember = async () =>
       (await stage.app.log.describeGroup('test.visits'))!.members.some(({ pid }) => pid === frozen.pid)
     assert.ok(await isMember())
-    frozen.process.kill('SIGSTOP')
+    await stage.freeze(frozen)
     await until('it is thrown out', async () => !(await isMember()))
     await sending
     await stage.shared([other])

@@ -12,8 +12,9 @@ import {
   type RunSettings,
 } from './host.ts'
 import { LocalHost } from './local-host.ts'
-import type { CommitPoint } from './pipeline-run.ts'
+import type { CommitPoint } from './pipeline-commits.ts'
 import type { LoadedPipeline } from './pipeline-source.ts'
+import { PipelineStopped } from './pipeline-stopped.ts'
 import { Sender } from './sender.ts'
 import { ThreadHost } from './thread-host.ts'
 import { preparePipelineTopics } from './topics.ts'
@@ -32,6 +33,10 @@ export interface RunningAppParts {
 }
 
 const stopTimeoutMs = 30_000
+/** As Kafka's consumers have it. */
+const maxPollMsDefault = 300_000
+/** Threads show themselves four times in a second. */
+const maxPollMsMin = 1_000
 
 /** An app: its memberships, what it sends, and a host that runs its pipelines. */
 export class RunningApp implements App {
@@ -39,7 +44,8 @@ export class RunningApp implements App {
   readonly finished: Promise<void>
   readonly #parts: RunningAppParts
   readonly #sender: Sender
-  readonly #memberships: Membership[] = []
+  /** By pipeline; each waits for the one before it to be left. */
+  readonly #memberships = new Map<string, Promise<Membership>>()
   #host: Host | undefined
   #status: Health['status'] = 'running'
   #error: Error | undefined
@@ -72,7 +78,7 @@ export class RunningApp implements App {
     const { options } = this.#parts
     this.#host = await this.#hostFor(pipelines)
     await this.#host.start()
-    for (const pipeline of this.#pipelines) this.#memberships.push(await this.#join(pipeline))
+    for (const pipeline of this.#pipelines) await this.#enter(pipeline)
     options.signal?.addEventListener('abort', () => void this.stop(), { once: true })
     if (options.signal?.aborted) await this.stop()
     if (options.once && pipelines.length === 0) this.#finish()
@@ -92,8 +98,14 @@ export class RunningApp implements App {
       pipelines: await Promise.all(pipelines.map(({ pipeline }) => this.#prepare(pipeline.graph))),
     }
     const events = this.#events()
-    const threads = options.threads ?? 0
-    if (threads > 0) return new ThreadHost({ log, threads, settings, pipelines, events })
+    const { threads = 0, maxPollMs = maxPollMsDefault } = options
+    if (!(maxPollMs >= maxPollMsMin))
+      throw new Error(`maxPollMs is ${maxPollMs}; give ${maxPollMsMin} ms or more`)
+    // One thread is enough for pipelines that cannot be loaded in another.
+    if (threads > 1 || (threads === 1 && pipelines.every(({ url }) => url !== undefined))) {
+      const rejoin = (pipeline: string) => this.#rejoin(pipeline)
+      return new ThreadHost({ log, clock, threads, maxPollMs, settings, pipelines, events, rejoin })
+    }
     return new LocalHost({
       log,
       clock,
@@ -132,6 +144,37 @@ export class RunningApp implements App {
     }
   }
 
+  async #enter(pipeline: HostedPipeline): Promise<void> {
+    const joined = this.#join(pipeline)
+    this.#memberships.set(pipeline.name, joined)
+    try {
+      await joined
+    } catch (error) {
+      this.#memberships.delete(pipeline.name)
+      throw error
+    }
+  }
+
+  /** Under the new membership nothing can come of a commit that was sent under the old one (SEMANTICS 2.2). */
+  #rejoin(name: string): void {
+    const pipeline = this.#pipelines.find(each => each.name === name)!
+    const rejoined = this.#memberships.get(name)?.then(async membership => {
+      try {
+        if (this.#isStopping) return membership
+        await membership.leave()
+        return this.#isStopping ? membership : await this.#join(pipeline)
+      } catch (error) {
+        this.#pipelineFailed(name, error as Error)
+        return membership
+      }
+    })
+    if (rejoined !== undefined) this.#memberships.set(name, rejoined)
+  }
+
+  get #isStopping(): boolean {
+    return this.#stopped !== undefined
+  }
+
   #join(pipeline: HostedPipeline): Promise<Membership> {
     const { log, options } = this.#parts
     const sessionTimeoutMs = options.sessionTimeoutMs ?? 10_000
@@ -148,10 +191,11 @@ export class RunningApp implements App {
     })
   }
 
-  #pipelineFailed(pipeline: string, error: Error): void {
+  #pipelineFailed(pipeline: string, cause: Error): void {
+    const error = new PipelineStopped(pipeline, cause)
     this.#error = error
     this.#status = 'failed'
-    this.#parts.logger.error(`Pipeline "${pipeline}" stopped: ${error.message}`)
+    this.#parts.logger.error(error.message)
     this.#fail(error)
   }
 
@@ -206,7 +250,7 @@ export class RunningApp implements App {
   async #stop(timeoutMs: number): Promise<void> {
     const failed = this.#status === 'failed'
     if (!failed) this.#status = 'stopping'
-    await this.#host?.stop()
+    await this.#host?.stop(timeoutMs)
     const leave = this.#leave()
     await this.#within(timeoutMs, leave)
     await this.#host?.close()
@@ -227,7 +271,7 @@ export class RunningApp implements App {
 
   /** Leaving revokes everything, and a revoke commits first. */
   async #leave(): Promise<void> {
-    await Promise.all(this.#memberships.map(membership => membership.leave()))
+    await Promise.all([...this.#memberships.values()].map(async joined => (await joined).leave()))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -37,7 +37,7 @@ export class Sender {
   async send(topic: Topic, value: unknown, options: SendOptions): Promise<SentRecord> {
     const bytes = value === null ? null : topic.value.serialize(value)
     const key = this.#keyOf(topic, value, options)
-    const timestamp = this.#timeOf(topic, value, options)
+    const timestamp = this.#timeOf(topic, value, bytes, options)
     const headers = options.headers === undefined ? null : headerSection(options.headers)
     const count = await this.#partitionsOf(topic)
     const partition = options.partition ?? this.#partitionFor(key, count)
@@ -79,14 +79,15 @@ export class Sender {
     return buffer.toBytes()
   }
 
-  #timeOf(topic: Topic, value: unknown, options: SendOptions): number {
+  #timeOf(topic: Topic, value: unknown, bytes: Uint8Array | null, options: SendOptions): number {
     if (options.timestamp !== undefined) return toEventTime(options.timestamp)
-    if (topic.timestamp === undefined || value === null) return this.#clock.now()
     const { timestamp } = topic
+    if (timestamp === undefined || bytes === null) return this.#clock.now()
+    const read = asRead(topic, value, bytes)
     return toEventTime(
       typeof timestamp === 'string'
-        ? (value as Record<string, unknown>)[timestamp]
-        : timestamp(value, undefined),
+        ? (read as Record<string, unknown>)[timestamp]
+        : timestamp(read, undefined),
     )
   }
 
@@ -171,4 +172,11 @@ export class Sender {
       for (const { settle } of pending) for (const { reject } of settle) reject(error)
     }
   }
+}
+
+/** The value that a reader of the topic gets: a topic's event time is taken from that one, its key from the one given. */
+function asRead({ value: serde }: Topic, value: unknown, bytes: Uint8Array): unknown {
+  const { json } = serde
+  const isSame = json !== undefined && (json.transformation === 'none' || json.encodes)
+  return isSame ? value : serde.deserialize(bytes, 0, bytes.length)
 }

@@ -6,6 +6,7 @@ import { count, json, max, pipeline, sum, topic, tumbling } from '../index.ts'
 import { MemoryLog } from '../log/memory/memory-log.ts'
 import { type Clock, systemClock } from '../std/clock.ts'
 import type { App, StartOptions } from './app.ts'
+import { PipelineStopped } from './pipeline-stopped.ts'
 import { start } from './start.ts'
 import { readTopic } from './testkit/read-topic.ts'
 
@@ -143,13 +144,20 @@ describe('start', () => {
     })
     const logger = { info() {}, warn() {}, error: (message: string) => said.push(message) }
     await using app = await started(log, [broken, counting], { logger })
-    const failed = assert.rejects(app.failed, /always|failed/)
+    const failed = assert.rejects(app.failed, error => {
+      assert.ok(error instanceof PipelineStopped)
+      assert.equal(error.pipeline, 'broken')
+      assert.equal(error.message, `Pipeline "broken" stopped: ${error.cause.message}`)
+      assert.match(error.cause.message, /always|failed/)
+      return true
+    })
     await Promise.all(
       Array.from({ length: 300 }, (_, i) => app.send(hits, { user: `u${i % 5}`, ms: i, at: at + i })),
     )
     await failed
     assert.equal(app.health().status, 'failed')
     assert.match(said[0]!, /Pipeline "broken" stopped/)
+    assert.equal(app.health().error, said[0])
     await app.endInput(hits)
     while ((await readTopic(log, 'rows')).length < 5) await new Promise(resolve => setImmediate(resolve))
     assert.deepEqual(

@@ -5,6 +5,7 @@ import type { Log } from '../log/log.ts'
 import { systemClock } from '../std/clock.ts'
 import { systemRandom } from '../std/random.ts'
 import type { App, Logger, StartOptions } from './app.ts'
+import { appName } from './app-name.ts'
 import type { PipelineSource } from './pipeline-source.ts'
 import { loadPipelines } from './pipeline-source.ts'
 import { RunningApp } from './running-app.ts'
@@ -63,9 +64,4 @@ async function nearestPackage(from: string): Promise<{ name: string; directory: 
       if (directory === dirname(directory)) return { name: 'app', directory: from }
     }
   }
-}
-
-/** A package name as a part of topic names: `@shop/web` becomes `shop-web`. */
-function appName(name: string): string {
-  return name.replace(/^@/, '').replace(/[^A-Za-z0-9_-]+/g, '-')
 }

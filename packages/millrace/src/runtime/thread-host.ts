@@ -1,267 +1,180 @@
-import { Worker } from 'node:worker_threads'
 import { EmbeddedLog } from '../log/embedded/embedded-log.ts'
-import type { Log, MemberIdentity, TopicPartition } from '../log/log.ts'
-import type { Graph } from '../plan/graph.ts'
-import { groupName } from '../plan/names.ts'
-import { subTopologies } from '../plan/sub-topology.ts'
-import type { PipelineHealth, StoreQuery, StoreView, WindowResult } from './app.ts'
-import type { Host, HostEvents, HostedPipeline, RunSettings } from './host.ts'
+import type { Log } from '../log/log.ts'
+import type { Clock } from '../std/clock.ts'
+import type { Host, HostEvents, RunSettings } from './host.ts'
+import { Offences, type Sentence } from './offences.ts'
 import type { LoadedPipeline } from './pipeline-source.ts'
-import { StoreUnavailable } from './store-view.ts'
-import {
-  type FromThread,
-  fromThreadError,
-  type ThreadPipeline,
-  type ThreadStart,
-  type ToThread,
-} from './thread-protocol.ts'
-import { inputTopics } from './topics.ts'
+import type { TaskInWork } from './thread-progress.ts'
+import { ThreadedPipeline } from './threaded-pipeline.ts'
+import { type ThreadEnd, WorkerThread } from './worker-thread.ts'
 
-const threadUrl = new URL(import.meta.url.endsWith('.ts') ? './thread.ts' : './thread.js', import.meta.url)
+/** A task that has behaved for so many times `maxPollMs`, and for ten minutes, has a clean slate. */
+const quietPolls = 10
+const quietMsMin = 600_000
 
 export interface ThreadHostParts {
   readonly log: Log
+  readonly clock: Clock
   readonly threads: number
+  /** How long a thread may stand still before it is replaced. */
+  readonly maxPollMs: number
   readonly settings: RunSettings
   readonly pipelines: readonly LoadedPipeline[]
   readonly events: HostEvents
+  /** Leaves a pipeline's group and joins it again: what was sent under the old membership is refused from then on. */
+  readonly rejoin: (pipeline: string) => void
 }
 
-/** Spreads the tasks of pipelines over worker threads; this thread keeps the membership. */
+/** Spreads the tasks of pipelines over worker threads, and replaces threads that end or stand still; this thread keeps the membership. */
 export class ThreadHost implements Host {
   readonly pipelines: readonly ThreadedPipeline[]
   readonly #parts: ThreadHostParts
-  #threads: Thread[] = []
+  readonly #threads: WorkerThread[] = []
+  readonly #offences: Offences
+  readonly #replacing = new Set<Promise<void>>()
+  readonly #closing = new AbortController()
 
   constructor(parts: ThreadHostParts) {
     this.#parts = parts
-    this.pipelines = parts.pipelines.map(
-      ({ pipeline }) => new ThreadedPipeline(parts.settings.app, pipeline.graph, () => this.#threads),
+    const { pipelines, settings, clock, maxPollMs } = parts
+    this.#offences = new Offences(clock, Math.max(quietMsMin, quietPolls * maxPollMs))
+    this.pipelines = pipelines.map(
+      ({ pipeline }) => new ThreadedPipeline(settings.app, pipeline.graph, () => this.#threads),
     )
   }
 
   async start(): Promise<void> {
-    const { log, threads, settings, pipelines, events } = this.#parts
+    const { threads } = this.#parts
+    this.#requireLog()
+    this.#urls()
+    for (let i = 0; i < threads; i++) this.#threads.push(await this.#open(i))
+    await Promise.all(this.#threads.map(thread => thread.ready))
+  }
+
+  #requireLog(): { log: EmbeddedLog; directory: string } {
+    const { log, settings } = this.#parts
     if (!(log instanceof EmbeddedLog) || settings.data === undefined) {
       throw new Error('threads: worker threads need the embedded log; leave out `log`, or `threads`')
     }
-    const urls = pipelines.map(({ pipeline, url }) => {
+    return { log, directory: settings.data }
+  }
+
+  #urls(): string[] {
+    return this.#parts.pipelines.map(({ pipeline, url }) => {
       if (url !== undefined) return url
       throw new Error(
         `threads: pipeline "${pipeline.name}" was given as an object, which other threads can't see; give the URL of its module, for example import.meta.resolve('./pipelines/${pipeline.name}.ts')`,
       )
     })
-    const directory = settings.data
-    this.#threads = await Promise.all(
-      Array.from({ length: threads }, async (_, i) => {
-        const start: ThreadStart = { settings, urls, directory, log: await log.port() }
-        return Thread.open(i, start, events)
-      }),
-    )
   }
 
-  async stop(): Promise<void> {
-    await Promise.all(this.#threads.map(thread => thread.ask({ kind: 'stop' })))
+  async #open(index: number): Promise<WorkerThread> {
+    const { settings, clock, maxPollMs, events } = this.#parts
+    const { log, directory } = this.#requireLog()
+    return new WorkerThread({
+      index,
+      clock,
+      maxPollMs,
+      events,
+      start: { settings, urls: this.#urls(), directory, log: await log.port() },
+      onEnded: end => this.#ended(end),
+    })
+  }
+
+  /** A thread that does not stop within the time is left to `close`. */
+  async stop(timeoutMs: number): Promise<void> {
+    // What ends from now on is not replaced.
+    this.#closing.abort()
+    const { clock } = this.#parts
+    let cancel = () => {}
+    const timeout = new Promise<void>(resolve => {
+      cancel = clock.after(timeoutMs, resolve)
+    })
+    // A thread that is gone has stopped.
+    const stopped = this.#threads.map(thread => thread.ask({ kind: 'stop' }).catch(() => {}))
+    await Promise.race([Promise.all(stopped), timeout]).finally(() => cancel())
   }
 
   async close(): Promise<void> {
+    this.#closing.abort()
     await Promise.all(this.#threads.map(thread => thread.close()))
-  }
-}
-
-type Request = Extract<ToThread, { id: number }>
-type WithoutId<R> = R extends Request ? Omit<R, 'id'> : never
-
-/** One worker thread as the control thread sees it. */
-class Thread {
-  readonly index: number
-  state: readonly ThreadPipeline[] = []
-  readonly #worker: Worker
-  readonly #waiting = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>()
-  #nextId = 0
-  #isClosed = false
-
-  constructor(index: number, worker: Worker) {
-    this.index = index
-    this.#worker = worker
+    await Promise.all(this.#replacing)
   }
 
-  /** Starts a thread; resolves when it has loaded the pipelines. */
-  static open(index: number, start: ThreadStart, events: HostEvents): Promise<Thread> {
-    const worker = new Worker(threadUrl, {
-      name: `millrace-${index}`,
-      workerData: start,
-      transferList: [start.log.port],
-    })
-    const thread = new Thread(index, worker)
-    return new Promise((resolve, reject) => {
-      worker.on('message', (message: FromThread) => {
-        if (message.kind === 'ready') resolve(thread)
-        else thread.#take(message, events)
-      })
-      worker.on('error', error => {
-        reject(error)
-        thread.#ended(error as Error, start, events)
-      })
-      worker.on('exit', () => thread.#ended(new Error(`Worker thread ${index} ended`), start, events))
-    })
+  // Threads that end
+
+  /** Its uncommitted work is gone; the tasks start again from their last commit, unless that has been tried too often. */
+  #ended({ thread: index, reason, inWork }: ThreadEnd): void {
+    if (this.#closing.signal.aborted) return
+    const what = `Worker thread ${index} ${reason}${inWork ? ` in ${nameOf(inWork)}` : ''}`
+    const sentence = this.#offences.note(index, inWork)
+    if (sentence.kind === 'stop') this.#stopPipelines(index, inWork, what, sentence.times)
+    if (this.pipelines.every(({ isStopped }) => isStopped)) return
+    const afterMs = sentence.kind === 'again' ? sentence.afterMs : 0
+    if (sentence.kind === 'again')
+      this.#parts.events.warn(`${what}. It is replaced, and its tasks start again from their last commit.`)
+    const replacing = this.#replace(index, afterMs).finally(() => this.#replacing.delete(replacing))
+    this.#replacing.add(replacing)
   }
 
-  send(message: Exclude<ToThread, Request>): void {
-    this.#worker.postMessage(message)
+  #stopPipelines(index: number, inWork: TaskInWork | undefined, what: string, times: number): void {
+    const guilty = this.pipelines.filter(pipeline =>
+      inWork ? pipeline.name === inWork.pipeline : pipeline.isOn(index),
+    )
+    // Something that a module does by itself ends threads without any task.
+    for (const pipeline of guilty.length > 0 ? guilty : this.pipelines) {
+      if (pipeline.isStopped) continue
+      pipeline.stop()
+      this.#parts.events.failed(
+        pipeline.name,
+        new Error(
+          `${what}; the same ${times} times in a row. Look there for a callback that loops for ever, ends its thread or takes all memory; raise maxPollMs if it only needs more time.`,
+        ),
+      )
+    }
   }
 
-  ask(request: WithoutId<Request>): Promise<unknown> {
-    if (this.#isClosed) return Promise.resolve(undefined)
-    const id = this.#nextId++
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject })
-      this.#worker.postMessage({ ...request, id })
-    })
-  }
-
-  async close(): Promise<void> {
-    this.#isClosed = true
-    await this.#worker.terminate()
-  }
-
-  #take(message: Exclude<FromThread, { kind: 'ready' }>, events: HostEvents): void {
-    switch (message.kind) {
-      case 'done': {
-        const waiting = this.#waiting.get(message.id)
-        this.#waiting.delete(message.id)
-        if (message.error === undefined) waiting?.resolve(message.result)
-        else waiting?.reject(fromThreadError(message.error))
-        return
+  /** Opens another thread in the place of one that ended, and hands the tasks of the place out anew. */
+  async #replace(index: number, afterMs: number): Promise<void> {
+    const { events, rejoin } = this.#parts
+    for (let waitMs = afterMs; ; ) {
+      await this.#pause(waitMs)
+      if (this.#closing.signal.aborted) return
+      try {
+        const thread = await this.#open(index)
+        this.#threads[index] = thread
+        if (this.#closing.signal.aborted) return await thread.close()
+        await thread.ready
+        break
+      } catch (error) {
+        if (this.#closing.signal.aborted) return
+        const what = `Worker thread ${index} could not be replaced (${(error as Error).message})`
+        const sentence: Sentence = this.#offences.note(index, undefined)
+        if (sentence.kind === 'stop') return this.#stopPipelines(index, undefined, what, sentence.times)
+        events.warn(`${what}; trying again`)
+        waitMs = sentence.afterMs
       }
-      case 'state':
-        this.state = message.pipelines
-        return events.changed()
-      case 'print':
-        return events.print(message.line)
-      case 'warn':
-        return events.warn(message.message)
-      case 'failed':
-        return events.failed(message.pipeline, fromThreadError(message.error))
+    }
+    for (const pipeline of this.pipelines) {
+      if (pipeline.isOn(index)) rejoin(pipeline.name)
     }
   }
 
-  /** A thread that ends by itself takes its tasks with it: the pipelines stop, uncommitted work is done again at the next start. */
-  #ended(error: Error, start: ThreadStart, events: HostEvents): void {
-    for (const { reject } of this.#waiting.values()) reject(error)
-    this.#waiting.clear()
-    if (this.#isClosed) return
-    this.#isClosed = true
-    for (const { name } of start.settings.pipelines) events.failed(name, error)
+  /** Cut short when the host closes. */
+  #pause(ms: number): Promise<void> {
+    const { signal } = this.#closing
+    return new Promise(resolve => {
+      const done = () => {
+        cancel()
+        signal.removeEventListener('abort', done)
+        resolve()
+      }
+      const cancel = this.#parts.clock.after(ms, done)
+      signal.addEventListener('abort', done)
+    })
   }
 }
 
-/** A pipeline whose tasks are spread over threads; a task stays on its thread as long as the process has it. */
-class ThreadedPipeline implements HostedPipeline {
-  readonly name: string
-  readonly group: string
-  readonly topicSets: readonly (readonly string[])[]
-  readonly #graph: Graph
-  readonly #threads: () => readonly Thread[]
-  /** Thread index by co-partitioned set and partition. */
-  readonly #places = new Map<string, number>()
-
-  constructor(app: string, graph: Graph, threads: () => readonly Thread[]) {
-    this.name = graph.name
-    this.group = groupName(app, graph.name)
-    this.topicSets = subTopologies(graph).map(sub => [...new Set(inputTopics(app, graph, sub))])
-    this.#graph = graph
-    this.#threads = threads
-  }
-
-  assign(partitions: readonly TopicPartition[], identity: MemberIdentity): void {
-    const shares = this.#shares(partitions)
-    for (const thread of this.#threads()) {
-      const share = shares.get(thread.index)
-      if (share === undefined) thread.send({ kind: 'identity', pipeline: this.name, identity })
-      else thread.send({ kind: 'assign', pipeline: this.name, partitions: share, identity })
-    }
-  }
-
-  async revoke(partitions: readonly TopicPartition[]): Promise<void> {
-    const shares = this.#shares(partitions)
-    await Promise.all(
-      this.#threads().map(thread => {
-        const share = shares.get(thread.index)
-        return share && thread.ask({ kind: 'revoke', pipeline: this.name, partitions: share })
-      }),
-    )
-    for (const partition of partitions) this.#places.delete(this.#unitOf(partition))
-  }
-
-  setIdentity(identity: MemberIdentity): void {
-    for (const thread of this.#threads()) thread.send({ kind: 'identity', pipeline: this.name, identity })
-  }
-
-  lost(): void {
-    this.#places.clear()
-    for (const thread of this.#threads()) thread.send({ kind: 'lost', pipeline: this.name })
-  }
-
-  /** The partitions by thread; a new one goes where the fewest are. */
-  #shares(partitions: readonly TopicPartition[]): Map<number, TopicPartition[]> {
-    const shares = new Map<number, TopicPartition[]>()
-    for (const partition of partitions) {
-      const unit = this.#unitOf(partition)
-      const place = this.#places.get(unit) ?? this.#emptiest()
-      this.#places.set(unit, place)
-      shares.set(place, [...(shares.get(place) ?? []), partition])
-    }
-    return shares
-  }
-
-  #emptiest(): number {
-    const loads = this.#threads().map(() => 0)
-    for (const place of this.#places.values()) loads[place]!++
-    return loads.indexOf(Math.min(...loads))
-  }
-
-  #unitOf({ topic, partition }: TopicPartition): string {
-    return `${this.topicSets.findIndex(topics => topics.includes(topic))}/${partition}`
-  }
-
-  get #states(): ThreadPipeline[] {
-    return this.#threads().flatMap(({ state }) => state.filter(({ health }) => health.name === this.name))
-  }
-
-  get health(): PipelineHealth {
-    return { name: this.name, tasks: this.#states.flatMap(({ health }) => health.tasks) }
-  }
-
-  /** Threads without a task of the pipeline have nothing to finish. */
-  get isFinished(): boolean {
-    const busy = this.#states.filter(({ health }) => health.tasks.length > 0)
-    return busy.length > 0 && busy.every(({ isFinished }) => isFinished) && this.#hasAllTasks
-  }
-
-  get #hasAllTasks(): boolean {
-    return this.health.tasks.length === this.#places.size
-  }
-
-  hasStep(step: string): boolean {
-    return this.#graph.nodes.some(node => node.kind === 'aggregate' && node.name === step)
-  }
-
-  store(step: string): StoreView {
-    return {
-      get: (key, query = {}) => this.#read(step, key, query),
-      windows: async key => (await this.#read(step, key, 'windows')) as readonly WindowResult[],
-    }
-  }
-
-  /** Every thread is asked; the one that runs the key's task answers. */
-  async #read(step: string, key: unknown, query: StoreQuery | 'windows'): Promise<unknown> {
-    const answers = await Promise.allSettled(
-      this.#threads().map(thread => thread.ask({ kind: 'read', step, key, query })),
-    )
-    const found = answers.find(answer => answer.status === 'fulfilled')
-    if (found !== undefined) return found.value
-    const { reason } = answers[0] as PromiseRejectedResult
-    throw reason instanceof Error ? reason : new StoreUnavailable(String(reason))
-  }
+function nameOf({ pipeline, task, place, offset }: TaskInWork): string {
+  return `pipeline "${pipeline}", task "${task}", at ${place} from offset ${offset}`
 }

@@ -10,6 +10,8 @@ export interface ThreadStart {
   readonly urls: readonly string[]
   readonly directory: string
   readonly log: EmbeddedLogPort
+  /** Memory of its `ThreadProgress`. */
+  readonly progress: SharedArrayBuffer
 }
 
 /** From the control thread; requests with an `id` are answered by `done`. */

@@ -6,12 +6,11 @@ import { systemRandom } from '../std/random.ts'
 import type { HostedPipeline } from './host.ts'
 import { LocalHost } from './local-host.ts'
 import { loadPipelines } from './pipeline-source.ts'
+import { beatEveryMs, ThreadProgress } from './thread-progress.ts'
 import { type FromThread, type ThreadStart, type ToThread, toThreadError } from './thread-protocol.ts'
 
-/** How often the control thread hears how things stand; it takes a long silence for a hang. */
-const stateEveryMs = 250
-
-const { settings, urls, directory, log: port } = workerData as ThreadStart
+const { settings, urls, directory, log: port, progress: memory } = workerData as ThreadStart
+const progress = new ThreadProgress(memory)
 const tell = (message: FromThread) => parentPort!.postMessage(message)
 
 const pipelines = await loadPipelines(urls)
@@ -22,6 +21,7 @@ const host = new LocalHost({
   random: systemRandom,
   settings,
   graphs: pipelines.map(({ pipeline }) => pipeline.graph),
+  progress,
   events: {
     print: line => tell({ kind: 'print', line }),
     warn: message => tell({ kind: 'warn', message }),
@@ -74,8 +74,9 @@ parentPort!.on('message', (message: ToThread) => {
 
 await host.start()
 const repeat = () => {
+  progress.beat()
   tellState()
-  systemClock.after(stateEveryMs, repeat)
+  systemClock.after(beatEveryMs, repeat)
 }
 repeat()
 tell({ kind: 'ready' })

@@ -74,6 +74,12 @@ describe('worker threads', () => {
     })
   })
 
+  it('runs pipelines in this thread that another one cannot load, when one thread is asked for', async () => {
+    const alone = await startedWith([pipeline], { log: new MemoryLog() })
+    const single = await withDirectory(data => startedWith([pipeline], { data, threads: 1 }))
+    assert.deepEqual(single, alone)
+  })
+
   it('refuses pipelines that other threads cannot load', async () => {
     await withDirectory(async data => {
       await assert.rejects(start([pipeline], { app: 'test', data, threads: 2 }), /URL of its module/)

@@ -261,7 +261,7 @@ function reduce(from: GraphEdge, name: string, { fn, init }: Reduction, window?:
   if (init !== undefined) checkCallback(init, 'init', place)
   const aggregator: Aggregator =
     init === undefined
-      ? { kind: 'custom', init: () => undefined, add: firstOr(fn), version: 1 }
+      ? { kind: 'custom', init: () => undefined, add: firstOr(fn), version: 1, keepsFirst: true }
       : { kind: 'custom', init, add: fn, version: 1 }
   const columns = [{ name: 'value', aggregator }]
   const edge = from.builder.add({

@@ -20,8 +20,12 @@ export interface TopicOptions<V, K, I> {
   readonly timestamp?: FieldNameOf<V, number | Date> | ((value: DeepReadonly<V>) => number | Date)
   /** How many partitions it is created with where it does not exist; 1 by default. */
   readonly partitions?: number
-  /** Age limit of its records; the log's own default when absent. */
-  readonly retention?: Duration
+  /**
+   * How long records stay: `'7d'`, whole milliseconds, or `'forever'`; taken when the topic is created. The age of old
+   * data that are replayed counts from when they were written (SEMANTICS 9.5), on Kafka from their own time.
+   * Default: that of the log; on the embedded one 7 days, for ever with a `cleanup` that compacts.
+   */
+  readonly retention?: Duration | 'forever'
   /** Size limit of a partition. */
   readonly retentionBytes?: number
   /** `delete` drops what is old, `compact` keeps the newest record of each key. */
@@ -52,11 +56,26 @@ export function topic<V, I = V, K = string>(name: string, options: TopicOptions<
     keySerde: options.keySerde ?? (keys.string as unknown as KeySerde<K>),
     timestamp,
     partitions,
-    retentionMs: retention === undefined ? undefined : toMs(retention, `topic "${name}", retention`),
+    retentionMs: retention === undefined ? undefined : retentionMs(name, retention),
     retentionBytes,
     cleanup,
     validate,
   })
+}
+
+/** As a log's topic has it: -1 keeps for ever. */
+function retentionMs(name: string, retention: Duration | 'forever'): number {
+  if (retention === 'forever') return -1
+  try {
+    return toMs(retention, 'retention')
+  } catch {
+    const shown = typeof retention === 'string' ? `'${retention}'` : String(retention)
+    throw new PlanError(
+      { topic: name },
+      `retention is ${shown}`,
+      `give text such as '90m' or '7d', whole milliseconds, or 'forever'`,
+    )
+  }
 }
 
 function checkOptions(name: string, options: TopicOptions<any, any, any>): void {

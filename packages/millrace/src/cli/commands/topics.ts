@@ -44,7 +44,7 @@ export function addTopics(program: Command, cli: Cli): void {
     .description('create a topic; one that the project declares needs no flags')
   withLogFlags(create)
     .option('-p, --partitions <n>', 'partition count')
-    .option('--retention <duration>', 'how long records are kept, for example 7d; -1 keeps them for ever')
+    .option('--retention <duration>', 'how long records are kept, for example 7d, or forever')
     .option('--retention-bytes <n>', 'size limit of a partition')
     .option('--cleanup <policy>', 'delete, compact or compact,delete')
     .action((name: string, flags: CreateFlags) => createTopic(cli, name, flags))
@@ -96,7 +96,7 @@ function keeps({ cleanup, retentionMs, retentionBytes }: TopicInfo): string {
   const age = retentionMs < 0 ? [] : [span(retentionMs)]
   const size = retentionBytes < 0 ? [] : [`${byteSize(retentionBytes)} a partition`]
   if (cleanup === 'compact') return 'the newest of each key'
-  const limits = [...age, ...size].join(', ') || 'everything'
+  const limits = [...age, ...size].join(', ') || 'forever'
   return cleanup === 'delete' ? limits : `the newest of each key; ${limits}`
 }
 
@@ -155,11 +155,11 @@ function chosen({ partitions, retention, retentionBytes, cleanup }: CreateFlags)
 }
 
 function retentionOf(text: string): number {
-  if (text === '-1') return -1
+  if (text === 'forever' || text === '-1') return -1
   try {
     return toMs(text as '7d', '--retention')
   } catch (cause) {
-    throw usageError((cause as Error).message, '--retention 7d')
+    throw usageError((cause as Error).message, '--retention 7d, or --retention forever')
   }
 }
 

@@ -17,8 +17,6 @@ export class Appender {
   #turn = 0
   #bytes = 0
   #pending = 0
-  /** The smallest record time taken. */
-  oldestMs = Number.POSITIVE_INFINITY
   /** Records that are durable. */
   written = 0
 
@@ -33,7 +31,6 @@ export class Appender {
     const { length } = this.#writers
     const partition = key === null ? this.#turn % length : partitionOf(key, 0, key.length, length)
     this.#writers[partition]!.append(timestamp, key, 0, key?.length ?? 0, value, 0, value.length)
-    if (timestamp < this.oldestMs) this.oldestMs = timestamp
     this.#pending++
     this.#bytes += value.length + (key?.length ?? 0)
     return this.#bytes < BATCH_BYTES

@@ -1,10 +1,9 @@
 import { addAbortSignal, type Readable } from 'node:stream'
-import type { Log, TopicInfo } from '../../log/log.ts'
+import type { Log } from '../../log/log.ts'
 import type { Topic } from '../../plan/topic.ts'
 import { ensureTopics } from '../../runtime/topics.ts'
 import type { Cli } from '../cli.ts'
 import { CliError } from '../cli-error.ts'
-import { span } from '../format.ts'
 import { Progress } from '../progress.ts'
 import { existingTopic } from '../topic-figures.ts'
 import { Appender } from './appender.ts'
@@ -53,14 +52,13 @@ export async function produceLines(
   const { topic, declared } = options
   const { clock, interrupt, terminal } = cli
   if (declared !== undefined) await ensureTopics(log, [declared])
-  const info = await existingTopic(log, topic)
+  const { partitions } = await existingTopic(log, topic)
   const encode = lineEncoder({ ...options, topic: declared, now: () => clock.now() })
-  const run = new ProduceRun(cli, encode, new Appender(log, topic, info.partitions), input, options)
+  const run = new ProduceRun(cli, encode, new Appender(log, topic, partitions), input, options)
   try {
     await run.readAll()
     const ended = (options.end ?? false) && !interrupt.isRequested
     if (ended) await run.appender.end(clock.now())
-    warnOfRetention(cli, info, run.appender.oldestMs)
     return {
       topic,
       records: run.appender.written,
@@ -72,18 +70,6 @@ export async function produceLines(
     terminal.status(undefined)
     input.stream.destroy()
   }
-}
-
-/** Age goes by record time, so what is replayed from long ago would vanish within a minute. */
-function warnOfRetention(
-  { terminal, clock }: Cli,
-  { name, cleanup, retentionMs }: TopicInfo,
-  oldestMs: number,
-): void {
-  if (retentionMs < 0 || cleanup === 'compact' || oldestMs >= clock.now() - retentionMs) return
-  terminal.warn(
-    `${name} keeps records for ${span(retentionMs)} by their time, and some are older: they will be dropped soon. Try: retention in topic(), or millrace topics create ${name} --retention -1 before the first record`,
-  )
 }
 
 class ProduceRun {

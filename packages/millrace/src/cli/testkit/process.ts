@@ -12,10 +12,11 @@ export class CliProcess implements AsyncDisposable {
   readonly #ended: Promise<unknown>
 
   constructor(cwd: string, argv: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    const { PATH, NODE_COMPILE_CACHE } = process.env
     this.process = spawn(process.execPath, ['--conditions=source', BIN, ...argv], {
       cwd,
       // The colours, npm and warnings of whoever runs the tests are not the test's.
-      env: { PATH: process.env.PATH, NODE_OPTIONS: '--conditions=source', ...env },
+      env: { PATH, NODE_COMPILE_CACHE, NODE_OPTIONS: '--conditions=source', ...env },
       stdio: ['pipe', 'pipe', 'pipe'],
     })
     this.process.stdout!.on('data', chunk => {

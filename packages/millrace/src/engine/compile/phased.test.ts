@@ -99,9 +99,9 @@ describe('phases', () => {
           assert.deepEqual(compiled, interpreted)
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 100 },
     )
-    for (const [what, times] of Object.entries(seen)) assert.ok(times > 100, `${what}: ${times}`)
+    for (const [what, times] of Object.entries(seen)) assert.ok(times > 30, `${what}: ${times}`)
   })
 
   it('[7.6] have processed nothing of what they looked ahead at when a batch turns out not to make sense', () => {

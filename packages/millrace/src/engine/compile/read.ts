@@ -31,7 +31,7 @@ export function readCode(code: Code, plan: ReadPlan): void {
   code.line(`function ${plan.name}(T, I, until) {`)
   code.line('T.input = I')
   code.line('const c = I.cursor, kb = c.buffer, X = T.time.registers, from = I.startOffset')
-  code.line(`let W = I.channel < 0 ? 0 : I.channel * 2 + ${watermarkOf(0)}`)
+  code.line('const W = I.judgedAt')
   const { input } = plan
   const maxFutureMs = input.kind === 'source' ? input.node.maxFutureMs : Number.POSITIVE_INFINITY
   if (Number.isFinite(maxFutureMs)) code.line(`const limit = T.clock.now() + ${maxFutureMs}`)
@@ -72,8 +72,7 @@ export function readCode(code: Code, plan: ReadPlan): void {
 
 function markerCode(code: Code): void {
   code.line('if (c.keyStart < 0) {')
-  code.line(`const done = T.intake.mark(I, c.offset < from); W = I.channel * 2 + ${watermarkOf(0)}`)
-  code.line('if (!done) return 2')
+  code.line('if (!T.intake.mark(I, c.offset < from)) return 2')
   code.line('continue')
   code.line('}')
 }

@@ -3,29 +3,55 @@ import { describe } from 'node:test'
 import { at, type Context, outgoing, readAll, test, valuesIn } from './store.ts'
 
 const HOUR_MS = 3_600_000
+const MINUTE_MS = 60_000
 
 export function compactionSuite(context: Context): void {
   describe('cleaning', () => {
     test(
       context,
-      'drops batches older than the retention, by record time, oldest first',
+      '[9.5] keeps old records for the whole retention from when they were written, over a restart, too',
+      async store => {
+        let log = await store.open()
+        await log.createTopics([{ name: 't', partitions: 1, retentionMs: HOUR_MS }])
+        const lastYear = store.now() - 365 * 24 * HOUR_MS
+        await log.append([outgoing('t', 0, { value: 'replayed', timestamp: lastYear })])
+        await log.append([outgoing('t', 0, { value: 'as old as can be', timestamp: 0 })])
+        await store.restart()
+        log = await store.open()
+        await log.clean()
+        assert.deepEqual(await valuesIn(log, 't'), ['replayed', 'as old as can be'])
+        store.leap!(HOUR_MS / 2)
+        await log.clean()
+        assert.deepEqual(await valuesIn(log, 't'), ['replayed', 'as old as can be'])
+        store.leap!(HOUR_MS / 2 + MINUTE_MS)
+        await log.clean()
+        assert.deepEqual(await log.offsets('t'), [{ partition: 0, earliest: 2, latest: 2, bytes: 0 }])
+      },
+      ['clean'],
+    )
+
+    test(
+      context,
+      '[9.5] keeps a record of the future, and what came behind it, until the retention after its time',
       async store => {
         const log = await store.open()
         await log.createTopics([{ name: 't', partitions: 1, retentionMs: HOUR_MS }])
-        const now = store.now()
-        await log.append([outgoing('t', 0, { value: 'old', timestamp: now - 2 * HOUR_MS })])
+        const tomorrow = store.now() + 24 * HOUR_MS
+        await log.append([outgoing('t', 0, { value: 'before', timestamp: 1000 })])
         await log.append([
-          outgoing(
-            't',
-            0,
-            { value: 'mixed', timestamp: now - 2 * HOUR_MS },
-            { value: 'new', timestamp: now },
-          ),
+          outgoing('t', 0, { value: 'past', timestamp: 1000 }, { value: 'future', timestamp: tomorrow }),
         ])
-        await log.append([outgoing('t', 0, { value: 'behind', timestamp: now - 2 * HOUR_MS })])
+        await log.append([outgoing('t', 0, { value: 'behind', timestamp: 1000 })])
+        store.leap!(2 * HOUR_MS)
         await log.clean()
-        assert.deepEqual(await valuesIn(log, 't'), ['mixed', 'new', 'behind'])
+        assert.deepEqual(await valuesIn(log, 't'), ['past', 'future', 'behind'])
         assert.equal((await log.offsets('t'))[0]!.earliest, 1)
+        store.leap!(23 * HOUR_MS - MINUTE_MS)
+        await log.clean()
+        assert.deepEqual(await valuesIn(log, 't'), ['past', 'future', 'behind'])
+        store.leap!(2 * MINUTE_MS)
+        await log.clean()
+        assert.deepEqual(await valuesIn(log, 't'), [])
       },
       ['clean'],
     )
@@ -37,6 +63,7 @@ export function compactionSuite(context: Context): void {
         const log = await store.open()
         await log.createTopics([{ name: 't', partitions: 1, retentionMs: -1 }])
         await log.append([outgoing('t', 0, { value: 'ancient', timestamp: 1 })])
+        store.leap!(100 * 365 * 24 * HOUR_MS)
         await log.clean()
         assert.deepEqual(await valuesIn(log, 't'), ['ancient'])
       },

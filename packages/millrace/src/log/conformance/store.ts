@@ -15,6 +15,8 @@ export interface ConformanceStore {
   advance(ms: number): Promise<void>
   /** The wall time the log sees. */
   now(): number
+  /** Puts the wall time that `clean` goes by forward, without waiting; absent where a log cannot be cleaned. */
+  leap?(ms: number): void
   /** Stops the heartbeats and callbacks of a handle, as SIGSTOP would; absent where a store cannot do that. */
   freeze?(log: Log): Promise<void>
   thaw?(log: Log): Promise<void>
@@ -44,6 +46,8 @@ export interface ConformanceOptions {
   /** How long `eventually` looks. Default 10,000. */
   readonly deadlineMs?: number
   readonly skip?: readonly Capability[]
+  /** Of so many subjects so many tests at once, for a log that mostly waits. Default 1. */
+  readonly concurrency?: number
 }
 
 export interface Context {

@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
+import { systemClock } from '../../std/clock.ts'
 import { describeLogConformance } from '../conformance.ts'
 import type { Log } from '../log.ts'
 import { openIn } from './open.ts'
@@ -11,6 +12,8 @@ describeLogConformance(
   async () => {
     const { directory, remove } = await temporaryDirectory()
     const handles = new Map<Log, Freezable>()
+    let leaptMs = 0
+    const clock = { ...systemClock, now: () => systemClock.now() + leaptMs }
     const closeAll = async () => {
       for (const [handle, thread] of handles) {
         thread.thaw()
@@ -21,7 +24,7 @@ describeLogConformance(
     return {
       open: async () => {
         const thread = freezable()
-        const log = await openIn(thread, { directory })
+        const log = await openIn(thread, { directory, clock })
         handles.set(log, thread)
         return log
       },
@@ -29,7 +32,10 @@ describeLogConformance(
       advance: async ms => {
         await setTimeout(ms)
       },
-      now: () => Date.now(),
+      now: () => clock.now(),
+      leap: ms => {
+        leaptMs += ms
+      },
       freeze: async log => {
         await handles.get(log)!.freeze()
       },
@@ -42,5 +48,5 @@ describeLogConformance(
       },
     }
   },
-  { sessionTimeoutMs: 600 },
+  { sessionTimeoutMs: 600, concurrency: 2 },
 )

@@ -36,7 +36,7 @@ const batch = (i: number, size = 10_000) => ({
   bytes: batchOf([`${i} ${'x'.repeat(size)}`]),
 })
 
-describe('a directory that cannot be opened', () => {
+describe('a directory that cannot be opened', { concurrency: 2 }, () => {
   it('holds another layout', async t => {
     const directory = await filled(t, 1)
     const db = new DatabaseSync(join(directory, 'log.db'))
@@ -117,7 +117,7 @@ describe('a directory that cannot be opened', () => {
   })
 })
 
-describe('a full disk', () => {
+describe('a full disk', { concurrency: 2 }, () => {
   it('[9.1] refuses what does not fit whole, keeps what was acknowledged, and goes on when there is room', async t => {
     const directory = await directoryFor(t)
     const log = await openFor(t, { directory, fileBytesMax: 2 * 1024 * 1024 })
@@ -173,7 +173,7 @@ describe('a full disk', () => {
   })
 })
 
-describe('an error of the disk', () => {
+describe('an error of the disk', { concurrency: 2 }, () => {
   it('[9.1] stops the log at once, without a second try, and loses nothing acknowledged', async t => {
     const directory = await filled(t, 1)
     // A file beyond the limit gives EFBIG, which SQLite takes for a broken disk.
@@ -189,7 +189,7 @@ describe('an error of the disk', () => {
   })
 })
 
-describe('damage inside the file', () => {
+describe('damage inside the file', { concurrency: 2 }, () => {
   it('a batch in the wrong place is refused, the rest can be read', async t => {
     const directory = await filled(t, 3)
     const db = new DatabaseSync(join(directory, 'log.db'))
@@ -209,12 +209,14 @@ describe('damage inside the file', () => {
     const source = await filled(t, 40)
     const { size } = statSync(join(source, 'log.db'))
     let refused = 0
-    for (let page = 0; page < size / 65_536; page++) {
+    const damagedAt = async (page: number) => {
       const directory = await directoryFor(t)
       copyFileSync(join(source, 'log.db'), join(directory, 'log.db'))
       overwrite(join(directory, 'log.db'), page * 65_536 + 100, 64)
-      refused += await readsOrRefuses(directory)
+      return readsOrRefuses(directory)
     }
+    const pages = Array.from({ length: Math.ceil(size / 65_536) }, (_, page) => damagedAt(page))
+    for (const isRefused of await Promise.all(pages)) refused += isRefused
     assert.ok(refused > 0)
   })
 })

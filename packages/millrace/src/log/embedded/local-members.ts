@@ -75,8 +75,10 @@ export class LocalMembers {
     for (const member of this.#members.values()) {
       if (this.hasLapsed(member.memberId)) lapsed.push(member)
       else {
+        // Taken before: frozen in between, a process would think its lease younger than others see it.
+        const renewedMs = this.#machine.monotonicMs()
         this.#leases.renew(member.slot, member.memberId)
-        member.renewedMs = this.#machine.monotonicMs()
+        member.renewedMs = renewedMs
       }
     }
     return lapsed

@@ -18,7 +18,7 @@ async function begin(t: TestContext, lockTimeoutMs: number) {
   return { directory, warnings, log }
 }
 
-describe('a write lock that another process holds', () => {
+describe('a write lock that another process holds', { concurrency: true }, () => {
   it('[9.2] is waited for, its holder named after half a lease, and readers go on', async t => {
     const { directory, warnings, log } = await begin(t, 60_000)
     const identity = await identityIn(log, 1000)

@@ -13,7 +13,7 @@ import { fromWire } from './wire-error.ts'
 export interface EmbeddedLogOptions {
   /** Where the data are; created if need be. One log per directory, shared by any number of processes. */
   readonly directory: string
-  /** For waits of fetches and the age that `clean` goes by. */
+  /** For waits of fetches and the present that `clean` goes by; batches are stamped with the system's time as they are written. */
   readonly clock?: Clock
   /** How long a commit waits for the write lock before it gives up. Default 30 s. */
   readonly lockTimeoutMs?: number

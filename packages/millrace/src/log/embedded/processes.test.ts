@@ -8,7 +8,7 @@ import { allValues, batchOf, until } from './testkit/records.ts'
 
 const PARTITIONS = 6
 
-describe('several processes over one directory', () => {
+describe('several processes over one directory', { concurrency: 2 }, () => {
   it('[9.4] share the work exactly once: one is killed, one frozen beyond its session and fenced, one stopped', async t => {
     const directory = await directoryFor(t)
     const log = await openFor(t, { directory })

@@ -12,7 +12,7 @@ import { allValues, batchOf, until } from './testkit/records.ts'
 const MB = 1_000_000
 const RETENTION_BYTES = 8 * MB
 
-describe('limits of size', () => {
+describe('limits of size', { concurrency: true }, () => {
   it('[9.3] 200 MB pushed through 8 MB of retention leave at most 20 MB, with a frozen reader on the way', async t => {
     const directory = await directoryFor(t)
     const warnings: string[] = []
@@ -47,6 +47,26 @@ describe('limits of size', () => {
     await until('the write-ahead log is cut', () => sizes(directory).wal === 0)
     const { database } = sizes(directory)
     assert.ok(database < 80 * MB, `${database / MB} MB are left`)
+  })
+})
+
+describe('limits of age', () => {
+  it('[9.5] old records that were just written outlive the rounds that the log makes by itself', async t => {
+    const directory = await directoryFor(t)
+    const log = await openFor(t, { directory, cleanEveryMs: 20 })
+    await log.createTopics([
+      { name: 'replayed', partitions: 1, retentionMs: 3_600_000 },
+      { name: 'shortest', partitions: 1, retentionMs: 0 },
+    ])
+    const append = (topic: string) =>
+      log.append([{ topic, partition: 0, bytes: batchOf(['old'], Date.UTC(2020, 0)) }])
+    await append('replayed')
+    // The round that drops the second has begun after the first was dropped, and so goes over all topics.
+    for (const dropped of [1, 2]) {
+      await append('shortest')
+      await until('a round has cleaned', async () => (await log.offsets('shortest'))[0]!.earliest === dropped)
+    }
+    assert.deepEqual(await allValues(log, 'replayed'), ['old'])
   })
 })
 

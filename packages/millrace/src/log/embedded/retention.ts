@@ -1,3 +1,4 @@
+import { agesFrom } from '../age.ts'
 import type { TopicInfo } from '../log.ts'
 import type { BatchReader, BatchRow } from './batch-table.ts'
 
@@ -13,7 +14,7 @@ export function retainedFrom(batches: BatchReader, info: TopicInfo, nowMs: numbe
 function youngEnough(batches: BatchReader, oldestMs: number): number | undefined {
   let end: number | undefined
   for (const row of batches.from(0)) {
-    if ((row.timeMax < 0 ? row.writtenAt : row.timeMax) >= oldestMs) break
+    if (agesFrom(row.timeMax, row.writtenAt) >= oldestMs) break
     end = row.key + row.lastDelta + 1
   }
   return end

@@ -27,6 +27,7 @@ describeLogConformance('memory', async () => {
       await settled()
     },
     now: () => clock.now(),
+    leap: ms => clock.advance(ms),
     freeze: async log => (log as MemoryLog).freeze(),
     thaw: async log => (log as MemoryLog).thaw(),
     destroy: closeAll,

@@ -1,5 +1,6 @@
 import { batchInfo, padded, setBaseOffset } from '../../record/batch.ts'
 import { RecordCursor } from '../../record/cursor.ts'
+import { agesFrom } from '../age.ts'
 import { compactBatch, type NewestOffsets, noteNewest } from '../compaction.ts'
 
 interface Entry {
@@ -81,10 +82,11 @@ export class MemoryPartition {
     this.#drop(this.#indexOf(this.earliest))
   }
 
-  /** Drops the oldest batches whose records are all older than `oldestMs`. */
+  /** Drops the oldest batches up to the first whose age counts from `oldestMs` or later. */
   dropOlder(oldestMs: number): void {
-    const age = (entry: Entry) => (entry.maxTimestamp < 0 ? entry.appendedAt : entry.maxTimestamp)
-    const kept = this.#entries.findIndex(entry => age(entry) >= oldestMs)
+    const kept = this.#entries.findIndex(
+      ({ maxTimestamp, appendedAt }) => agesFrom(maxTimestamp, appendedAt) >= oldestMs,
+    )
     this.#dropHead(kept < 0 ? this.#entries.length : kept)
   }
 

@@ -315,3 +315,42 @@ describe('the second parameter', () => {
       assert.equal(analyseCallback(written(source)).usesRecord, false, source)
   })
 })
+
+describe('[5.5] a callback that gets the value behind a state', () => {
+  const second = (source: string) => {
+    const use = analyseCallback(written(source), 1)
+    return use.whole ? use.reason : use.fields
+  }
+
+  it('[5.5] is projected by the members of its second parameter', () => {
+    for (const [source, fields] of Object.entries({
+      '(n, v) => n + v.a': ['a'],
+      '(v, w) => { v.x = w.a; return v }': ['a'],
+      '(n, { a, b }) => n + a * b': ['a', 'b'],
+      '({ n }, v) => ({ n: n + v.a })': ['a'],
+      '(n, v, record) => n + v.a + record.timestamp': ['a'],
+      '(n, v, ...rest) => n + v.a': ['a'],
+      'n => n + 1': [],
+      '() => 1': [],
+    }))
+      assert.deepEqual(second(source), fields, source)
+  })
+
+  it('[5.5] gets the whole value where it may reach it in another way', () => {
+    for (const [source, reason] of Object.entries({
+      '(n, v) => v': /"v" is used as a whole/,
+      '(n, ...[v]) => n + v.a': /second parameter is neither/,
+      '(...all) => all[1].a': /taken as a list/,
+      '(n, v, w = v) => n + w.b': /another parameter names "v"/,
+      '(n, v = { a: 1 }) => n + v.a': /second parameter is neither/,
+      'function (n, v) { return arguments[1] }': /"arguments"/,
+    }))
+      assert.match(String(second(source)), reason, source)
+  })
+
+  it('is seen to use the record where it has a third parameter', () => {
+    assert.equal(analyseCallback(written('(n, v) => n'), 1).usesRecord, false)
+    assert.equal(analyseCallback(written('(n, v, record) => n'), 1).usesRecord, true)
+    assert.equal(analyseCallback(written('(n, ...rest) => n'), 1).usesRecord, true)
+  })
+})

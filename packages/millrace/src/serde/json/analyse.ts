@@ -4,7 +4,7 @@ import { collectReads, type FieldReads, isWhole, mentions, type WholeUse } from 
 
 /** What a callback can see of a record. */
 interface Sight {
-  /** Whether its second parameter, the record, can be seen; true whenever that is not certain. */
+  /** Whether the parameter behind the value, the record, can be seen; true whenever that is not certain. */
   readonly usesRecord: boolean
   /** An async function gives a thenable, which only `forEach` may return (SEMANTICS 7.5). */
   readonly isAsync: boolean
@@ -26,14 +26,18 @@ export type CallbackUse = ProjectedUse | WholeRecordUse
 
 type FunctionNode = ArrowFunctionExpression | FunctionExpression
 
-/** Says which members of its first argument a callback reads, by the allow-list of SEMANTICS 5.5. Never calls it. */
-export function analyseCallback(fn: Function): CallbackUse {
+/**
+ * Says which members of a value a callback reads, by the allow-list of SEMANTICS 5.5. Never calls it. `at` is the
+ * place of the value among its arguments.
+ */
+export function analyseCallback(fn: Function, at = 0): CallbackUse {
   const source = Function.prototype.toString.call(fn)
   const node = parseFunction(source)
   if (typeof node === 'string') return { ...whole(node), usesRecord: true, isAsync: /^async\b/.test(source) }
   const secret = hiddenAccess(node)
-  const reads = secret === undefined ? readsOf(node) : whole(secret)
-  const usesRecord = secret !== undefined || node.params.length > 1 || node.params[0]?.type === 'RestElement'
+  const reads = secret === undefined ? readsOf(node, at) : whole(secret)
+  const usesRecord =
+    secret !== undefined || node.params.length > at + 1 || node.params.at(-1)?.type === 'RestElement'
   return isWhole(reads)
     ? { whole: true, reason: reads.reason, usesRecord, isAsync: node.async }
     : { fields: [...reads.fields], usesRecord, isAsync: node.async }
@@ -79,25 +83,31 @@ function hiddenAccess(node: FunctionNode): string | undefined {
   return undefined
 }
 
-function readsOf(node: FunctionNode): FieldReads | WholeUse {
-  const [first, ...others] = node.params
-  if (first === undefined) return { fields: new Set() }
-  if (first.type === 'ObjectPattern') return readsOfPattern(first)
-  if (first.type !== 'Identifier') return whole('its first parameter is neither a name nor an object pattern')
-  const { name } = first
+function readsOf(node: FunctionNode, at: number): FieldReads | WholeUse {
+  const value = node.params[at]
+  const others = node.params.filter(other => other !== value)
+  if (others.some(other => other.type === 'RestElement' && node.params.indexOf(other) < at))
+    return whole('its parameters are taken as a list')
+  if (value === undefined) return { fields: new Set() }
+  if (value.type === 'ObjectPattern') return readsOfPattern(value)
+  if (value.type !== 'Identifier')
+    return whole(`its ${ordinals[at]} parameter is neither a name nor an object pattern`)
+  const { name } = value
   if (others.some(other => mentions(other, n => n.type === 'Identifier' && n.name === name)))
     return whole(`another parameter names "${name}"`)
   return collectReads(node.body, name)
 }
 
+const ordinals = ['first', 'second']
+
 function readsOfPattern(pattern: Extract<Pattern, { type: 'ObjectPattern' }>): FieldReads | WholeUse {
   const fields = new Set<string>()
   for (const property of pattern.properties) {
-    if (property.type === 'RestElement') return whole('its first parameter takes the rest of the members')
-    if (property.computed) return whole('its first parameter has a computed key')
+    if (property.type === 'RestElement') return whole('its object pattern takes the rest of the members')
+    if (property.computed) return whole('its object pattern has a computed key')
     const { key } = property
     const name = key.type === 'Identifier' ? key.name : key.type === 'Literal' ? key.value : undefined
-    if (typeof name !== 'string') return whole('its first parameter has a key that is not a name')
+    if (typeof name !== 'string') return whole('its object pattern has a key that is not a name')
     const reason = unprojectable(name)
     if (reason !== undefined) return whole(reason)
     fields.add(name)

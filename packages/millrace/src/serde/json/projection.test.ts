@@ -6,7 +6,7 @@ import { compileProjection, decodeWhole, type JsonProjection, Tag } from './proj
 import { between, outcome, padded, picked } from './records.test.ts'
 
 const FIELDS = ['user', 'ms', 'a', 'page', '']
-const CASES = Number(process.env.MILLRACE_FUZZ_CASES ?? 50_000)
+const CASES = Number(process.env.MILLRACE_FUZZ_CASES ?? 20_000)
 
 /** A projection that has met these records. */
 function trained(fields: readonly string[], ...records: string[]): JsonProjection {

@@ -120,7 +120,7 @@ class RecipeBuilder {
     if (stage.tap) keyed.to(this.#sinks.next())
     if (stage.keyedFilter !== 'none') keyed = keyed.filter(predicates[stage.keyedFilter])
     const columns = columnsOf(stage.columns)
-    if (stage.window === 'none' || stage.keying.twice) {
+    if (stage.window === 'none') {
       keyed.aggregate(`table-${i}`, columns).emit('updates').to(this.#sinks.next())
       return undefined
     }
@@ -136,17 +136,20 @@ class RecipeBuilder {
   }
 
   #keyed(stream: Hits, { keying }: StageRecipe, i: number): KeyedHits {
-    const { partitions, watermark } = keying
-    const once = keying.twice ? stream.keyBy(`first-${i}`, v => v.ms ?? 0, { partitions, watermark }) : stream
+    const { partitions, watermark, before } = keying
     const counts = new Set(this.#recipe.sources.map(source => source.partitions))
-    if (keying.by === 'own' && !keying.twice && (i > 0 || counts.size === 1)) return once.byKey()
+    if (keying.by === 'own' && before === 0 && (i > 0 || counts.size === 1)) return stream.byKey()
+    const timed = keying.earlier ? stream.map(earlier) : stream
+    const first = before > 0 ? timed.keyBy(`first-${i}`, v => v.ms ?? 0, { partitions, watermark }) : timed
+    const moved =
+      before > 1 ? first.keyBy(`second-${i}`, v => v.id % 5, { partitions, watermark: 100 }) : first
     const keyOf = {
       own: (v: Hit) => v.user,
       user: (v: Hit) => v.user,
       page: (v: Hit) => v.page,
       bucket: (v: Hit) => v.id % 4,
     }[keying.by]
-    return once.keyBy(`by-${i}`, keyOf as (v: Hit) => unknown, { partitions, watermark })
+    return moved.keyBy(`by-${i}`, keyOf as (v: Hit) => unknown, { partitions, watermark })
   }
 }
 

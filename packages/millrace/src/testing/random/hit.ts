@@ -38,7 +38,7 @@ export const maps = {
 }
 export type MapName = keyof typeof maps
 
-/** Sets another event time: only in front of the first window (see `Certainty.fresh`). */
+/** Sets another event time: between a window and the next one only with a keyBy behind it (see `Certainties`). */
 export const earlier = (v: Hit, r: StreamRecord) => out(v, { timestamp: r.timestamp - (v.id % 5) * 1_000 })
 
 export const flatMaps = {

@@ -46,8 +46,10 @@ export interface KeyingRecipe {
   readonly by: 'own' | 'user' | 'page' | 'bucket'
   readonly partitions: number | undefined
   readonly watermark: number
-  /** One more keyBy in front; a window may then not follow (its lateness would be undecided). */
-  readonly twice: boolean
+  /** So many keyBys more, in front of it. */
+  readonly before: number
+  /** A map in front of the first keyBy sets earlier event times; not where there is none, behind a window. */
+  readonly earlier: boolean
 }
 
 export interface WindowRecipe {
@@ -85,7 +87,8 @@ const stage: fc.Arbitrary<StageRecipe> = fc.record({
     by: fc.constantFrom('own' as const, 'user' as const, 'page' as const, 'bucket' as const),
     partitions: fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined }),
     watermark: fc.constantFrom(1, 100, 7_000),
-    twice: fc.nat({ max: 4 }).map(n => n === 4),
+    before: fc.constantFrom(0, 0, 0, 1, 2),
+    earlier: fc.nat({ max: 3 }).map(n => n === 3),
   }),
   tap: fc.boolean(),
   keyedFilter: fc.constantFrom('none' as const, 'none' as const, 'slow' as const, 'throwing' as const),

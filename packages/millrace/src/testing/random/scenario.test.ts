@@ -9,6 +9,7 @@ import type { ChooseChannel } from '../reference/task.ts'
 import { arbitraryCrashes } from './faults.ts'
 import { arbitraryScenario } from './scenario.ts'
 
+const scenarios = Number(process.env.MILLRACE_SCENARIOS ?? 60)
 const allPorts = ['late', 'rejected', 'failed', 'tombstones'] as const
 
 describe('random scenarios', () => {
@@ -21,7 +22,7 @@ describe('random scenarios', () => {
         const other = referenceRun(pipeline.graph, input, anyHead)
         assert.deepEqual(compareRuns(observeResult(other), expected, { sidePorts: allPorts }), [])
       }),
-      { numRuns: 150 },
+      { numRuns: scenarios },
     )
   })
 

@@ -9,19 +9,18 @@ export interface Certainty {
    * value of each key. `open`: none of these.
    */
   readonly content: 'sequence' | 'set' | 'last' | 'open'
-  /** Whether a later window's verdict "late" is decided too; never true behind a minimum over several channels. */
-  readonly lateness: boolean
-  /**
-   * Rows of closed windows: no record lies below the watermark it travels with. A `map` that sets an
-   * earlier timestamp behind them breaks this, and with it the model's claim.
-   */
-  readonly fresh: boolean
   readonly loose: LooseColumns
 }
 
-const open: Certainty = { content: 'open', lateness: false, fresh: false, loose: new Map() }
+const open: Certainty = { content: 'open', loose: new Map() }
 
-/** Follows certainty from the sources along every edge. Knows the graph and the partition counts, no records. */
+/**
+ * Follows certainty from the sources along every edge. Knows the graph and the partition counts, no records.
+ *
+ * Whether a record is late is decided wherever the record is: it carries the watermark that it is judged by
+ * (SEMANTICS 3.3). Only a `map` between two windows of one task that sets earlier times of rows is beyond the
+ * model: such a row is late by what has been handed out, not by a watermark.
+ */
 export class Certainties {
   readonly #graph: Graph
   readonly #layout: Layout
@@ -47,24 +46,23 @@ export class Certainties {
   /** Of the rows in an aggregate's table. */
   ofTable(node: AggregateNode): Certainty {
     const input = this.into(node)
-    if (!isDecidedAt(node, input)) return open
+    if (!isReadable(input)) return open
     return { ...input, loose: looseColumnsOf(node, input.content === 'sequence') }
   }
 
   /** Of a side stream. */
-  ofSide(node: PlanNode, port: Port): Certainty {
-    if (node.kind === 'source') return { content: 'sequence', lateness: true, fresh: false, loose: new Map() }
+  ofSide(node: PlanNode): Certainty {
+    if (node.kind === 'source') return { content: 'sequence', loose: new Map() }
     const input = node.kind === 'merge' ? open : this.into(node)
-    if (!isDecidedAt(node, input)) return open
-    return { ...input, fresh: input.fresh && port === 'failed' }
+    return isReadable(input) ? input : open
   }
 
   #leaving(node: PlanNode, port: Port): Certainty {
     if (port === 'late' || port === 'failed' || port === 'rejected' || port === 'tombstones')
-      return this.ofSide(node, port)
+      return this.ofSide(node)
     switch (node.kind) {
       case 'source':
-        return this.ofSide(node, port)
+        return this.ofSide(node)
       case 'merge':
         return this.#merged(node)
       case 'keyBy':
@@ -85,8 +83,6 @@ export class Certainties {
     const inOrder = inputs.every(input => input.content === 'sequence') && this.#channelsInto(node) === 1
     return {
       content: inOrder ? 'sequence' : 'set',
-      lateness: inputs.every(input => input.lateness),
-      fresh: inputs.every(input => input.fresh),
       loose: new Map(),
     }
   }
@@ -94,24 +90,18 @@ export class Certainties {
   #rekeyed(node: PlanNode): Certainty {
     const input = this.into(node)
     if (!isReadable(input)) return open
-    const oneWriter = this.#writersOf(node) === 1
-    return {
-      ...input,
-      content: oneWriter ? input.content : 'set',
-      // The carried watermark is the smallest of the writer's channels: decided when there is only one.
-      lateness: input.lateness && this.#channelsInto(node) === 1,
-    }
+    return this.#writersOf(node) === 1 ? input : { ...input, content: 'set' }
   }
 
   #emitted(node: PlanNode & { kind: 'emit' }): Certainty {
     const aggregate = this.#graph.nodes[node.inputs[0]!.from] as AggregateNode
     const table = this.ofTable(aggregate)
     if (table.content === 'open') return open
-    const { lateness, loose } = table
+    const { loose } = table
     if (aggregate.result === 'value' && loose.size > 0) return open
-    if (node.emission.kind === 'final') return { content: 'set', lateness, fresh: true, loose }
+    if (node.emission.kind === 'final') return { content: 'set', loose }
     const inOrder = node.emission.kind === 'updates' && table.content === 'sequence' && loose.size === 0
-    return { content: inOrder ? 'sequence' : 'last', lateness, fresh: false, loose }
+    return { content: inOrder ? 'sequence' : 'last', loose }
   }
 
   /** How many tasks write the repartition topic. */
@@ -138,11 +128,6 @@ export function bindingOf({ content }: Certainty): Binding {
 /** A callback may read any column, so what it makes of undecided ones is undecided. */
 function isReadable({ content, loose }: Certainty): boolean {
   return (content === 'sequence' || content === 'set') && loose.size === 0
-}
-
-function isDecidedAt(node: PlanNode, input: Certainty): boolean {
-  const windowed = node.kind === 'aggregate' && node.window !== undefined
-  return isReadable(input) && (!windowed || input.lateness || input.fresh)
 }
 
 function looseColumnsOf(node: AggregateNode, inOrder: boolean): LooseColumns {

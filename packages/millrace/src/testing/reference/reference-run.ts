@@ -77,7 +77,7 @@ class ReferenceRun {
     if (node.kind === 'to') this.#outputs.expect(node.topic.name, this.#certainties.into(node))
     if (node.kind === 'aggregate') this.#tables.expect(node.name, this.#certainties.ofTable(node))
     for (const port of sidePortsOf(node))
-      if (!this.#isWired(node, port)) this.#sideStreams.expect(port, this.#certainties.ofSide(node, port))
+      if (!this.#isWired(node, port)) this.#sideStreams.expect(port, this.#certainties.ofSide(node))
   }
 
   #isWired(node: PlanNode, port: SidePort): boolean {
@@ -128,10 +128,11 @@ class ReferenceRun {
         const partitions = written.get(node)!
         const partition = partitionOfKey(bytesOfKey(record.key), partitions.length)
         const lane = record.lane && `${record.lane} ${node.name}/${partition}`
-        partitions[partition]!.push({ kind: 'record', record: { ...record, lane } })
+        const ownWatermark = roundedDown(record.ownWatermark, node)
+        partitions[partition]!.push({ kind: 'record', record: { ...record, lane, ownWatermark } })
       },
       repartitionWatermark: (node, watermark) => {
-        const rounded = Math.floor(watermark / node.watermarkMs) * node.watermarkMs
+        const rounded = roundedDown(watermark, node)
         if (rounded <= (carried.get(node) ?? Number.NEGATIVE_INFINITY)) return
         carried.set(node, rounded)
         for (const items of written.get(node)!) items.push({ kind: 'watermark', watermark: rounded })
@@ -155,6 +156,11 @@ class ReferenceRun {
     const lane = record.lane && `${record.lane} ${node.id}`
     this.#outputs.add(node.topic.name, { partition, key, value, timestamp, origin, lane, task: place.id })
   }
+}
+
+/** A watermark as a re-keying carries it (SEMANTICS 3.3). */
+function roundedDown(watermark: number, { watermarkMs }: KeyByNode): number {
+  return Math.floor(watermark / watermarkMs) * watermarkMs
 }
 
 /** Rows by place. Where several steps write to one place, the least certain of them decides for it. */

@@ -20,7 +20,7 @@ export function readPartition(
   const items: ChannelItem[] = []
   let watermark = Number.NEGATIVE_INFINITY
   for (const [offset, raw] of records.entries()) {
-    const item = readRecord(node, { topic: node.topic.name, partition, offset }, raw)
+    const item = readRecord(node, { topic: node.topic.name, partition, offset }, raw, watermark)
     items.push(item)
     if (!movesTime(node, item)) continue
     const reached = item.record.timestamp - node.outOfOrderMs
@@ -38,7 +38,12 @@ function movesTime(node: SourceNode, item: ChannelItem): item is Exclude<Channel
   return item.record.value !== null || node.topic.timestamp === undefined
 }
 
-function readRecord(node: SourceNode, origin: FlowRecord['origin'] & {}, raw: RawRecord): ChannelItem {
+function readRecord(
+  node: SourceNode,
+  origin: FlowRecord['origin'] & {},
+  raw: RawRecord,
+  ownWatermark: number,
+): ChannelItem {
   const { topic } = node
   const asRead: FlowRecord = {
     key: raw.key,
@@ -47,7 +52,7 @@ function readRecord(node: SourceNode, origin: FlowRecord['origin'] & {}, raw: Ra
     headers: raw.headers ?? [],
     origin,
     lane: `${node.id}/${origin.partition}`,
-    channelWatermark: Number.NEGATIVE_INFINITY,
+    ownWatermark,
   }
   let keyed: FlowRecord
   let value: unknown

@@ -88,9 +88,8 @@ export class SequentialTask {
       this.#advance()
       return
     }
-    const record = { ...item.record, channelWatermark: this.#channelWatermarks[channel]! }
-    if (item.kind === 'record') this.#send(entry, 'out', record)
-    else this.#sendAside(entry, item.port, item.reason, record)
+    if (item.kind === 'record') this.#send(entry, 'out', item.record)
+    else this.#sendAside(entry, item.port, item.reason, item.record)
   }
 
   /** Brings the watermark to every node, inputs first; rows that become due leave before it goes on (3.2). */
@@ -178,7 +177,8 @@ export class SequentialTask {
       }
       case 'keyBy': {
         const rekeyed = reKeyed(node, record)
-        return () => this.#outlet.repartition(node, rekeyed)
+        const ownWatermark = record.ownWatermark - heldBackBeforeMs(this.#graph, node)
+        return () => this.#outlet.repartition(node, { ...rekeyed, ownWatermark })
       }
       case 'aggregate':
         return this.#aggregate(node, record)
@@ -220,7 +220,7 @@ export class SequentialTask {
     const result = resultOf(node, columns)
     return () => {
       slots.set(id, next)
-      if (canonicalText(result) !== before) this.#emitUpdate(node, next, record.channelWatermark)
+      if (canonicalText(result) !== before) this.#emitUpdate(node, next, record.ownWatermark)
     }
   }
 
@@ -235,7 +235,7 @@ export class SequentialTask {
 
   /** 3.2 (1), by the watermarks as they reach this step. */
   #isLate(node: AggregateNode, window: Window, record: FlowRecord): boolean {
-    const own = record.channelWatermark - heldBackBeforeMs(this.#graph, node)
+    const own = record.ownWatermark - heldBackBeforeMs(this.#graph, node)
     const task = this.#watermarks.get(node) ?? Number.NEGATIVE_INFINITY
     return window.end + node.window!.graceMs <= Math.max(own, task)
   }
@@ -244,22 +244,23 @@ export class SequentialTask {
     const slots = this.#slotsOf(node)
     const due = [...slots].filter(([, slot]) => slot.window!.end + node.window!.graceMs <= watermark)
     due.sort(([, a], [, b]) => a.window!.end - b.window!.end)
+    const heldBackMs = heldBackBeforeMs(this.#graph, node)
     for (const [id, slot] of due) {
       slots.delete(id)
       for (const emit of emitsOf(this.#graph, node))
         if (emit.emission.kind === 'final')
           this.#send(emit, 'out', {
-            ...resultRecord(node, slot, Number.NEGATIVE_INFINITY),
+            ...resultRecord(node, slot, slot.window!.end + node.window!.graceMs - 1 + heldBackMs),
             timestamp: slot.window!.end - 1,
           })
     }
   }
 
-  #emitUpdate(node: AggregateNode, slot: Slot, channelWatermark: number): void {
+  #emitUpdate(node: AggregateNode, slot: Slot, ownWatermark: number): void {
     for (const emit of emitsOf(this.#graph, node))
       if (emit.emission.kind !== 'final')
         this.#send(emit, 'out', {
-          ...resultRecord(node, slot, channelWatermark),
+          ...resultRecord(node, slot, ownWatermark),
           keyWindowStart: slot.window?.start,
         })
   }
@@ -271,12 +272,12 @@ export class SequentialTask {
 }
 
 /** A row with its key and window where there is one; a windowed result that is no object is in `value` (5.8). */
-function resultRecord(node: AggregateNode, slot: Slot, channelWatermark: number): FlowRecord {
+function resultRecord(node: AggregateNode, slot: Slot, ownWatermark: number): FlowRecord {
   const result = resultOf(node, slot.columns)
   const { key, keySerde } = slot.record
   const columns = isPlainObject(result) ? result : { value: result }
   const value = slot.window === undefined ? result : { ...columns, key, ...slot.window }
-  return { key, keySerde, value, timestamp: slot.timestamp, headers: [], channelWatermark }
+  return { key, keySerde, value, timestamp: slot.timestamp, headers: [], ownWatermark }
 }
 
 function isPlainObject(value: unknown): value is object {

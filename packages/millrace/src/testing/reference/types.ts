@@ -50,8 +50,11 @@ export interface FlowRecord {
   readonly origin?: Origin
   /** Records of one lane keep their order: one source partition and one path through the graph. */
   readonly lane?: string
-  /** The watermark of the record's own channel when it was taken; −∞ for a row that the task itself made. */
-  readonly channelWatermark: number
+  /**
+   * The watermark that the record is judged by, as it enters its task: its source partition's when it was
+   * read, rounded and held back by each re-keying since; of a row, the last one before its window closed.
+   */
+  readonly ownWatermark: number
 }
 
 /** What one channel of a task brings, in order. */

@@ -1,0 +1,86 @@
+import type { EmitNode } from '../plan/graph.ts'
+import type { Task } from './task.ts'
+import { Settled } from './time.ts'
+
+/** When a wall-clock emission fired last, and how far the event time was then. */
+export interface Tick {
+  readonly watermark: number
+  readonly atMs: number
+}
+
+/** The emissions of one task that go by the wall clock: when each fired last, and when it fires next. */
+export class WallTicks {
+  readonly #task: Task
+  /** By emit node id. */
+  readonly #last = new Map<number, Tick>()
+  /** The same for watermarks whose rows have all gone out. */
+  readonly #settled = new Map<number, number>()
+
+  constructor(task: Task) {
+    this.#task = task
+    for (const { id } of task.plan.wallTicks)
+      this.#last.set(id, { watermark: Number.NEGATIVE_INFINITY, atMs: 0 })
+  }
+
+  /** The watermark that is behind an emission: the one at its last tick. */
+  watermark(emit: number): number {
+    return this.#last.get(emit)!.watermark
+  }
+
+  /** What an emission passes on: behind it, everything due up to here has gone out (SEMANTICS 3.2). */
+  settledWatermark(emit: number): number {
+    return this.#settled.get(emit) ?? Number.NEGATIVE_INFINITY
+  }
+
+  /** Everything due has gone out. */
+  settle(): void {
+    for (const [emit, { watermark }] of this.#last) this.#settled.set(emit, watermark)
+  }
+
+  /** The last tick of an emission, for a commit. */
+  last(emit: number): Tick {
+    return this.#last.get(emit)!
+  }
+
+  restore(emit: number, tick: Tick): void {
+    this.#last.set(emit, tick)
+  }
+
+  /** Wall time of the next tick; Infinity while no row waits for one. */
+  get nextMs(): number {
+    let next = Number.POSITIVE_INFINITY
+    for (const emit of this.#waiting()) next = Math.min(next, this.last(emit.id).atMs + periodOf(emit))
+    return next
+  }
+
+  *#waiting(): Iterable<EmitNode> {
+    for (const emit of this.#task.plan.wallTicks) {
+      if (this.#task.steps.some(step => step?.waitsForTick(emit.id))) yield emit
+    }
+  }
+
+  /** Fires every emission that is due; false when what became due behind it fills a slice. */
+  fire(nowMs: number): boolean {
+    for (const emit of [...this.#waiting()]) {
+      if (nowMs < this.last(emit.id).atMs + periodOf(emit)) continue
+      if (!this.#fire(emit.id, nowMs)) return false
+    }
+    return true
+  }
+
+  /** Sends out the changed rows, and tells what is behind how far time is. */
+  #fire(emit: number, atMs: number): boolean {
+    const task = this.#task
+    for (const step of task.steps) {
+      const emission = step?.plan.emissions.find(({ node }) => node.id === emit)
+      if (emission !== undefined) step!.tick(emission)
+    }
+    const settled = task.time.registers[Settled]!
+    this.#last.set(emit, { watermark: settled - task.plan.reaches[emit]!.holdMs, atMs })
+    return task.close(settled)
+  }
+}
+
+function periodOf({ emission }: EmitNode): number {
+  return emission.kind === 'every' ? emission.everyMs : Number.POSITIVE_INFINITY
+}

@@ -1,0 +1,214 @@
+import { buildPrograms, type SubProgram } from '../engine/compile-sub.ts'
+import { createTask, type TaskWorld, taskName } from '../engine/create-task.ts'
+import type { Incident } from '../engine/failures.ts'
+import type { Task } from '../engine/task.ts'
+import type { Log, TopicPartition } from '../log/log.ts'
+import type { Graph } from '../plan/graph.ts'
+import { groupName } from '../plan/names.ts'
+import { SnapshotDamagedError } from '../state/snapshot-format.ts'
+import type { Clock } from '../std/clock.ts'
+import { Backoff, isRetriable } from './backoff.ts'
+import { type RestoreSource, restoreTask, startPositions } from './restore.ts'
+import { TaskRunner } from './task-runner.ts'
+import { inputTopics, type PartitionCounts } from './topics.ts'
+
+export interface TaskOptions {
+  readonly app: string
+  readonly graph: Graph
+  readonly log: Log
+  readonly clock: Clock
+  readonly counts: PartitionCounts
+  readonly mode: 'compiled' | 'interpreted'
+  readonly freeze: boolean
+  /** In a bounded run: where each source partition ends. */
+  readonly endOf?: (partition: TopicPartition) => number
+  readonly random: () => number
+  readonly print: (line: string) => void
+  /** Puts lines into files before the commit that contains them. */
+  readonly files: { write(path: string, line: string): void; flush(): Promise<void> }
+  readonly snapshotOf: (partition: TopicPartition) => Promise<RestoreSource | undefined>
+  readonly onIncident: (incident: Incident) => void
+  readonly wake: () => void
+}
+
+/** A sub-topology's task of one partition, before it is made. */
+interface Place {
+  readonly plan: SubProgram['plan']
+  readonly program: SubProgram['program']
+  readonly partition: number
+  readonly topics: readonly string[]
+}
+
+/** The partitions a pipeline has here, and the tasks that read them: made and restored, dropped, given up. */
+export class AssignedTasks {
+  readonly runners = new Map<string, TaskRunner>()
+  readonly group: string
+  readonly #options: TaskOptions
+  readonly #programs: readonly SubProgram[]
+  readonly #world: TaskWorld
+  #partitions: TopicPartition[] = []
+  #epoch = 0
+
+  constructor(options: TaskOptions) {
+    this.#options = options
+    const { graph, app, log, clock, mode, freeze } = options
+    this.group = groupName(app, graph.name)
+    this.#programs = buildPrograms(graph, { app, closedLog: log.closed, mode, freeze })
+    this.#world = {
+      clock,
+      nextSeed: () => Math.floor(options.random() * 2 ** 31),
+      partitionsOf: topic => options.counts.get(topic) ?? 1,
+      upstreamsOf: keyBy => this.#upstreams(keyBy),
+      recordBytesMax: 16 * 1024 * 1024,
+      lines: { writeLine: (path, line) => options.files.write(path, line), print: options.print },
+      wake: options.wake,
+      onFirstIncident: options.onIncident,
+    }
+  }
+
+  /** Moves whenever all tasks are dropped, so that late answers to older work are recognised. */
+  get epoch(): number {
+    return this.#epoch
+  }
+
+  get tasks(): Task[] {
+    return [...this.runners.values()].map(({ task }) => task)
+  }
+
+  /** Co-partitioned sets for the membership: the input topics of each sub-topology. */
+  get topicSets(): string[][] {
+    return this.#programs.map(({ plan }) => [...new Set(this.#inputTopics(plan.sub))])
+  }
+
+  /** Every task has used up its inputs; one that waits for a retry takes no part in a commit, so none waits for it. */
+  get isDrained(): boolean {
+    return [...this.runners.values()].every(runner => runner.isDrained || runner.task.isParked)
+  }
+
+  partitionsOfStep(step: string): number {
+    const owner = this.#programs.find(({ plan }) => plan.steps.some(({ node }) => node.name === step))
+    if (owner === undefined)
+      throw new Error(`Pipeline "${this.#options.graph.name}" has no step "${step}" with a store`)
+    return this.#partitionsOf(owner.plan.sub)
+  }
+
+  hasStep(step: string): boolean {
+    return this.#programs.some(({ plan }) => plan.steps.some(({ node }) => node.name === step))
+  }
+
+  /** Takes partitions on; `start` makes their tasks. */
+  add(partitions: readonly TopicPartition[]): void {
+    this.#partitions.push(...partitions)
+  }
+
+  /** Gives partitions up and closes their tasks. */
+  remove(partitions: readonly TopicPartition[]): void {
+    const isGone = (each: TopicPartition) =>
+      partitions.some(({ topic, partition }) => topic === each.topic && partition === each.partition)
+    this.#partitions = this.#partitions.filter(each => !isGone(each))
+    for (const [name, { task }] of this.runners) {
+      if (task.inputs.some(isGone)) this.#close(name)
+    }
+  }
+
+  /** Gives everything up. */
+  removeAll(): void {
+    this.#partitions = []
+    this.drop()
+  }
+
+  /** Closes all tasks with what is not committed of them; the partitions stay, and `start` restores the tasks. */
+  drop(): void {
+    this.#epoch++
+    for (const name of [...this.runners.keys()]) this.#close(name)
+  }
+
+  #close(name: string): void {
+    this.runners.get(name)?.task.effects.close()
+    this.runners.delete(name)
+  }
+
+  /** Makes and restores the tasks that are missing; false when they were dropped meanwhile. Throws what the log throws for good. */
+  async start(): Promise<boolean> {
+    const epoch = this.#epoch
+    for (const place of this.#places()) {
+      const name = taskName(place.plan, place.partition)
+      if (this.runners.has(name) || !this.#isAssigned(place)) continue
+      const runner = await this.#startWhenReachable(place)
+      if (runner === undefined || epoch !== this.#epoch) return false
+      this.runners.set(name, runner)
+    }
+    return true
+  }
+
+  #places(): Place[] {
+    return this.#programs.flatMap(({ plan, program }) => {
+      const topics = this.#inputTopics(plan.sub)
+      return Array.from({ length: this.#partitionsOf(plan.sub) }, (_, partition) => ({
+        plan,
+        program,
+        partition,
+        topics,
+      }))
+    })
+  }
+
+  #isAssigned({ topics, partition }: Place): boolean {
+    return topics.every(topic =>
+      this.#partitions.some(each => each.topic === topic && each.partition === partition),
+    )
+  }
+
+  /** Tries again while the log cannot be reached; undefined when the task is no longer wanted. */
+  async #startWhenReachable(place: Place): Promise<TaskRunner | undefined> {
+    const epoch = this.#epoch
+    const backoff = new Backoff(this.#options.clock)
+    for (;;) {
+      try {
+        return await this.#startTask(place)
+      } catch (error) {
+        if (!isRetriable(error)) throw error
+        await backoff.wait()
+        if (epoch !== this.#epoch) return undefined
+      }
+    }
+  }
+
+  async #startTask({ plan, program, partition, topics }: Place): Promise<TaskRunner> {
+    const { log, clock, snapshotOf, endOf } = this.#options
+    const inputs = plan.sub.inputs.map((origin, i) => ({ origin, topic: topics[i]!, partition }))
+    const positions = await startPositions(log, this.group, inputs)
+    const restored = async (source: typeof snapshotOf) => {
+      const task = createTask(plan, program, partition, positions, this.#world)
+      await restoreTask(task, { log, clock, snapshotOf: source, pause: nextTurn })
+      return task
+    }
+    // The changelog alone is whole (SEMANTICS 2.3).
+    const task = await restored(snapshotOf).catch(error => {
+      if (!(error instanceof SnapshotDamagedError)) throw error
+      return restored(async () => undefined)
+    })
+    const ends =
+      endOf && inputs.map(input => (input.origin.kind === 'source' ? endOf(input) : Number.POSITIVE_INFINITY))
+    return new TaskRunner(task, ends)
+  }
+
+  #upstreams(keyBy: number): string[] {
+    return this.#programs.flatMap(({ plan }) => {
+      if (!plan.sub.nodeIds.includes(keyBy)) return []
+      return Array.from({ length: this.#partitionsOf(plan.sub) }, (_, p) => taskName(plan, p))
+    })
+  }
+
+  #partitionsOf(sub: SubProgram['plan']['sub']): number {
+    return Math.max(...this.#inputTopics(sub).map(topic => this.#options.counts.get(topic) ?? 1))
+  }
+
+  #inputTopics(sub: SubProgram['plan']['sub']): string[] {
+    return inputTopics(this.#options.app, this.#options.graph, sub)
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise(resolve => setImmediate(resolve))
+}

@@ -1,0 +1,212 @@
+import type { Task } from '../engine/task.ts'
+import type { Log, MemberIdentity } from '../log/log.ts'
+import type { Graph } from '../plan/graph.ts'
+import type { SideTopic } from '../plan/names.ts'
+import { isBroken } from '../std/broken-rules.ts'
+import type { Clock } from '../std/clock.ts'
+import type { AssignedTasks } from './assigned-tasks.ts'
+import { Backoff } from './backoff.ts'
+import { CommitContent, type CommittedTask } from './commit-content.ts'
+import { sideTopicSpec } from './topics.ts'
+
+/** Shortest time between two commits of a drained pipeline (SEMANTICS 2.5). */
+const drainedCommitMs = 5
+const liveIdentity = isBroken('2.2')
+const ignoresInterval = isBroken('2.5')
+
+export interface CommitOptions {
+  readonly app: string
+  readonly graph: Graph
+  readonly log: Log
+  readonly clock: Clock
+  /** Lines of the tasks that are in files before the commit that contains them. */
+  readonly files: { flush(): Promise<void> }
+  /** Told of every acknowledged commit, before anything else happens to its tasks. */
+  readonly onCommitted?: (tasks: readonly CommittedTask[]) => void
+  readonly wake: () => void
+  /** Instead of the pipeline's own interval and the 5 ms of a drained one. */
+  readonly commitPace?: CommitPace
+  /** Reached points of the commit, for tests that kill the process there. */
+  readonly onPoint?: (point: CommitPoint) => void
+}
+
+/** When a commit is due, in ms since the one before; Infinity for never. */
+export interface CommitPace {
+  readonly intervalMs: number
+  /** Once every task has drained its inputs (SEMANTICS 2.5). */
+  readonly drainedMs: number
+}
+
+export type CommitPoint = 'cut' | 'before-commit' | 'after-commit' | 'after-acknowledge' | 'restored'
+
+/** The pipeline's state as its commits see it. */
+export interface RunState {
+  /** Undefined while nothing may be committed. */
+  readonly identity: MemberIdentity | undefined
+  /** Between a loss or an error and the next start there are no tasks. */
+  readonly phase: 'running' | 'restoring' | 'stopped'
+}
+
+/** The commits of one pipeline on one worker: of all tasks that can be cut, one at a time (SEMANTICS 2). */
+export class PipelineCommits {
+  /** Commits that failed in a row. */
+  readonly failures: Backoff
+  readonly #options: CommitOptions
+  readonly #tasks: AssignedTasks
+  readonly #state: RunState
+  readonly #failed: (error: Error, identity: MemberIdentity) => void
+  readonly #pace: CommitPace
+  readonly #sideTopics = new Set<string>()
+  #inFlight: Promise<void> | undefined
+  #lastCommitMs: number
+
+  /** `failed` is told of a commit that did not succeed, with the identity it was made under. */
+  constructor(
+    options: CommitOptions,
+    tasks: AssignedTasks,
+    state: RunState,
+    failed: (error: Error, identity: MemberIdentity) => void,
+  ) {
+    this.#options = options
+    this.#tasks = tasks
+    this.#state = state
+    this.#failed = failed
+    const { clock, graph, commitPace } = options
+    this.#lastCommitMs = clock.monotonic()
+    this.failures = new Backoff(clock)
+    this.#pace = commitPace ?? { intervalMs: graph.options.commitIntervalMs, drainedMs: drainedCommitMs }
+  }
+
+  get isInFlight(): boolean {
+    return this.#inFlight !== undefined
+  }
+
+  get isDue(): boolean {
+    return this.#options.clock.monotonic() - this.#lastCommitMs >= this.#afterMs
+  }
+
+  get #mayCommit(): boolean {
+    const { phase, identity } = this.#state
+    return this.#inFlight === undefined && phase === 'running' && identity !== undefined
+  }
+
+  /** How long after the last commit the next one is due, as things stand (SEMANTICS 2.5). */
+  get #afterMs(): number {
+    const { intervalMs, drainedMs } = this.#pace
+    return ignoresInterval || !this.#tasks.isDrained ? intervalMs : Math.min(drainedMs, intervalMs)
+  }
+
+  /** When the next commit is due, ms from now; Infinity when there is nothing to commit. */
+  nextInMs(): number {
+    if (!this.#mayCommit || this.#ready().length === 0) return Number.POSITIVE_INFINITY
+    const elapsed = this.#options.clock.monotonic() - this.#lastCommitMs
+    return Math.max(1, this.#afterMs - elapsed)
+  }
+
+  /** Cuts and sends a commit when one is due and none is under way. */
+  commitIfDue(): void {
+    if (this.#mayCommit && this.isDue) this.#start()
+  }
+
+  /** Cuts and sends a commit now; resolves when it is settled. */
+  async commitNow(): Promise<void> {
+    await this.#inFlight
+    if (this.#state.phase === 'running') this.#start()
+    await this.#inFlight
+  }
+
+  /** Resolves when the commit under way is settled; false when there was none. */
+  async acknowledged(): Promise<boolean> {
+    if (this.#inFlight === undefined) return false
+    await this.#inFlight
+    return true
+  }
+
+  /** Commits until nothing is left to commit; tasks that wait for a retry are left out. */
+  async commitAll(): Promise<void> {
+    for (;;) {
+      await this.#inFlight
+      const ready = this.#ready()
+      if (ready.length === 0 && this.#tasks.tasks.every(task => task.effects.isIdle || task.isParked)) return
+      if (ready.length === 0) await nextTurn()
+      else this.#start()
+      if (this.#state.identity === undefined || this.#state.phase === 'stopped') return
+    }
+  }
+
+  /** Resolves when what a task has done so far is committed; false when it was dropped instead. */
+  async committed(task: Task): Promise<boolean> {
+    const cuts = task.commits
+    const isDirty = task.hasProgress
+    const isHere = () => this.#state.phase !== 'stopped' && this.#tasks.tasks.includes(task)
+    await this.#inFlight
+    while (isDirty && isHere() && task.commits === cuts) {
+      if (this.#inFlight === undefined) this.#start()
+      // A task that waits for a retry or for calls cannot be cut yet.
+      await (this.#inFlight ??
+        new Promise<void>(resolve => this.#options.clock.after(drainedCommitMs, resolve)))
+    }
+    await this.#inFlight
+    return isHere()
+  }
+
+  /** The answer to the commit under way is of no interest any more. */
+  forget(): void {
+    this.#inFlight = undefined
+  }
+
+  /** Tasks with something to commit that may be cut now. */
+  #ready(): Task[] {
+    return this.#tasks.tasks.filter(task => !task.isParked && task.effects.isIdle && task.hasProgress)
+  }
+
+  #start(): void {
+    const { identity } = this.#state
+    const tasks = this.#ready()
+    if (identity === undefined || tasks.length === 0) return
+    this.#lastCommitMs = this.#options.clock.monotonic()
+    const content = new CommitContent(tasks, this.#options.clock.now())
+    this.#options.onPoint?.('cut')
+    const inFlight = this.#commit(identity, content, this.#tasks.epoch).finally(() => {
+      if (this.#inFlight === inFlight) this.#inFlight = undefined
+      this.#options.wake()
+    })
+    this.#inFlight = inFlight
+  }
+
+  async #commit(identity: MemberIdentity, content: CommitContent, epoch: number): Promise<void> {
+    const { log, files, onPoint, onCommitted } = this.#options
+    const { outputs, changelog, positions } = content
+    try {
+      await this.#ensureSideTopics(outputs.map(({ topic }) => topic))
+      await files.flush()
+      onPoint?.('before-commit')
+      const result = await log.commit({
+        identity: liveIdentity ? (this.#state.identity ?? identity) : identity,
+        batches: [...outputs, ...changelog],
+        positions,
+      })
+      if (epoch !== this.#tasks.epoch) return
+      this.failures.reset()
+      onPoint?.('after-commit')
+      onCommitted?.(content.acknowledge(result.baseOffsets.slice(outputs.length)))
+      onPoint?.('after-acknowledge')
+    } catch (error) {
+      if (epoch === this.#tasks.epoch) this.#failed(error as Error, identity)
+    }
+  }
+
+  async #ensureSideTopics(topics: readonly string[]): Promise<void> {
+    const { app, graph, log } = this.#options
+    for (const side of ['failed', 'rejected', 'late'] satisfies SideTopic[]) {
+      const spec = sideTopicSpec(app, graph.name, side)
+      if (!topics.includes(spec.name) || this.#sideTopics.has(spec.name)) continue
+      if ((await log.describeTopics([spec.name])).length === 0) await log.createTopics([spec])
+      this.#sideTopics.add(spec.name)
+    }
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise(resolve => setImmediate(resolve))
+}
