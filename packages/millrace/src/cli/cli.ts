@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import type { Log } from '../log/log.ts'
 import type { Clock } from '../std/clock.ts'
 import type { Interrupt } from './interrupt.ts'
+import type { LogSettings } from './settings.ts'
 import type { Terminal } from './terminal.ts'
 
 /** What a command may use of the world. */
@@ -12,5 +13,5 @@ export interface Cli {
   readonly cwd: string
   readonly clock: Clock
   readonly interrupt: Interrupt
-  openLog(directory: string, onWarning: (message: string) => void): Promise<Log>
+  openLog(settings: LogSettings, onWarning: (message: string) => void): Promise<Log>
 }

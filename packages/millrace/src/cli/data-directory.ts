@@ -19,26 +19,27 @@ export function prepareDataDirectory(directory: string): void {
 }
 
 /** Opens the log for a command that writes, and closes it when `use` has settled. */
-export async function withLog<T>(cli: Cli, { data }: Settings, use: (log: Log) => Promise<T>): Promise<T> {
-  prepareDataDirectory(data)
-  return withOpenLog(cli, data, use)
+export async function withLog<T>(cli: Cli, settings: Settings, use: (log: Log) => Promise<T>): Promise<T> {
+  if (settings.brokers === undefined) prepareDataDirectory(settings.data)
+  return withOpenLog(cli, settings, use)
 }
 
 /** Opens the log for a command that looks: without data there is nothing to see, and nothing is made. */
 export async function withExistingLog<T>(
   cli: Cli,
-  { data }: Settings,
+  settings: Settings,
   use: (log: Log) => Promise<T>,
 ): Promise<T> {
-  if (!holdsLog(data))
+  const { data, brokers } = settings
+  if (brokers === undefined && !holdsLog(data))
     throw new CliError(`There are no data in ${data} yet`, {
       wayOut: 'millrace dev, or --data with the directory of the data',
     })
-  return withOpenLog(cli, data, use)
+  return withOpenLog(cli, settings, use)
 }
 
-async function withOpenLog<T>(cli: Cli, data: string, use: (log: Log) => Promise<T>): Promise<T> {
-  const log = await cli.openLog(data, message => cli.terminal.warn(message))
+async function withOpenLog<T>(cli: Cli, settings: Settings, use: (log: Log) => Promise<T>): Promise<T> {
+  const log = await cli.openLog(settings, message => cli.terminal.warn(message))
   try {
     return await use(log)
   } finally {

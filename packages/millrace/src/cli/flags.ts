@@ -4,6 +4,14 @@ import { exitCodesHelp } from './exit-codes.ts'
 
 /** The flags of every command that opens the log. */
 export function withLogFlags(command: Command): Command {
+  return withDataFlags(command).option(
+    '--brokers <host:port,...>',
+    'Apache Kafka instead of the embedded log (MILLRACE_BROKERS)',
+  )
+}
+
+/** The flags of a command that works on the embedded log alone. */
+function withDataFlags(command: Command): Command {
   return command
     .option(
       '--data <directory>',
@@ -16,9 +24,12 @@ export function withLogFlags(command: Command): Command {
     .option('--config <file>', 'configuration file (default millrace.config.ts beside package.json)')
 }
 
-/** The flags of the commands that run pipelines. */
-export function withRunFlags(command: Command): Command {
-  return withLogFlags(command)
+/** On which logs a command can run pipelines. */
+export type RunsOn = 'any log' | 'embedded log'
+
+/** The flags of the commands that run pipelines; on the embedded log alone unless `brokers` are named too. */
+export function withRunFlags(command: Command, on: RunsOn): Command {
+  return (on === 'any log' ? withLogFlags : withDataFlags)(command)
     .option('--threads <n>', 'worker threads (MILLRACE_THREADS; default: everything in one thread)')
     .option(
       '--stop-timeout <duration>',

@@ -1,9 +1,9 @@
 /** What the bin `millrace` runs. */
-import { openEmbeddedLog } from '../log/embedded/open.ts'
 import { systemClock } from '../std/clock.ts'
 import type { Cli } from './cli.ts'
 import { ExitCode } from './exit-codes.ts'
 import { Interrupt, listenToSignals } from './interrupt.ts'
+import { openLog } from './open-log.ts'
 import { watchParent } from './parent.ts'
 import { runCommandLine } from './program.ts'
 import { Terminal } from './terminal.ts'
@@ -18,7 +18,7 @@ const cli: Cli = {
   cwd: process.cwd(),
   clock: systemClock,
   interrupt,
-  openLog: (directory, onWarning) => openEmbeddedLog({ directory, onWarning }),
+  openLog,
 }
 
 quietWarnings(process, terminal)

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import type { KafkaProperties } from '../log/kafka/settings.ts'
 import { isName } from '../plan/names.ts'
 import { appName } from '../runtime/app-name.ts'
 import { type CliError, usageError } from './cli-error.ts'
@@ -12,15 +13,22 @@ import { findProject, type Project } from './load/project.ts'
 export interface SettingFlags {
   readonly app?: string
   readonly data?: string
+  readonly brokers?: string
   readonly threads?: string
   readonly config?: string
 }
 
+/** Which log: on Kafka where `brokers` is set, else the embedded one in `data`. */
+export interface LogSettings {
+  readonly data: string
+  readonly brokers?: string | readonly string[]
+  readonly kafka?: KafkaProperties
+}
+
 /** What configuration, environment and flags come to, with every path absolute. */
-export interface Settings {
+export interface Settings extends LogSettings {
   readonly project: Project
   readonly app: string
-  readonly data: string
   readonly threads: number | undefined
   /** Patterns of the pipeline files, relative to the project's directory. */
   readonly pipelines: readonly string[]
@@ -32,7 +40,14 @@ const CONFIG_FILES = [
   'millrace.config.js',
   'millrace.config.mjs',
 ]
-const CONFIG_MEMBERS: readonly (keyof MillraceConfig)[] = ['app', 'data', 'threads', 'pipelines']
+const CONFIG_MEMBERS: readonly (keyof MillraceConfig)[] = [
+  'app',
+  'data',
+  'brokers',
+  'kafka',
+  'threads',
+  'pipelines',
+]
 
 /** Reads `millrace.config.ts` of the project around `cwd`; environment variables go before it, flags before both. */
 export async function loadSettings(
@@ -57,6 +72,8 @@ export async function loadSettings(
     project,
     app,
     data,
+    brokers: flags.brokers ?? env.MILLRACE_BROKERS ?? config.brokers,
+    kafka: config.kafka,
     threads: threadsOf(flags.threads, env.MILLRACE_THREADS, config.threads),
     pipelines: typeof pipelines === 'string' ? [pipelines] : pipelines,
   }
@@ -100,10 +117,13 @@ function checkConfig(config: unknown, file: string): asserts config is MillraceC
   const unknown = Object.keys(config).find(name => !CONFIG_MEMBERS.includes(name as keyof MillraceConfig))
   if (unknown !== undefined)
     throw usageError(`${file} sets "${unknown}", which means nothing`, `one of ${CONFIG_MEMBERS.join(', ')}`)
-  const { app, data, pipelines } = config as MillraceConfig
+  const { app, data, brokers, kafka, pipelines } = config as MillraceConfig
   const isText = (value: unknown) => value === undefined || typeof value === 'string'
   if (!isText(app)) throw wrongType(file, 'app', 'a text')
   if (!isText(data)) throw wrongType(file, 'data', 'a path')
+  if (![brokers].flat().every(isText)) throw wrongType(file, 'brokers', "'host:9092', or several")
+  if (kafka !== undefined && (typeof kafka !== 'object' || kafka === null))
+    throw wrongType(file, 'kafka', "settings under Kafka's names: { 'client.id': 'shop' }")
   const patterns = Array.isArray(pipelines) ? pipelines : [pipelines]
   if (!patterns.every(isText))
     throw wrongType(file, 'pipelines', "a pattern such as 'pipelines/*.ts', or several")

@@ -1,3 +1,4 @@
+import type { KafkaProperties } from '../log/kafka/settings.ts'
 import type { Log } from '../log/log.ts'
 import type { Topic } from '../plan/topic.ts'
 import type { Clock } from '../std/clock.ts'
@@ -17,6 +18,12 @@ export interface StartOptions {
   readonly data?: string
   /** An open log to use instead; `stop` leaves it open. */
   readonly log?: Log
+  /** Runs on Apache Kafka (3.1 or newer) instead of the embedded log: `host:port`, one or several. */
+  readonly brokers?: string | readonly string[]
+  /** Settings of the connection to Kafka, under Kafka's own names: `{ 'security.protocol': 'SSL' }`. */
+  readonly kafka?: KafkaProperties
+  /** Creates sources and sinks that do not exist. Default: only on a log that nobody else writes to, so not on Kafka. */
+  readonly createTopics?: boolean
   /** Default: nothing is said. */
   readonly logger?: Logger
   /** Stops the app when it aborts. */

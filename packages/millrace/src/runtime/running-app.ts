@@ -55,7 +55,7 @@ export class RunningApp implements App {
 
   constructor(parts: RunningAppParts) {
     this.#parts = parts
-    this.#sender = new Sender(parts.log, parts.clock)
+    this.#sender = new Sender(parts.log, parts.clock, parts.options.createTopics)
     this.failed = new Promise((_, reject) => {
       this.#fail = reject
     })
@@ -119,7 +119,7 @@ export class RunningApp implements App {
 
   async #prepare(graph: Graph): Promise<PipelineSettings> {
     const { name, log, options } = this.#parts
-    const counts = await preparePipelineTopics(log, name, graph)
+    const counts = await preparePipelineTopics(log, name, graph, options.createTopics)
     return { name: graph.name, counts, ends: options.once ? await this.#endsOf(graph) : undefined }
   }
 

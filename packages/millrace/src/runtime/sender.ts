@@ -24,14 +24,17 @@ interface Pending {
 export class Sender {
   readonly #log: Log
   readonly #clock: Clock
+  readonly #create: boolean | undefined
   readonly #partitions = new Map<string, Promise<number>>()
   #pending = new Map<string, Pending>()
   #flushing: Promise<void> | undefined
   #rotation = 0
 
-  constructor(log: Log, clock: Clock) {
+  /** `create`: whether a topic that does not exist is created, see `ensureTopics`. */
+  constructor(log: Log, clock: Clock, create?: boolean) {
     this.#log = log
     this.#clock = clock
+    this.#create = create
   }
 
   async send(topic: Topic, value: unknown, options: SendOptions): Promise<SentRecord> {
@@ -102,7 +105,7 @@ export class Sender {
   }
 
   async #learn(topic: Topic): Promise<number> {
-    await ensureTopics(this.#log, [topic])
+    await ensureTopics(this.#log, [topic], this.#create)
     const [info] = await this.#log.describeTopics([topic.name])
     return info!.partitions
   }

@@ -28,10 +28,10 @@ export async function start(pipelines: readonly PipelineSource[], options: Start
   const logger = options.logger ?? silent
   const loaded = await loadPipelines(pipelines)
   const home = await nearestPackage(process.cwd())
-  const data =
-    options.log === undefined ? resolve(options.data ?? join(home.directory, '.millrace')) : undefined
-  const log: Log =
-    options.log ?? (await openEmbeddedLog({ directory: data!, onWarning: message => logger.warn(message) }))
+  const isEmbedded = options.log === undefined && options.brokers === undefined && options.kafka === undefined
+  const data = isEmbedded ? resolve(options.data ?? join(home.directory, '.millrace')) : undefined
+  const log =
+    options.log ?? (data === undefined ? await openKafka(options) : await openEmbedded(data, logger))
   const app = new RunningApp({
     name: options.app ?? home.name,
     log,
@@ -49,6 +49,16 @@ export async function start(pipelines: readonly PipelineSource[], options: Start
     throw error
   }
   return app
+}
+
+function openEmbedded(directory: string, logger: Logger): Promise<Log> {
+  return openEmbeddedLog({ directory, onWarning: message => logger.warn(message) })
+}
+
+/** What speaks to Kafka takes a third of a second to load, so it is loaded where it is used. */
+async function openKafka({ brokers, kafka, clock }: StartOptions): Promise<Log> {
+  const { openKafkaLog } = await import('../log/kafka/open.ts')
+  return openKafkaLog({ brokers, kafka, clock })
 }
 
 /** The package the process was started in: its name is the app's, its directory holds the data. */

@@ -54,7 +54,9 @@ export class ThreadHost implements Host {
   #requireLog(): { log: EmbeddedLog; directory: string } {
     const { log, settings } = this.#parts
     if (!(log instanceof EmbeddedLog) || settings.data === undefined) {
-      throw new Error('threads: worker threads need the embedded log; leave out `log`, or `threads`')
+      throw new Error(
+        'threads: worker threads need the embedded log; leave out `log` and `brokers`, or `threads`: on Kafka, start the same command again beside this one',
+      )
     }
     return { log, directory: settings.data }
   }

@@ -1,4 +1,4 @@
-import type { Log, TopicSpec } from '../log/log.ts'
+import { type Log, LogError, type TopicSpec } from '../log/log.ts'
 import type { Graph } from '../plan/graph.ts'
 import { changelogTopic, repartitionTopic, type SideTopic, sideTopic } from '../plan/names.ts'
 import { checkCoPartitioning, repartitionCounts } from '../plan/partitions.ts'
@@ -14,12 +14,27 @@ export function specOf(topic: Topic): TopicSpec {
   return { name, partitions, cleanup, retentionMs, retentionBytes }
 }
 
-/** Creates the declared topics that do not exist; those that do keep the partition count they have. */
-export async function ensureTopics(log: Log, topics: readonly Topic[]): Promise<void> {
+/**
+ * Makes sure that the declared topics exist; those that do keep the partition count they have. Missing ones are created
+ * where `create` says so, which by default is on a log of one's own; elsewhere they are an `unknown-topic` error.
+ */
+export async function ensureTopics(log: Log, topics: readonly Topic[], create = log.closed): Promise<void> {
   const specs = new Map(topics.map(topic => [topic.name, specOf(topic)]))
   const existing = new Set((await log.describeTopics([...specs.keys()])).map(({ name }) => name))
   const missing = [...specs.values()].filter(({ name }) => !existing.has(name))
-  if (missing.length > 0) await log.createTopics(missing)
+  if (missing.length === 0) return
+  if (!create) throw noSuchTopics(missing)
+  await log.createTopics(missing)
+}
+
+function noSuchTopics(missing: readonly TopicSpec[]): LogError {
+  const [first] = missing
+  const names = missing.map(({ name }) => name).join(', ')
+  return new LogError(
+    'unknown-topic',
+    `The log has no topic ${names}, and topics that others may use are not created unasked: ` +
+      `millrace topics create ${first!.name} --partitions ${first!.partitions}, or createTopics: true (--create-topics)`,
+  )
 }
 
 /** Partition counts of everything a pipeline reads and writes. */
@@ -29,11 +44,16 @@ export type PartitionCounts = ReadonlyMap<string, number>
  * Makes sure that every topic of a pipeline exists: sources, sinks, repartition and changelog topics. Throws
  * `PlanError` where topics that meet in a store have different partition counts (SEMANTICS 5.9).
  */
-export async function preparePipelineTopics(log: Log, app: string, graph: Graph): Promise<PartitionCounts> {
+export async function preparePipelineTopics(
+  log: Log,
+  app: string,
+  graph: Graph,
+  create?: boolean,
+): Promise<PartitionCounts> {
   const declared = graph.nodes.flatMap(node =>
     node.kind === 'source' || node.kind === 'to' ? [node.topic] : [],
   )
-  await ensureTopics(log, declared)
+  await ensureTopics(log, declared, create)
   const counts = new Map<string, number>()
   const learn = async (names: readonly string[]) => {
     for (const { name, partitions } of await log.describeTopics(names)) counts.set(name, partitions)

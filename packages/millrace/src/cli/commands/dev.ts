@@ -8,8 +8,8 @@ export function addDev(program: Command, cli: Cli): void {
   const dev = program
     .command('dev')
     .description('run all pipelines of the project on the embedded log, and reload them when a file changes')
-  withRunFlags(dev).action(async (flags: RunFlags) => {
-    const settings = await prepareRun(cli, flags)
+  withRunFlags(dev, 'embedded log').action(async (flags: RunFlags) => {
+    const settings = await prepareRun(cli, flags, 'embedded log')
     await runDev(cli, settings, runOptions(settings, flags))
   })
   withExamples(dev, [

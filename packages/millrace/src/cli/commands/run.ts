@@ -11,34 +11,35 @@ import type { Settings } from '../settings.ts'
 
 interface Flags extends RunFlags {
   readonly once?: boolean
-  readonly brokers?: string
+  readonly createTopics?: boolean
 }
 
 export function addRun(program: Command, cli: Cli): void {
   const run = program
     .command('run [files...]')
     .description('run pipelines until stopped (default: all of the project)')
-  withRunFlags(run)
+  withRunFlags(run, 'any log')
     .option('--once', 'read every input to its end, close all windows, and end')
-    .option('--brokers <host:port,...>', 'run on Apache Kafka')
+    .option('--create-topics', 'on Kafka: create sources and sinks that do not exist')
     .action((files: string[], flags: Flags) => runFiles(cli, files, flags))
   withExamples(run, [
     ['millrace run pipelines/engagement.ts', 'until Ctrl-C'],
     ['millrace run pipelines/*.ts --once', 'to the end of the input, as a batch'],
     ['millrace run --threads 4', 'all pipelines of the project, in four threads'],
+    ['millrace run --brokers localhost:9092', 'on Apache Kafka'],
   ])
 }
 
 async function runFiles(cli: Cli, files: readonly string[], flags: Flags): Promise<void> {
-  if (flags.brokers !== undefined)
-    throw usageError(
-      '--brokers comes with the Kafka adapter, which this version does not have yet',
-      'leave it out: the embedded log is used',
-    )
-  const settings = await prepareRun(cli, flags)
+  const settings = await prepareRun(cli, flags, 'any log')
   const chosen = files.length > 0 ? files.map(file => resolve(cli.cwd, file)) : projectFiles(settings)
   const pipelines = await loadPipelines(chosen, cli.cwd)
-  await runApp(cli, pipelines, { ...runOptions(settings, flags), once: flags.once ?? false, freeze: false })
+  await runApp(cli, pipelines, {
+    ...runOptions(settings, flags),
+    createTopics: flags.createTopics,
+    once: flags.once ?? false,
+    freeze: false,
+  })
 }
 
 function projectFiles({ project, pipelines }: Settings): string[] {

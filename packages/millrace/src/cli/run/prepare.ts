@@ -2,7 +2,8 @@ import { toMs } from '../../std/duration.ts'
 import type { Cli } from '../cli.ts'
 import { usageError } from '../cli-error.ts'
 import { deleteData, prepareDataDirectory } from '../data-directory.ts'
-import { loadSettings, type SettingFlags, type Settings } from '../settings.ts'
+import type { RunsOn } from '../flags.ts'
+import { type LogSettings, loadSettings, type SettingFlags, type Settings } from '../settings.ts'
 
 export interface RunFlags extends SettingFlags {
   readonly stopTimeout?: string
@@ -10,24 +11,34 @@ export interface RunFlags extends SettingFlags {
   readonly yes?: boolean
 }
 
-/** What a run goes by; plain data, so that it can be sent to a child process. */
-export interface RunOptions {
+/** What a run goes by; plain data on the embedded log, so that it can be sent to a child process. */
+export interface RunOptions extends LogSettings {
   readonly app: string
-  readonly data: string
   readonly threads: number | undefined
   readonly stopTimeoutMs: number
 }
 
 /** Reads the settings and makes the data directory ready, deleting what is in it where `--fresh` asks for that. */
-export async function prepareRun(cli: Cli, flags: RunFlags): Promise<Settings> {
-  const settings = await loadSettings(flags, cli.env, cli.cwd)
+export async function prepareRun(cli: Cli, flags: RunFlags, on: RunsOn): Promise<Settings> {
+  const loaded = await loadSettings(flags, cli.env, cli.cwd)
+  if (on === 'any log' && loaded.brokers !== undefined) {
+    if (!flags.fresh) return loaded
+    throw usageError(
+      '--fresh deletes the embedded log; Kafka would stay as it is',
+      'millrace reset <pipeline>',
+    )
+  }
+  const settings = { ...loaded, brokers: undefined, kafka: undefined }
   if (flags.fresh) await deleteData(cli, settings, flags.yes ?? false)
   prepareDataDirectory(settings.data)
   return settings
 }
 
-export function runOptions({ app, data, threads }: Settings, { stopTimeout = '30s' }: RunFlags): RunOptions {
-  return { app, data, threads, stopTimeoutMs: durationOf(stopTimeout) }
+export function runOptions(
+  { app, data, brokers, kafka, threads }: Settings,
+  { stopTimeout = '30s' }: RunFlags,
+): RunOptions {
+  return { app, data, brokers, kafka, threads, stopTimeoutMs: durationOf(stopTimeout) }
 }
 
 function durationOf(text: string): number {

@@ -45,10 +45,11 @@ export async function runApp(
 function sayWhat(
   { terminal }: Cli,
   pipelines: readonly LoadedPipeline[],
-  { app, data, threads }: AppOptions,
+  { app, data, brokers, threads }: AppOptions,
 ): void {
   terminal.note('app', app)
-  terminal.note('data', data)
+  if (brokers === undefined) terminal.note('data', data)
+  else terminal.note('brokers', [brokers].flat().join(', '))
   terminal.note('pipelines', pipelines.map(({ pipeline }) => pipeline.name).join(', '))
   if (threads !== undefined) terminal.note('threads', count(threads))
 }

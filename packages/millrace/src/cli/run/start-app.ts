@@ -5,6 +5,7 @@ import type { RunOptions } from './prepare.ts'
 
 export interface AppOptions extends RunOptions {
   readonly once: boolean
+  readonly createTopics?: boolean
   /** Values are frozen, so that a callback that changes one fails. */
   readonly freeze: boolean
   /** Told why a pipeline stopped, which the app's `failed` says too. */
@@ -17,7 +18,7 @@ export async function startApp(
   pipelines: readonly LoadedPipeline[],
   options: AppOptions,
 ): Promise<App> {
-  const { app, data, threads, once, freeze, onError = () => {} } = options
+  const { app, data, brokers, kafka, threads, once, freeze, createTopics, onError = () => {} } = options
   // Commands that run nothing do without the engine, which is half of what there is to load.
   const { start } = await import('../../runtime/start.ts')
   // Workers import the modules again; one thread takes the objects that are here.
@@ -27,6 +28,9 @@ export async function startApp(
   return start(sources, {
     app,
     data,
+    brokers,
+    kafka: brokers === undefined ? undefined : kafka,
+    createTopics,
     threads,
     once,
     freeze,

@@ -45,7 +45,7 @@ export async function commandLine(
   return { exitCode, stdout: stdout.text(), stderr: stderr.text() }
 }
 
-const openEmbedded: Cli['openLog'] = (directory, onWarning) => openEmbeddedLog({ directory, onWarning })
+const openEmbedded: Cli['openLog'] = ({ data }, onWarning) => openEmbeddedLog({ directory: data, onWarning })
 
 /** Runs commands in one directory that share an open log, which saves each the half second of opening it. */
 export class CommandSession implements AsyncDisposable {
