@@ -4,7 +4,7 @@ import type { KeyTable } from '../state/key-table.ts'
 import type { TableStore } from '../state/table-store.ts'
 import type { WindowStore } from '../state/window-store.ts'
 import { isBroken } from '../std/broken-rules.ts'
-import type { Due } from './due.ts'
+import type { Due } from './closing.ts'
 import type { EmissionPlan, StepPlan } from './step-plan.ts'
 import type { Task } from './task.ts'
 
@@ -82,7 +82,7 @@ export class AggregateStep {
     const table = known ?? this.#windows.tableFor(start)
     this.lastStart = start
     this.lastTable = table
-    if (known === undefined) this.#task.lowerNextDue(this.#closeAt(start))
+    if (known === undefined) this.#task.time.lowerNextDue(this.#closeAt(start))
     return table
   }
 
@@ -106,7 +106,7 @@ export class AggregateStep {
     const reached = Math.max(this.#task.time.watermark - this.plan.reach.holdMs, t - every.everyMs)
     const due = (Math.floor(reached / every.everyMs) + 1) * every.everyMs + this.plan.reach.holdMs
     this.#tickDue.set(emission, due)
-    this.#task.lowerNextDue(due)
+    this.#task.time.lowerNextDue(due)
   }
 
   /** Rows wait for the next tick of this emission. */
@@ -124,7 +124,7 @@ export class AggregateStep {
     this.store.finishRestore()
     this.kind = this.store.keyKind as KeyKind | 0
     for (const [start, table] of this.#openTables()) {
-      if (this.#windows) this.#task.lowerNextDue(this.#closeAt(start))
+      if (this.#windows) this.#task.time.lowerNextDue(this.#closeAt(start))
       for (let row = table.firstRow(); row !== 0 && this.#ticks.length > 0; row = table.nextRow(row)) {
         for (const emission of this.#ticks) {
           if (table.f64[row + emission.flagAt] === 0) continue
@@ -199,7 +199,7 @@ export class AggregateStep {
     for (let row = rows.next(); row !== 0; row = rows.next()) {
       this.#emitFinal(table, row, start, end, closeAt)
       gone.push(row)
-      if (++slice >= this.#task.slice.rows || this.#task.isParked) return false
+      if (++slice >= this.#task.slice.rows || this.#task.parked.hasCalls) return false
     }
     this.#drop(start)
     return true

@@ -46,13 +46,19 @@ function positionsOf(task: Task): PositionUpdate[] {
   return task.inputs.map(input => {
     const { topic, partition, position: offset, index } = input
     const metadata = encodeMetadata({
-      channels: task.channelsOf(index),
+      channels: channelsOf(task, index),
       task: index === 0 ? taskMetadata(task) : undefined,
     })
     const previousOffset = input.committedOffset
     input.committedOffset = offset
     return { topic, partition, offset, metadata, previousOffset }
   })
+}
+
+function channelsOf({ intake, time }: Task, index: number): InputMetadata['channels'] {
+  return intake.channels
+    .filter(({ input }) => input === index)
+    .map(({ name, channel }) => ({ name, ...time.channelState(channel) }))
 }
 
 function taskMetadata(task: Task): InputMetadata['task'] {

@@ -1,13 +1,15 @@
 import type { ForEachNode } from '../plan/graph.ts'
 import type { StreamRecord } from '../plan/record.ts'
-import type { Clock } from '../std/clock.ts'
+import { isThenable } from './results.ts'
+import type { Task } from './task.ts'
 
 /** One call of an asynchronous `forEach`, waiting or under way. */
 interface Effect {
   readonly node: ForEachNode
   readonly value: unknown
+  /** The value as it was read, for one that is the source's: what `.failed` keeps. */
+  readonly bytes: Buffer | undefined
   readonly record: StreamRecord
-  readonly failed: (error: unknown, attempt: number) => void
 }
 
 /** Records that may wait for their call before the task stops reading. */
@@ -18,15 +20,16 @@ const queuedMax = 1_000
  * in order, retried after its policy; a commit waits for all of them.
  */
 export class Effects {
-  readonly #clock: Clock
+  readonly #task: Task
   readonly #wake: () => void
   readonly #queues = new Map<number, Effect[]>()
   readonly #running = new Map<number, number>()
   #outstanding = 0
   #closed = false
 
-  constructor(clock: Clock, wake: () => void) {
-    this.#clock = clock
+  /** `wake` is called when a call has been settled. */
+  constructor(task: Task, wake: () => void) {
+    this.#task = task
     this.#wake = wake
   }
 
@@ -39,13 +42,47 @@ export class Effects {
     return this.#outstanding >= queuedMax
   }
 
+  /**
+   * Calls a `forEach` callback, or queues the call behind those under way. The value must be the record's own;
+   * `raw` says that it is the source's, so that its bytes are kept for `.failed`.
+   */
+  call(
+    node: ForEachNode,
+    raw: boolean,
+    value: unknown,
+    kb: Buffer,
+    ks: number,
+    ke: number,
+    k: unknown,
+    t: number,
+    h: Uint8Array | null | undefined,
+  ): void {
+    const task = this.#task
+    const record = task.record.set(kb, ks, ke, k, task.keyKindInWork, t, h).copy()
+    if (this.#isBusy(node)) return this.#add(this.#kept(node, raw, value, record))
+    try {
+      const result: unknown = node.fn(value, record)
+      if (isThenable(result)) this.#follow(this.#kept(node, raw, value, record), Promise.resolve(result))
+    } catch (error) {
+      if ((node.retry?.retries ?? 0) === 0) task.sides.failed(node.id, error, raw, value, kb, ks, ke, k, t, h)
+      else this.#follow(this.#kept(node, raw, value, record), Promise.reject(error))
+    }
+  }
+
+  /** The record leaves the loop: what its cursor holds is copied. */
+  #kept(node: ForEachNode, raw: boolean, value: unknown, record: StreamRecord): Effect {
+    const { cursor } = this.#task.input
+    const isKept = raw && cursor.valueStart >= 0
+    const bytes = isKept ? Buffer.from(cursor.buffer.subarray(cursor.valueStart, cursor.valueEnd)) : undefined
+    return { node, value, bytes, record }
+  }
+
   /** True when calls of this step are outstanding, so that a further one must queue to keep the order. */
-  isBusy(node: ForEachNode): boolean {
+  #isBusy(node: ForEachNode): boolean {
     return (this.#running.get(node.id) ?? 0) > 0 || (this.#queues.get(node.id)?.length ?? 0) > 0
   }
 
-  /** Queues a call. */
-  add(effect: Effect): void {
+  #add(effect: Effect): void {
     this.#outstanding++
     const queue = this.#queues.get(effect.node.id)
     if (queue) queue.push(effect)
@@ -54,7 +91,7 @@ export class Effects {
   }
 
   /** Follows a call that the loop made itself and that turned out to be asynchronous, or threw and may be retried. */
-  follow(effect: Effect, call: Promise<unknown>): void {
+  #follow(effect: Effect, call: Promise<unknown>): void {
     this.#outstanding++
     this.#count(effect.node, 1)
     void this.#settle(effect, call)
@@ -71,16 +108,16 @@ export class Effects {
     while (queue !== undefined && queue.length > 0 && (this.#running.get(node.id) ?? 0) < node.concurrency) {
       this.#count(node, 1)
       const effect = queue.shift()!
-      void this.#settle(effect, this.#call(effect))
+      void this.#settle(effect, this.#begin(effect))
     }
   }
 
-  async #call({ node, value, record }: Effect): Promise<unknown> {
+  async #begin({ node, value, record }: Effect): Promise<unknown> {
     return node.fn(value, record)
   }
 
   async #settle(effect: Effect, first: Promise<unknown>): Promise<void> {
-    const { node } = effect
+    const { node, value, bytes, record } = effect
     let call = first
     for (let attempt = 0; ; attempt++) {
       try {
@@ -89,12 +126,12 @@ export class Effects {
       } catch (error) {
         if (this.#closed) return
         if (attempt >= (node.retry?.retries ?? 0)) {
-          effect.failed(error, attempt)
+          this.#task.sides.failedLater(node, error, value, bytes, record, attempt)
           break
         }
-        await new Promise<void>(resolve => this.#clock.after(node.retry!.backoffMs, resolve))
+        await new Promise<void>(resolve => this.#task.clock.after(node.retry!.backoffMs, resolve))
         if (this.#closed) return
-        call = this.#call(effect)
+        call = this.#begin(effect)
       }
     }
     this.#outstanding--
@@ -107,7 +144,7 @@ export class Effects {
   #withTimeout(call: Promise<unknown>, node: ForEachNode): Promise<unknown> {
     if (!Number.isFinite(node.timeoutMs)) return call
     return new Promise((resolve, reject) => {
-      const cancel = this.#clock.after(node.timeoutMs, () => {
+      const cancel = this.#task.clock.after(node.timeoutMs, () => {
         reject(new Error(`The call took longer than ${node.timeoutMs} ms`))
       })
       call.then(resolve, reject).finally(cancel)

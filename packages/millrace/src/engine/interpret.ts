@@ -73,7 +73,7 @@ class Interpreter {
         judged: true,
         start: notWindowed,
       })
-      if (task.isParked) return task.leaveParked(t)
+      if (task.parked.hasCalls) return task.parked.leave(t)
       if (!task.raise(input, t)) return RunStop.closing
       if (task.effects.isFull) return RunStop.full
     }
@@ -131,8 +131,8 @@ class Interpreter {
   }
 
   #step(task: Task, node: PlanNode, flow: Flow): void {
-    if (retriesOf(node) > 0 && task.mustDefer) {
-      task.defer(node.id, flow.v, flow.kb, flow.ks, flow.ke, flow.k, flow.t, flow.h, flow.start)
+    if (retriesOf(node) > 0 && task.parked.mustDefer) {
+      task.parked.defer(node.id, flow.v, flow.kb, flow.ks, flow.ke, flow.k, flow.t, flow.h, flow.start)
       return
     }
     const go = (port: Port, next: Flow) => this.#continue(task, node, port, next)
@@ -200,7 +200,7 @@ class Interpreter {
       case 'print':
         return task.lines.print(node, raw, v, kb, ks, ke, k, t, h)
       case 'forEach':
-        return task.effect(node, raw, v, kb, ks, ke, k, t, h)
+        return task.effects.call(node, raw, v, kb, ks, ke, k, t, h)
     }
   }
 }
@@ -212,7 +212,8 @@ function attempt<T>(task: Task, node: PlanNode, flow: Flow, run: () => T): { rea
     return { value: run() }
   } catch (error) {
     const retry = 'retry' in node ? node.retry : undefined
-    const isParked = retry !== undefined && task.park(node.id, retry, v, kb, ks, ke, k, t, h, flow.start)
+    const isParked =
+      retry !== undefined && task.parked.park(node.id, retry, v, kb, ks, ke, k, t, h, flow.start)
     if (!isParked) task.sides.failed(node.id, error, raw, v, kb, ks, ke, k, t, h)
     return undefined
   }

@@ -1,5 +1,5 @@
 import type { PrintNode, ToFileNode } from '../plan/graph.ts'
-import type { ArrivalArguments } from './calls.ts'
+import type { ArrivalArguments } from './program.ts'
 import { settled } from './results.ts'
 import type { Task } from './task.ts'
 

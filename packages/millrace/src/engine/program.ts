@@ -36,6 +36,9 @@ export type Arrival = (
   start?: number,
 ) => void
 
+/** What arrives, without the task. */
+export type ArrivalArguments = Parameters<Arrival> extends [unknown, ...infer Rest] ? Rest : never
+
 /** The entry of a wired side stream, for the two kinds of values that come in. */
 export interface SideArrival {
   /** The value is that of the record in work, whose bytes the cursor still holds. */

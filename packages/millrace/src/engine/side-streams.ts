@@ -63,7 +63,7 @@ export class SideStreams {
     h: Headers,
   ): false {
     this.#task.counters.failed++
-    const incident = this.#incident(node, error, this.#task.attemptOf(node))
+    const incident = this.#incident(node, error, this.#task.parked.attemptOf(node))
     this.#send(node, 'failed', incident, raw, v, kb, ks, ke, k, t, h)
     this.#countFailure(incident)
     return false
@@ -245,7 +245,7 @@ export class SideStreams {
   #incident(node: number, error: unknown, attempt: number): Incident {
     const { input } = this.#task
     return {
-      step: labelOf(this.#task.node(node)),
+      step: labelOf(this.#task.plan.graph.nodes[node]!),
       reason: reasonOf(error),
       error: messageOf(error),
       topic: input.topic,

@@ -1,21 +1,18 @@
 import type { OutgoingBatch } from '../log/log.ts'
-import type { ForEachNode, PlanNode, RetryPolicy } from '../plan/graph.ts'
 import type { KeySerde } from '../serde/key.ts'
 import { decodeKey } from '../serde/key.ts'
 import { KeyKind } from '../serde/serde.ts'
 import { KeyBuffer } from '../serde/sink.ts'
 import type { Clock } from '../std/clock.ts'
 import type { AggregateStep } from './aggregate-step.ts'
-import type { ArrivalArguments, ParkedCall } from './calls.ts'
-import { type Due, isBefore } from './due.ts'
+import { Closing, type Slice, wholeSlice } from './closing.ts'
 import { Effects } from './effects.ts'
 import type { Intake } from './intake.ts'
 import type { Lines } from './lines.ts'
-import type { InputMetadata } from './metadata.ts'
 import type { Outputs } from './outputs.ts'
-import { type Program, RunStop } from './program.ts'
+import { ParkedCalls } from './parked-calls.ts'
+import type { Program } from './program.ts'
 import { RecordView } from './record-view.ts'
-import { isThenable } from './results.ts'
 import type { SideStreams } from './side-streams.ts'
 import type { SubPlan } from './sub-plan.ts'
 import type { TaskInput } from './task-input.ts'
@@ -46,16 +43,6 @@ export interface TaskParts {
   readonly wake: () => void
 }
 
-/** How much is closed before the loop gets a chance to breathe and commit (SEMANTICS 3.7). */
-export interface Slice {
-  /** Rows of one window. */
-  readonly rows: number
-  /** Windows and ticks. */
-  readonly closes: number
-}
-
-const wholeSlice: Slice = { rows: 50_000, closes: 1_000 }
-
 /**
  * One partition of a sub-topology at work (SEMANTICS 1.2): its inputs, event time, stores and outputs.
  *
@@ -71,6 +58,8 @@ export class Task {
   readonly clock: Clock
   readonly slice: Slice
   readonly effects: Effects
+  readonly parked: ParkedCalls
+  readonly closing: Closing
   readonly ticks: WallTicks
   readonly record: RecordView
   /** The input whose record is in work. */
@@ -94,11 +83,10 @@ export class Task {
     tombstones: 0,
     passedOver: 0,
   }
-  readonly #parked: ParkedCall[] = []
-  #parkedRecordTime: number | undefined
-  /** The parked call in work; what it parks or defers itself goes before all that wait. */
-  #resumed: { readonly node: number; readonly attempt: number; readonly parked: ParkedCall[] } | undefined
-  #closing = false
+  /** Set while rows of a store go out: the kind of their keys. */
+  rowKeyKind: KeyKind | 0 | undefined = undefined
+  /** While rows of a closing window go out: the last task watermark before their close. NaN otherwise. */
+  rowWatermark = Number.NaN
 
   constructor(parts: TaskParts) {
     this.plan = parts.plan
@@ -108,7 +96,9 @@ export class Task {
     this.time = parts.time
     this.clock = parts.clock
     this.slice = parts.slice ?? wholeSlice
-    this.effects = new Effects(parts.clock, parts.wake)
+    this.effects = new Effects(this, parts.wake)
+    this.parked = new ParkedCalls(this)
+    this.closing = new Closing(this)
     this.record = new RecordView(this)
     this.input = parts.inputs[0]!
     this.ticks = new WallTicks(this)
@@ -118,26 +108,18 @@ export class Task {
     return `${this.plan.sub.name}/${this.partition}`
   }
 
-  /** A callback waits for its next attempt: nothing else of this task may run. */
-  get isParked(): boolean {
-    return this.#parked.length > 0 || this.mustDefer
-  }
-
-  /** Wall time of the next attempt. */
-  get parkedUntilMs(): number {
-    return this.#parked[0]?.notBeforeMs ?? Number.POSITIVE_INFINITY
-  }
-
-  get isClosing(): boolean {
-    return this.#closing
-  }
-
   /** Ends a restore: what was open waits for its time again, and a close that a cut fell into goes on at the next `resume`. */
   restored(): void {
     for (const step of this.steps) step?.restored()
-    const X = this.time.registers
-    if (X[NextDue]! <= X[TaskWatermark]!) this.#closing = true
-    else this.ticks.settle()
+    this.closing.restored()
+  }
+
+  /** Goes on with what stopped the last run; false while it cannot (back-off, or the slice is used up again). */
+  resume(): boolean {
+    if (!this.parked.retry()) return false
+    if (this.closing.isUnderWay && !this.closing.goOn()) return false
+    const t = this.parked.takeRecordTime()
+    return t === undefined ? true : this.raise(this.input, t)
   }
 
   /**
@@ -161,54 +143,9 @@ export class Task {
     const X = this.time.registers
     const before = X[TaskWatermark]!
     if (!this.time.recompute(this.clock.monotonic())) return true
-    if (X[TaskWatermark]! >= X[NextDue]!) return this.close(before)
+    if (X[TaskWatermark]! >= X[NextDue]!) return this.closing.close(before)
     X[Settled] = X[TaskWatermark]!
     return true
-  }
-
-  lowerNextDue(at: number): void {
-    const X = this.time.registers
-    if (at < X[NextDue]!) X[NextDue] = at
-  }
-
-  /**
-   * Closes every window and fires every tick that the watermark has reached, in the order of SEMANTICS 3.2;
-   * `before` is the watermark up to which that was done. False when the slice is used up: `resume`.
-   */
-  close(before: number): boolean {
-    const X = this.time.registers
-    if (!this.#closing) X[Settled] = before
-    this.#closing = true
-    for (let closes = 0; ; closes++) {
-      const due = this.#firstDue()
-      if (due === undefined || due.at > X[TaskWatermark]!) {
-        this.#closing = false
-        X[NextDue] = due?.at ?? Number.POSITIVE_INFINITY
-        X[Settled] = X[TaskWatermark]!
-        this.ticks.settle()
-        return true
-      }
-      if (closes === this.slice.closes || !due.run() || this.isParked) return false
-    }
-  }
-
-  #firstDue(): Due | undefined {
-    let first: Due | undefined
-    for (const step of this.steps) {
-      const due = step?.nextDue()
-      if (due !== undefined && (first === undefined || isBefore(due, first))) first = due
-    }
-    return first
-  }
-
-  /** Wall time of the next tick; Infinity while no row waits for one. */
-  get nextTickMs(): number {
-    return this.ticks.nextMs
-  }
-
-  /** Fires every wall-clock emission that is due; false when what became due behind it fills a slice. */
-  fireTicks(): boolean {
-    return this.ticks.fire(this.clock.now())
   }
 
   /** The event time that what comes from `node` has reached: what a re-keying carries on (SEMANTICS 3.2, 3.3). */
@@ -229,6 +166,71 @@ export class Task {
     return Number.isNaN(this.rowWatermark) ? this.reached(node) : this.rowWatermark - holdMs
   }
 
+  // Lateness of records that did not come straight from the loop: rows of a store are late only by what has closed.
+
+  get judgedOwn(): number {
+    return this.rowKeyKind === undefined
+      ? this.time.registers[this.input.judgedAt]!
+      : Number.NEGATIVE_INFINITY
+  }
+
+  get judgedTask(): number {
+    return this.rowKeyKind === undefined ? this.time.watermark : Number.NEGATIVE_INFINITY
+  }
+
+  /** The kind of the key in work: that of the input, or of the store whose rows are going out. */
+  get keyKindInWork(): KeyKind | 0 {
+    return this.rowKeyKind ?? this.input.keyKind
+  }
+
+  keyInWork(bytes: Buffer, start: number, end: number): unknown {
+    return this.readKey(this.keyKindInWork, bytes, start, end)
+  }
+
+  readKey(kind: KeyKind | 0, bytes: Buffer, start: number, end: number): unknown {
+    if (kind === KeyKind.serde) return this.#keySerde().deserialize(bytes, start, end)
+    return decodeKey(kind === 0 ? KeyKind.string : kind, bytes, start, end)
+  }
+
+  #keySerde(): KeySerde<unknown> {
+    const origin = this.inputs.find(({ origin }) => origin.kind === 'source')?.origin
+    return (origin as Extract<TaskInput['origin'], { kind: 'source' }>).node.topic.keySerde
+  }
+
+  // What a host asks between two runs
+
+  /** A callback waits for its next attempt: nothing else of this task may run. */
+  get isParked(): boolean {
+    return this.parked.hasCalls
+  }
+
+  /** Wall time of the next attempt. */
+  get parkedUntilMs(): number {
+    return this.parked.untilMs
+  }
+
+  get isClosing(): boolean {
+    return this.closing.isUnderWay
+  }
+
+  /** Wall time of the next tick; Infinity while no row waits for one. */
+  get nextTickMs(): number {
+    return this.ticks.nextMs
+  }
+
+  /** Fires every wall-clock emission that is due; false when what became due behind it fills a slice. */
+  fireTicks(): boolean {
+    return this.ticks.fire(this.clock.now())
+  }
+
+  /** How far event time has to go until something is due; Infinity when nothing is. */
+  get nextDueInMs(): number {
+    const X = this.time.registers
+    return X[NextDue] === Number.POSITIVE_INFINITY
+      ? Number.POSITIVE_INFINITY
+      : X[NextDue]! - X[TaskWatermark]!
+  }
+
   /** Something has changed since the last cut that a commit must hold. */
   get hasProgress(): boolean {
     return (
@@ -243,171 +245,4 @@ export class Task {
   get hasRepartition(): boolean {
     return this.outputs.hasRepartition
   }
-
-  /** How far event time has to go until something is due; Infinity when nothing is. */
-  get nextDueInMs(): number {
-    const X = this.time.registers
-    return X[NextDue] === Number.POSITIVE_INFINITY
-      ? Number.POSITIVE_INFINITY
-      : X[NextDue]! - X[TaskWatermark]!
-  }
-
-  /** The state of an input's channels, for a commit. */
-  channelsOf(index: number): InputMetadata['channels'] {
-    return this.intake.channels
-      .filter(({ input }) => input === index)
-      .map(({ name, channel }) => ({
-        name,
-        ...this.time.channelState(channel),
-      }))
-  }
-
-  // Callbacks with a retry policy
-
-  /** True when a call must queue behind one that is parked, so that the order is kept. */
-  get mustDefer(): boolean {
-    return (this.#resumed?.parked ?? this.#parked).length > 0
-  }
-
-  defer(node: number, ...args: ArrivalArguments): void {
-    this.#queueCall(node, args, 0, 0)
-  }
-
-  /** Parks a failed call for its next attempt; false when its policy has none left. */
-  park(node: number, policy: RetryPolicy, ...args: ArrivalArguments): boolean {
-    const attempt = this.attemptOf(node)
-    if (attempt >= policy.retries) return false
-    const notBeforeMs = this.clock.now() + policy.backoffMs
-    this.#queueCall(node, args, attempt + 1, notBeforeMs)
-    return true
-  }
-
-  #queueCall(node: number, args: ArrivalArguments, attempt: number, notBeforeMs: number): void {
-    const { rowKeyKind, rowWatermark } = this
-    const queue = this.#resumed?.parked ?? this.#parked
-    queue.push({ node, arguments: args, rowKeyKind, rowWatermark, attempt, notBeforeMs })
-  }
-
-  /** How often a step has been tried before on the record in work. */
-  attemptOf(node: number): number {
-    return this.#resumed?.node === node ? this.#resumed.attempt : 0
-  }
-
-  /** The loop met a parked call: the record at `t` is finished by `resume`. */
-  leaveParked(t: number): RunStop {
-    this.#parkedRecordTime = t
-    return RunStop.parked
-  }
-
-  /** Goes on with what stopped the last run; false while it cannot (back-off, or the slice is used up again). */
-  resume(): boolean {
-    if (!this.#retryParked()) return false
-    if (this.#closing && !this.close(this.time.registers[Settled]!)) return false
-    const t = this.#parkedRecordTime
-    this.#parkedRecordTime = undefined
-    return t === undefined ? true : this.raise(this.input, t)
-  }
-
-  #retryParked(): boolean {
-    while (this.#parked.length > 0) {
-      const call = this.#parked[0]!
-      if (call.notBeforeMs > this.clock.now()) return false
-      this.#parked.shift()
-      const parked: ParkedCall[] = []
-      this.#resumed = { node: call.node, attempt: call.attempt, parked }
-      this.rowKeyKind = call.rowKeyKind
-      this.rowWatermark = call.rowWatermark
-      try {
-        this.program.retries.get(call.node)!(this, ...call.arguments)
-      } finally {
-        this.#resumed = undefined
-        this.rowKeyKind = undefined
-        this.rowWatermark = Number.NaN
-        this.#parked.unshift(...parked)
-      }
-    }
-    return true
-  }
-
-  // Asynchronous forEach
-
-  /**
-   * Calls a `forEach` callback, or queues the call behind those under way. The value must be the record's own;
-   * `raw` says that it is the source's, so that its bytes are kept for `.failed`.
-   */
-  effect(
-    node: ForEachNode,
-    raw: boolean,
-    value: unknown,
-    ...[kb, ks, ke, k, t, h]: Tail<ArrivalArguments>
-  ): void {
-    const { cursor } = this.input
-    const record = this.record.set(kb, ks, ke, k, this.keyKindInWork, t, h).copy()
-    const attempts = (bytes: Buffer | undefined) => ({
-      node,
-      value,
-      record,
-      failed: (error: unknown, attempt: number) =>
-        this.sides.failedLater(node, error, value, bytes, record, attempt),
-    })
-    const later = () => {
-      const isKept = raw && cursor.valueStart >= 0
-      return attempts(
-        isKept ? Buffer.from(cursor.buffer.subarray(cursor.valueStart, cursor.valueEnd)) : undefined,
-      )
-    }
-    if (this.effects.isBusy(node)) return this.effects.add(later())
-    try {
-      const result: unknown = node.fn(value, record)
-      if (isThenable(result)) this.effects.follow(later(), Promise.resolve(result))
-    } catch (error) {
-      if ((node.retry?.retries ?? 0) === 0) this.sides.failed(node.id, error, raw, value, kb, ks, ke, k, t, h)
-      else this.effects.follow(later(), Promise.reject(error))
-    }
-  }
-
-  // Keys
-
-  /** The kind of the key in work: that of the input, or of the store whose rows are going out. */
-  get keyKindInWork(): KeyKind | 0 {
-    return this.rowKeyKind ?? this.input.keyKind
-  }
-
-  // Lateness of records that did not come straight from the loop: rows of a store are late only by what has closed.
-
-  get judgedOwn(): number {
-    return this.rowKeyKind === undefined
-      ? this.time.registers[this.input.judgedAt]!
-      : Number.NEGATIVE_INFINITY
-  }
-
-  get judgedTask(): number {
-    return this.rowKeyKind === undefined ? this.time.watermark : Number.NEGATIVE_INFINITY
-  }
-
-  /** Set while rows of a store go out. */
-  rowKeyKind: KeyKind | 0 | undefined = undefined
-
-  /** While rows of a closing window go out: the last task watermark before their close. NaN otherwise. */
-  rowWatermark = Number.NaN
-
-  readKey(kind: KeyKind | 0, bytes: Buffer, start: number, end: number): unknown {
-    if (kind === KeyKind.serde) return this.#keySerde().deserialize(bytes, start, end)
-    return decodeKey(kind === 0 ? KeyKind.string : kind, bytes, start, end)
-  }
-
-  #keySerde(): KeySerde<unknown> {
-    const origin = this.inputs.find(({ origin }) => origin.kind === 'source')?.origin
-    return (origin as Extract<TaskInput['origin'], { kind: 'source' }>).node.topic.keySerde
-  }
-
-  keyInWork(bytes: Buffer, start: number, end: number): unknown {
-    return this.readKey(this.keyKindInWork, bytes, start, end)
-  }
-
-  node(id: number): PlanNode {
-    return this.plan.graph.nodes[id]!
-  }
 }
-
-type Tail<T extends readonly unknown[]> = T extends [unknown, ...infer Rest] ? Rest : never

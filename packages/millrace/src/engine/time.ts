@@ -112,6 +112,11 @@ export class TaskTime {
     return largest
   }
 
+  /** Something will be due at the task watermark `at`. */
+  lowerNextDue(at: number): void {
+    if (at < this.registers[NextDue]!) this.registers[NextDue] = at
+  }
+
   /** What a commit stores of one channel. */
   channelState(channel: number): ChannelState {
     return {

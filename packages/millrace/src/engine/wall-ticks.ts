@@ -77,7 +77,7 @@ export class WallTicks {
     }
     const settled = task.time.registers[Settled]!
     this.#last.set(emit, { watermark: settled - task.plan.reaches[emit]!.holdMs, atMs })
-    return task.close(settled)
+    return task.closing.close(settled)
   }
 }
 

@@ -178,7 +178,9 @@ class Compiler {
       this.#code.line(`function ${name}(${arrivalParameters}) {`)
       const path = arrivalPath(raw)
       if (hasRetry(node)) {
-        this.#code.line(`if (T.mustDefer) return T.defer(${node.id}, ${argumentsOf(path)}, start)`)
+        this.#code.line(
+          `if (T.parked.mustDefer) return T.parked.defer(${node.id}, ${argumentsOf(path)}, start)`,
+        )
       }
       this.#step(node, path)
       this.#code.line('}')
@@ -264,7 +266,7 @@ class Compiler {
       case 'print':
         return code.line(`T.lines.print(${code.constant(node, 'node')}, ${path.raw}, ${argumentsOf(path)})`)
       case 'forEach':
-        return code.line(`T.effect(${code.constant(node, 'node')}, ${path.raw}, ${argumentsOf(path)})`)
+        return code.line(`T.effects.call(${code.constant(node, 'node')}, ${path.raw}, ${argumentsOf(path)})`)
       default:
         throw new Error(`A ${node.kind} step cannot stand here`)
     }

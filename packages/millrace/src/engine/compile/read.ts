@@ -63,7 +63,7 @@ export function readCode(code: Code, plan: ReadPlan): void {
     mayBeRow: false,
     start: 'NaN',
   })
-  if (plan.hasRetries) code.line('if (T.isParked) return T.leaveParked(t)')
+  if (plan.hasRetries) code.line('if (T.parked.hasCalls) return T.parked.leave(t)')
   if (input.kind === 'source') raiseCode(code, plan, input.node)
   if (plan.hasEffects) code.line('if (T.effects.isFull) return 4')
   code.line('}')
@@ -145,7 +145,7 @@ function raiseCode(code: Code, plan: ReadPlan, node: SourceNode): void {
   code.line(`X[${watermarkOf(0)}] = w`)
   code.line(`const before = X[${TaskWatermark}]`)
   code.line(`if (w > before) { X[${TaskWatermark}] = w`)
-  code.line(`if (w < X[${NextDue}]) X[${Settled}] = w; else if (!T.close(before)) return 2`)
+  code.line(`if (w < X[${NextDue}]) X[${Settled}] = w; else if (!T.closing.close(before)) return 2`)
   code.line('}')
   code.line('}')
 }

@@ -47,7 +47,7 @@ function guardedCall(code: Code, node: PlanNode, call: string, path: Path): { re
   const caught =
     retry === undefined || retry.retries === 0
       ? failed
-      : `T.park(${node.id}, ${code.constant(retry, 'retry')}, ${argumentsOf(path)}, ${path.start}) ? false : ${failed}`
+      : `T.parked.park(${node.id}, ${code.constant(retry, 'retry')}, ${argumentsOf(path)}, ${path.start}) ? false : ${failed}`
   code.line(`let ${result}, ${ok} = true`)
   code.line(`try { ${result} = ${call} } catch (e) { ${ok} = ${caught} }`)
   return { result, ok }

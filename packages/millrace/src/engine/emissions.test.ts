@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { count, sum } from '../stream/aggregates.ts'
+import { every } from '../stream/emission.ts'
+import { tumbling } from '../window/tumbling.ts'
+import { hits, other, out, started } from './testkit/hits.ts'
+import { at, rowsIn, storyStart, valuesIn } from './testkit/story.ts'
+
+for (const mode of ['compiled', 'interpreted'] as const) {
+  describe(`emissions, ${mode}`, () => {
+    it('[5.8] final rows carry key, start and end at end − 1; updates their window in the key, at the largest time', () => {
+      const { run } = started(mode, p => {
+        const windows = p
+          .from(hits, { idle: 'never', outOfOrder: '1m' })
+          .byKey()
+          .window(tumbling('1m'))
+          .aggregate('n', { n: count() })
+        windows.emit('final').to(out)
+        windows.emit('updates').to(other)
+      })
+      run.append('hits', 0, [at(30, { id: 1 }), at(10, { id: 2 }), at(120, { id: 3 })])
+      run.drain()
+      const [row] = run.topics.records('out')
+      const end = storyStart + 60_000
+      assert.deepEqual(JSON.parse(row!.value!.toString()), { n: 2, key: 'k', start: storyStart, end })
+      assert.deepEqual([row!.key!.toString(), row!.timestamp], ['k', end - 1])
+      const updates = run.topics.records('other')
+      assert.deepEqual(
+        updates.map(({ timestamp }) => (timestamp - storyStart) / 1000),
+        [30, 30, 120],
+      )
+      const key = updates[0]!.key!
+      assert.equal(key.subarray(0, 1).toString(), 'k')
+      assert.equal(key.readBigInt64BE(1), BigInt(storyStart))
+    })
+
+    it('[5.8] a record that does not change the result is no update', () => {
+      const { run } = started(mode, p =>
+        p
+          .from(hits)
+          .byKey()
+          .aggregate('n', { n: count(v => v.id > 1), ms: sum('ms') })
+          .emit('updates')
+          .to(out),
+      )
+      run.append('hits', 0, [
+        at(1, { id: 1 }),
+        at(2, { id: 1 }),
+        at(3, { id: 2, ms: 0 }),
+        at(4, { id: 0, ms: 5 }),
+      ])
+      run.drain()
+      assert.deepEqual(valuesIn(run, 'out'), [
+        { n: 0, ms: 0 },
+        { n: 1, ms: 0 },
+        { n: 1, ms: 5 },
+      ])
+    })
+
+    it('[5.8] every() gives changed rows, coalesced, by the wall clock, and waits across a restart', () => {
+      const { run, clock } = started(mode, p =>
+        p.from(hits).byKey().aggregate('n', { n: count() }).emit(every('10s')).to(out),
+      )
+      const tick = () => {
+        for (const task of run.tasks.values()) task.fireTicks()
+        run.drain()
+      }
+      run.append('hits', 0, [at(1, { id: 1 })])
+      run.drain()
+      tick()
+      assert.deepEqual(valuesIn(run, 'out'), [{ n: 1 }])
+      run.append('hits', 0, [at(2, { id: 2 }), at(3, { id: 3 })])
+      run.drain()
+      clock.advance(9_999)
+      tick()
+      assert.equal(valuesIn(run, 'out').length, 1)
+      run.crash([...run.tasks.values()])
+      clock.advance(1)
+      tick()
+      tick()
+      assert.deepEqual(valuesIn(run, 'out'), [{ n: 1 }, { n: 3 }])
+    })
+
+    it('[5.8] every() by event time gives changed rows at multiples of the watermark', () => {
+      const { run } = started(mode, p =>
+        p
+          .from(hits, { idle: 'never' })
+          .byKey()
+          .aggregate('n', { n: count() })
+          .emit(every('10s', { time: 'event' }))
+          .to(out),
+      )
+      run.append('hits', 0, [at(1, { id: 1 }), at(9, { id: 2 })])
+      run.drain()
+      assert.deepEqual(
+        valuesIn(run, 'out'),
+        [{ n: 1 }],
+        'the first record took the watermark past a multiple',
+      )
+      run.append('hits', 0, [at(10, { id: 3 })])
+      run.drain()
+      assert.deepEqual(valuesIn(run, 'out'), [{ n: 1 }, { n: 3 }])
+      run.append('hits', 0, [at(12, { id: 4 }), at(35, { id: 5 }), at(41, { id: 6 })])
+      run.drain()
+      assert.deepEqual(
+        valuesIn(run, 'out').map(({ n }) => n),
+        [1, 3, 5, 6],
+      )
+    })
+
+    it('[5.8] rows of a tick that come into a window which is closed are late', () => {
+      const { run } = started(mode, p =>
+        p
+          .from(hits, { idle: 'never' })
+          .byKey()
+          .aggregate('table', { n: count() })
+          .emit(every('10s', { time: 'event' }))
+          .byKey()
+          .window(tumbling('1m'))
+          .aggregate('minutes', { n: count() })
+          .emit('final')
+          .to(out),
+      )
+      run.append('hits', 0, [
+        at(1, { id: 1 }),
+        at(200, { id: 2 }),
+        at(2, { id: 3 }, 'old'),
+        at(400, { id: 4 }),
+      ])
+      run.drain()
+      assert.deepEqual(rowsIn(run, 'out'), ['k@0=1', 'k@180=1'])
+      assert.deepEqual(
+        run.sideRecords('late').map(({ key }) => key!.toString()),
+        ['old'],
+      )
+    })
+  })
+}
