@@ -11,7 +11,7 @@ describe('fetching from Kafka', () => {
   let log: KafkaLog
   before(async () => {
     log = await openKafkaLog({ brokers: testBrokers() })
-    await log.createTopics([{ name: topic, partitions: 2 }])
+    await log.createTopics([{ name: topic, partitions: 2, retentionMs: -1 }])
     await log.append([outgoing(topic, 0, 'zero'), outgoing(topic, 1, 'one')])
   })
   after(async () => {

@@ -21,6 +21,8 @@ import { partitionKey } from './partition-key.ts'
 
 /** How often the leader looks for a topic that does not exist yet. */
 const MISSING_TOPIC_MS = 1000
+/** Long sessions have several heartbeats to lose while a coordinator moves. */
+const BEAT_MAX_MS = 3000
 const REVOKED_TOO_LATE = 'the revoke took longer than the rebalance timeout'
 
 export interface MembershipOptions {
@@ -296,9 +298,12 @@ export class KafkaMembership implements Membership {
   #scheduleBeat(): void {
     this.#cancelBeat()
     if (this.#isOver) return
-    this.#cancelBeat = this.#options.cluster.clock.after(this.#join.sessionTimeoutMs / 4, () => {
-      void this.#beat().finally(() => this.#scheduleBeat())
-    })
+    this.#cancelBeat = this.#options.cluster.clock.after(
+      Math.min(this.#join.sessionTimeoutMs / 4, BEAT_MAX_MS),
+      () => {
+        void this.#beat().finally(() => this.#scheduleBeat())
+      },
+    )
   }
 
   async #beat(): Promise<void> {
