@@ -34,6 +34,8 @@ export type Capability =
   /** A batch is kept with its header; a log that numbers batches against duplicates writes who made it into that. */
   | 'header'
 
+export type ConformancePart = 'topics' | 'reading' | 'cleaning' | 'commits' | 'positions' | 'memberships'
+
 export interface ConformanceOptions {
   /** Default 300. */
   readonly sessionTimeoutMs?: number
@@ -44,6 +46,8 @@ export interface ConformanceOptions {
   /** How long `eventually` looks. Default 10,000. */
   readonly deadlineMs?: number
   readonly skip?: readonly Capability[]
+  /** For a second way through the same log; all parts if left out. */
+  readonly parts?: readonly ConformancePart[]
 }
 
 export interface Context {

@@ -32,6 +32,10 @@ describe('fetching from Kafka', () => {
     assert.equal(memoryOf(third!.batches), memoryOf(one!.batches))
   })
 
+  it('has nothing to wait for when nothing is asked', async () => {
+    assert.deepEqual(await log.fetch([], { ...AT_ONCE, maxWaitMs: 60_000 }), [])
+  })
+
   it('takes over what an aborted fetch had asked for', async () => {
     const end = both.map(position => ({ ...position, offset: 1 }))
     const abort = new AbortController()
