@@ -9,12 +9,21 @@ import { commitSuite } from './conformance/commits.ts'
 import { membershipSuite } from './conformance/memberships.ts'
 import { positionSuite } from './conformance/positions.ts'
 import { readingSuite } from './conformance/reading.ts'
-import type { ConformanceOptions, StoreFactory } from './conformance/store.ts'
+import type { ConformanceOptions, ConformancePart, Context, StoreFactory } from './conformance/store.ts'
 import { topicSuite } from './conformance/topics.ts'
 
 export type { ConformanceOptions, ConformanceStore, StoreFactory } from './conformance/store.ts'
 
-/** Declares the whole suite for one kind of log; `factory` is called once for every test. */
+const SUITES: Record<ConformancePart, (context: Context) => void> = {
+  topics: topicSuite,
+  reading: readingSuite,
+  cleaning: compactionSuite,
+  commits: commitSuite,
+  positions: positionSuite,
+  memberships: membershipSuite,
+}
+
+/** Declares the suite, or some parts of it, for one kind of log; `factory` is called once for every test. */
 export function describeLogConformance(
   name: string,
   factory: StoreFactory,
@@ -29,11 +38,6 @@ export function describeLogConformance(
       deadlineMs: options.deadlineMs ?? 10_000,
       skip: new Set(options.skip ?? []),
     }
-    topicSuite(context)
-    readingSuite(context)
-    compactionSuite(context)
-    commitSuite(context)
-    positionSuite(context)
-    membershipSuite(context)
+    for (const part of options.parts ?? (Object.keys(SUITES) as ConformancePart[])) SUITES[part](context)
   })
 }

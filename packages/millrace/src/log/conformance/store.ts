@@ -36,6 +36,8 @@ export type Capability =
   /** A batch is kept with its header; a log that numbers batches against duplicates writes who made it into that. */
   | 'header'
 
+export type ConformancePart = 'topics' | 'reading' | 'cleaning' | 'commits' | 'positions' | 'memberships'
+
 export interface ConformanceOptions {
   /** Default 300. */
   readonly sessionTimeoutMs?: number
@@ -48,6 +50,8 @@ export interface ConformanceOptions {
   readonly skip?: readonly Capability[]
   /** Of so many subjects so many tests at once, for a log that mostly waits. Default 1. */
   readonly concurrency?: number
+  /** For a second way through the same log; all parts if left out. */
+  readonly parts?: readonly ConformancePart[]
 }
 
 export interface Context {

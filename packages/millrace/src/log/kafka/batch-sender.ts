@@ -12,6 +12,10 @@ interface Unsent {
   readonly batch: OutgoingBatch
 }
 
+interface Addressed extends Unsent {
+  readonly topicId: string
+}
+
 /** What was thrown, and how far it had come: what is neither written nor refused was not taken by any broker. */
 export class SendError extends Error {
   override readonly name = 'SendError'
@@ -102,26 +106,34 @@ class Pass {
       .filter(queue => queue.length > 0)
   }
 
-  async #byLeader(heads: readonly Unsent[]): Promise<Map<number, Unsent[]>> {
+  async #byLeader(heads: readonly Unsent[]): Promise<Map<number, Addressed[]>> {
     const views = await this.#cluster.topics(new Set(heads.map(({ batch }) => batch.topic)))
-    return Map.groupBy(heads, ({ batch: { topic, partition } }) => {
-      const found = views.get(topic)?.partitions[partition]
-      if (found === undefined) throw new KafkaError(CODE.unknownTopic, `append to ${topic}/${partition}`)
+    const byLeader = new Map<number, Addressed[]>()
+    for (const head of heads) {
+      const { topic, partition } = head.batch
+      const view = views.get(topic)
+      const found = view?.partitions[partition]
+      if (view === undefined || found === undefined)
+        throw new KafkaError(CODE.unknownTopic, `append to ${topic}/${partition}`)
       if (found.leader < 0) throw new UnreachableError(`${topic}/${partition} has no leader now`)
-      return found.leader
-    })
+      const mine = byLeader.get(found.leader) ?? []
+      mine.push({ ...head, topicId: view.id })
+      byLeader.set(found.leader, mine)
+    }
+    return byLeader
   }
 
-  async #send(leader: number, mine: readonly Unsent[]): Promise<void> {
+  async #send(leader: number, mine: readonly Addressed[]): Promise<void> {
     const { lane, transactionalId, versionMax } = this.#options
     try {
       const link = await this.#cluster.link(leader, lane)
-      const parts = mine.map(each => each.batch)
+      const parts = mine.map(({ batch, topicId }) => ({ ...batch, topicId }))
       const { requestTimeoutMs } = this.#cluster.settings
       const answers = await produce(link, transactionalId, parts, versionMax, requestTimeoutMs)
       for (const answer of answers) this.#settle(mine, answer)
     } catch (error) {
-      this.failure ??= error as Error
+      // What may have been done weighs more than what was certainly not.
+      if (this.failure === undefined || error instanceof AmbiguousError) this.failure = error as Error
     }
   }
 

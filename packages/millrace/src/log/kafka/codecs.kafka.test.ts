@@ -24,7 +24,7 @@ describe('in every codec', () => {
     for (const codec of codecs)
       logs.set(codec, await openKafkaLog({ brokers: testBrokers(), kafka: { 'compression.type': codec } }))
     const names = [...all('ours'), ...all('java')]
-    await logs.get('none')!.createTopics(names.map(name => ({ name, partitions: 1 })))
+    await logs.get('none')!.createTopics(names.map(name => ({ name, partitions: 1, retentionMs: -1 })))
   })
   after(async () => {
     await logs.get('none')!.deleteTopics([...all('ours'), ...all('java')])

@@ -11,3 +11,7 @@ const options = {
 } as const
 
 describeLogConformance('kafka', () => kafkaStore(false), options)
+describeLogConformance('kafka, with transactions before KIP-890,', () => kafkaStore(true), {
+  ...options,
+  parts: ['commits'],
+})

@@ -10,7 +10,7 @@ import { visibleBatches } from './visible-batches.ts'
 /** No request waits longer, so that a moved leader is noticed. */
 const WAIT_MAX_MS = 5000
 /** Looking up a leader anew is tried this often before the partition is reported. */
-const LOOKUPS_MAX = 3
+const LOOKUPS_MAX = 5
 const BYTES_MAX = 0x7fffffff
 
 /** A request that waits, and the call that gets its answer. */
@@ -70,9 +70,10 @@ export class Fetcher {
       const moved = await this.#askAll(call, asks, waitMs)
       if (call.isUseful) await this.#askStarved(call, asks)
       const isAllKnown = call.options.waitForOpen !== true || !call.isUndecided
-      if (moved.length === 0 && (call.isUseful || (waitMs >= restMs && isAllKnown))) break
+      if (moved.length === 0 && (asks.length === 0 || call.isUseful || (waitMs >= restMs && isAllKnown)))
+        break
       if (moved.length > 0) {
-        if (call.isUseful || ++lookups >= LOOKUPS_MAX) {
+        if (++lookups >= LOOKUPS_MAX) {
           for (const { ask, error } of moved) call.fail(ask.index, error)
           break
         }
@@ -92,6 +93,7 @@ export class Fetcher {
     this.#turn++
     for (let i = 0; i < call.positions.length; i++) {
       const index = (i + this.#turn) % call.positions.length
+      if (call.isSettled(index)) continue
       const { topic, partition, offset } = call.positions[index]!
       const view = views.get(topic)
       const found = view?.partitions[partition]
@@ -287,6 +289,12 @@ class FetchCall {
       logStartOffset: -1,
       error,
     }
+  }
+
+  /** It has records or an error: what is asked again is asked for the others. */
+  isSettled(index: number): boolean {
+    const part = this.parts[index]
+    return part !== undefined && (part.error !== undefined || part.batches.length > 0)
   }
 
   /** A partition looks empty because transactions are open in it. */

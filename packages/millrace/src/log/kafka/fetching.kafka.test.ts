@@ -11,7 +11,7 @@ describe('fetching from Kafka', () => {
   let log: KafkaLog
   before(async () => {
     log = await openKafkaLog({ brokers: testBrokers() })
-    await log.createTopics([{ name: topic, partitions: 2 }])
+    await log.createTopics([{ name: topic, partitions: 2, retentionMs: -1 }])
     await log.append([outgoing(topic, 0, 'zero'), outgoing(topic, 1, 'one')])
   })
   after(async () => {
@@ -30,6 +30,10 @@ describe('fetching from Kafka', () => {
     one!.release!()
     const [third] = await log.fetch(both, AT_ONCE)
     assert.equal(memoryOf(third!.batches), memoryOf(one!.batches))
+  })
+
+  it('has nothing to wait for when nothing is asked', async () => {
+    assert.deepEqual(await log.fetch([], { ...AT_ONCE, maxWaitMs: 60_000 }), [])
   })
 
   it('takes over what an aborted fetch had asked for', async () => {

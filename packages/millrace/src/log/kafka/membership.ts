@@ -18,9 +18,10 @@ import {
 } from './group-protocol.ts'
 import { FencedInstanceError, GroupRequests, LostMembershipError } from './group-requests.ts'
 import { partitionKey } from './partition-key.ts'
+import { TopicWatch } from './topic-watch.ts'
 
-/** How often the leader looks for a topic that does not exist yet. */
-const MISSING_TOPIC_MS = 1000
+/** Long sessions have several heartbeats to lose while a coordinator moves. */
+const BEAT_MAX_MS = 3000
 const REVOKED_TOO_LATE = 'the revoke took longer than the rebalance timeout'
 
 export interface MembershipOptions {
@@ -53,6 +54,7 @@ export class KafkaMembership implements Membership {
   readonly #requests: GroupRequests
   readonly #gate = new CommitGate()
   readonly #pastIds = new Set<string>()
+  readonly #watch: TopicWatch
   readonly #started = Promise.withResolvers<void>()
   #era = newEra()
   #generation = -1
@@ -62,14 +64,13 @@ export class KafkaMembership implements Membership {
   #leaving: { resolve(): void; reject(error: unknown): void; readonly promise: Promise<void> } | undefined
   #wake = Promise.withResolvers<void>()
   #cancelBeat = () => {}
-  #cancelWatch = () => {}
   #knownIds: readonly string[] = []
   #unitsOfInstances: ReadonlyMap<string, readonly string[]> = new Map()
-  #partitionCounts = ''
 
   constructor(options: MembershipOptions) {
     this.#options = options
     this.#join = options.join
+    this.#watch = new TopicWatch(options.cluster, () => this.#wantRejoin())
     this.#requests = new GroupRequests(options.cluster, options.join, options.lane, () =>
       this.#started.resolve(),
     )
@@ -163,7 +164,8 @@ export class KafkaMembership implements Membership {
     }
     this.#generation = joined.generationId
     if (this.#era === era && !this.#isOver) await this.#install(decodeAssignment(synced), era)
-    this.#watchTopics()
+    if (this.#isLeader && !this.#isOver) this.#watch.start()
+    else this.#watch.stop()
   }
 
   /** No commit starts from here to the new generation, and those under way end first, within limits. */
@@ -239,8 +241,7 @@ export class KafkaMembership implements Membership {
       }),
     )
     const topics = new Set(members.flatMap(({ subscription }) => subscription.topicSets.flat()))
-    const { counts, summary } = await this.#countPartitions(topics)
-    this.#partitionCounts = summary
+    const counts = await this.#watch.count(topics)
     const { assignments, unitsOfInstances } = assign({
       generation: joined.generationId,
       members,
@@ -249,38 +250,7 @@ export class KafkaMembership implements Membership {
       formerIds: this.#knownIds,
     })
     this.#unitsOfInstances = unitsOfInstances
-    this.#watched = topics
     return [...assignments].map(([memberId, each]) => ({ memberId, assignment: encodeAssignment(each) }))
-  }
-
-  #watched: ReadonlySet<string> = new Set()
-
-  async #countPartitions(
-    topics: Iterable<string>,
-  ): Promise<{ counts: Map<string, number>; summary: string }> {
-    const { cluster } = this.#options
-    const views = await cluster.retry(() => cluster.refresh([...topics]))
-    const counts = new Map(views.map(view => [view.name, view.partitions.length]))
-    const summary = JSON.stringify([...counts].sort())
-    return { counts, summary }
-  }
-
-  /** The leader notices topics and partitions that come later, and has the group divide anew. */
-  #watchTopics(): void {
-    this.#cancelWatch()
-    if (!this.#isLeader || this.#isOver || this.#watched.size === 0) return
-    const { cluster } = this.#options
-    const isMissing = [...this.#watched].some(topic => !this.#partitionCounts.includes(JSON.stringify(topic)))
-    const waitMs = isMissing ? MISSING_TOPIC_MS : cluster.settings.metadataMaxAgeMs
-    this.#cancelWatch = cluster.clock.after(waitMs, () => {
-      this.#countPartitions(this.#watched).then(
-        ({ summary }) => {
-          if (summary !== this.#partitionCounts) this.#wantRejoin()
-          else this.#watchTopics()
-        },
-        () => this.#watchTopics(),
-      )
-    })
   }
 
   #wantRejoin(): void {
@@ -296,9 +266,12 @@ export class KafkaMembership implements Membership {
   #scheduleBeat(): void {
     this.#cancelBeat()
     if (this.#isOver) return
-    this.#cancelBeat = this.#options.cluster.clock.after(this.#join.sessionTimeoutMs / 4, () => {
-      void this.#beat().finally(() => this.#scheduleBeat())
-    })
+    this.#cancelBeat = this.#options.cluster.clock.after(
+      Math.min(this.#join.sessionTimeoutMs / 4, BEAT_MAX_MS),
+      () => {
+        void this.#beat().finally(() => this.#scheduleBeat())
+      },
+    )
   }
 
   async #beat(): Promise<void> {
@@ -373,7 +346,7 @@ export class KafkaMembership implements Membership {
   #end(): void {
     this.#isOver = true
     this.#cancelBeat()
-    this.#cancelWatch()
+    this.#watch.stop()
     this.#gate.shut()
     this.#era.end()
     this.#rouse()

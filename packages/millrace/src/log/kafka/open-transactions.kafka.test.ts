@@ -32,7 +32,7 @@ describe('a reader of committed data', () => {
     log = await openKafkaLog({ brokers: testBrokers() })
     const settings = kafkaSettings({ 'bootstrap.servers': testBrokers() })
     cluster = new Cluster({ settings, clock: systemClock, dial: systemDial(undefined) })
-    await log.createTopics([{ name: topic, partitions: 1 }])
+    await log.createTopics([{ name: topic, partitions: 1, retentionMs: -1 }])
   })
   after(async () => {
     await log.deleteTopics([topic])

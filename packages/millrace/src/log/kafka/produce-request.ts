@@ -3,10 +3,13 @@ import type { Link } from './links.ts'
 
 const PRODUCE = 0
 const ACKS_ALL = -1
+/** From here on topics go by their ids: a topic that was deleted and made anew is not taken for the old one. */
+const VERSION_WITH_IDS = 13
 
 /** One batch for one partition; a request holds at most one per partition. */
 export interface ProducePart {
   readonly topic: string
+  readonly topicId: string
   readonly partition: number
   readonly bytes: Uint8Array
 }
@@ -33,7 +36,9 @@ export async function produce(
     .appendInt16(ACKS_ALL)
     .appendInt32(timeoutMs)
     .appendArray([...Map.groupBy(parts, part => part.topic)], (writer, [topic, partitions]) => {
-      writer.appendString(topic).appendArray(partitions, (inner, { partition, bytes }) => {
+      const isById = version >= VERSION_WITH_IDS
+      const named = isById ? writer.appendUUID(partitions[0]!.topicId) : writer.appendString(topic)
+      named.appendArray(partitions, (inner, { partition, bytes }) => {
         const batch = Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength)
         inner
           .appendInt32(partition)
@@ -43,15 +48,16 @@ export async function produce(
     })
     .appendTaggedFields()
   const frame = await link.socket.send(PRODUCE, version, body, timeoutMs)
-  const produced = parseProduced(Reader.from(frame.bytes.subarray(5)))
+  const names = new Map(parts.map(part => [part.topicId, part.topic]))
+  const produced = parseProduced(Reader.from(frame.bytes.subarray(5)), version, names)
   frame.release()
   return produced
 }
 
-/** The answers of versions 9 to 12 differ in tagged fields only, which are passed over. */
-function parseProduced(reader: Reader): ProducedPart[] {
+/** Beside the ids the answers of versions 9 to 13 differ in tagged fields only, which are passed over. */
+function parseProduced(reader: Reader, version: number, names: ReadonlyMap<string, string>): ProducedPart[] {
   const topics = reader.readArray(r => {
-    const topic = r.readString()
+    const topic = version >= VERSION_WITH_IDS ? names.get(r.readUUID())! : r.readString()
     return r.readArray(inner => readPart(inner, topic))
   })
   return topics.flat()

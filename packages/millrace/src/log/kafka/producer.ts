@@ -11,7 +11,7 @@ import { packed, signed } from './recompress.ts'
 const SEQUENCES = 2 ** 31
 /** Produce 12 would make a batch of a v1 transaction join it by itself. */
 const VERSION_OF_OLD_TRANSACTIONS = 11
-const VERSION_MAX = 12
+const VERSION_MAX = 13
 
 export interface ProducerIdentity {
   readonly id: bigint

@@ -12,7 +12,7 @@ import { UnreachableError } from './errors.ts'
 const FETCH = 1
 const PRODUCE = 0
 /** Produce 12 takes part in transactions without AddPartitionsToTxn; 9 is the first with a flexible header. */
-const PRODUCE_VERSIONS = [12, 11, 10, 9]
+const PRODUCE_VERSIONS = [13, 12, 11, 10, 9]
 const TRANSACTION_VERSION_2 = 2
 
 type Call<Name extends ApiName> = API<ArgsOf<Name> & unknown[], AnswerOf<Name>>

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { startCluster, type TestCluster } from '../../../../../tools/kafka/cluster.ts'
+import { batchInfo } from '../../record/batch.ts'
+import { joinGroup } from '../conformance/member.ts'
+import { AT_ONCE, type Context, outgoing, readAll } from '../conformance/store.ts'
+import { CommitError } from '../log.ts'
+import type { KafkaLog } from './kafka-log.ts'
+import { openKafkaLog } from './open.ts'
+import { isWithoutJava } from './testkit/java-client.ts'
+
+const limits = { sessionTimeoutMs: 60_000, rebalanceTimeoutMs: 60_000 } as Context
+// The records of tests are decades old: the broker's retention would take them at its next look.
+const topics = [
+  { name: 't', partitions: 1, retentionMs: -1 },
+  { name: 'out', partitions: 6, retentionMs: -1 },
+]
+const rounds = 60
+
+describe('three brokers, each killed and started again', { skip: isWithoutJava, timeout: 300_000 }, () => {
+  let cluster: TestCluster
+  let log: KafkaLog
+  before(async () => {
+    cluster = await startCluster(3)
+    log = await openKafkaLog({ brokers: cluster.brokers, kafka: { 'request.timeout.ms': 10_000 } })
+    await log.createTopics(topics)
+  })
+  after(async () => {
+    await log?.close()
+    await cluster?.stop()
+  })
+
+  /** Kills one broker after the other while `work` goes on; gives how many it killed. */
+  async function storm(work: () => Promise<void>): Promise<number> {
+    let isDone = false
+    let kills = 0
+    const working = work().finally(() => {
+      isDone = true
+    })
+    for (let id = 1; id <= 3 && !isDone; id++) {
+      await cluster.kill(id)
+      kills++
+      await Promise.race([working, new Promise(resolve => setTimeout(resolve, 1000))])
+      await cluster.start(id)
+    }
+    await working
+    return kills
+  }
+
+  it('lose and repeat nothing that is appended, and a reader sees it all', async () => {
+    const expected: string[] = []
+    const seen: string[][] = [[], [], [], [], [], []]
+    let isWriting = true
+    const at = seen.map(() => 0)
+    const read = async () => {
+      for (let idle = 0; idle < 3; ) {
+        const positions = at.map((offset, partition) => ({ topic: 'out', partition, offset }))
+        const found = await log.fetch(positions, { ...AT_ONCE, maxWaitMs: 500 })
+        for (const { partition, batches, error } of found) {
+          if (error !== undefined) assert.ok(error.retriable, error.message)
+          for (const batch of batches) {
+            const { baseOffset, lastOffset } = batchInfo(batch)
+            assert.equal(baseOffset, at[partition])
+            at[partition] = lastOffset + 1
+            seen[partition]!.push(`${baseOffset}`)
+          }
+        }
+        if (!isWriting && found.every(part => part.batches.length === 0 && part.error === undefined)) idle++
+      }
+    }
+    const reading = read()
+    const kills = await storm(async () => {
+      for (let i = 0; i < rounds * 3; i++) {
+        expected.push(`${i}`)
+        await log.append(seen.map((_, partition) => outgoing('out', partition, `${i}`)))
+      }
+    })
+    isWriting = false
+    await reading
+    assert.ok(kills > 0)
+    for (const [partition, offsets] of seen.entries()) {
+      const values = (await readAll(log, { topic: 'out', partition })).map(record => record.value)
+      assert.deepEqual(values, expected, `partition ${partition}`)
+      assert.equal(offsets.length, expected.length)
+    }
+  })
+
+  it('[2.1] keep every commit whole', async () => {
+    await log.deleteTopics(['out'])
+    await log.createTopics(topics)
+    const member = await joinGroup(limits, log)
+    while (member.owned().length === 0) await new Promise(resolve => setTimeout(resolve, 10))
+    const expected: string[] = []
+    let position = -1
+    let aborted = 0
+    const kills = await storm(async () => {
+      for (let i = 0; i < rounds; i++) {
+        const commit = {
+          identity: member.identity(),
+          batches: [0, 3].map(partition => outgoing('out', partition, `${i}`)),
+          positions: [
+            { topic: 't', partition: 0, previousOffset: position, offset: i, metadata: new Uint8Array(0) },
+          ],
+        }
+        try {
+          await log.commit(commit)
+          expected.push(`${i}`)
+          position = i
+        } catch (error) {
+          assert.ok(error instanceof CommitError, String(error))
+          assert.equal(error.outcome, 'aborted', error.message)
+          aborted++
+        }
+      }
+    })
+    assert.ok(kills > 0)
+    const [committed] = await log.committed('g', [{ topic: 't', partition: 0 }])
+    assert.equal(committed!.offset, position)
+    for (const partition of [0, 3]) {
+      const values = (await readAll(log, { topic: 'out', partition })).map(record => record.value)
+      assert.deepEqual(values, expected, `partition ${partition}, ${aborted} aborted`)
+    }
+    await member.membership.leave()
+  })
+})
