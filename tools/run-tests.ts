@@ -13,19 +13,21 @@ const testFilePatterns = [
   'tools/**/*.test.ts',
 ]
 
-const kafkaTests = '**/*.kafka.test.ts'
+const brokerTests = { kafka: '**/*.kafka.test.ts', faults: '**/*.faults.test.ts' }
+/** Tests that need a real Kafka: on one that runs, or of what is killed and cut in it. */
+export type BrokerTests = keyof typeof brokerTests
 
 /** Every unit test file of the repository, sorted, relative to its root; those that need a Kafka are none. */
 export function testFiles(): string[] {
   return globSync(testFilePatterns, {
     cwd: repositoryRoot,
-    exclude: ['**/node_modules/**', kafkaTests],
+    exclude: ['**/node_modules/**', ...Object.values(brokerTests)],
   }).sort()
 }
 
-/** Every test file that needs a Kafka, sorted, relative to the root. */
-export function kafkaTestFiles(): string[] {
-  return globSync(`packages/*/src/${kafkaTests}`, { cwd: repositoryRoot }).sort()
+/** Every test file of that kind, sorted, relative to the root. */
+export function brokerTestFiles(kind: BrokerTests): string[] {
+  return globSync(`packages/*/src/${brokerTests[kind]}`, { cwd: repositoryRoot }).sort()
 }
 
 export interface FailedTest {

@@ -1,13 +1,16 @@
 /**
- * `npm run test:kafka [-- part-of-a-file-name …]`: the tests that need a real Kafka. It takes the one of MILLRACE_BROKERS, else it
+ * `npm run test:kafka [-- part-of-a-file-name …]`: the tests that need a real Kafka, and `npm run test:faults` those that kill
+ * brokers of their own. The first takes the one of MILLRACE_BROKERS, else it
  * starts its own (Java 17, Maven); where neither is there it says so and skips. The last line is `N passed, N failed`.
  */
 import { startCluster } from './kafka/cluster.ts'
 import { kafkaJars, missingForKafka } from './kafka/jars.ts'
-import { kafkaTestFiles, runTests } from './run-tests.ts'
+import { type BrokerTests, brokerTestFiles, runTests } from './run-tests.ts'
 
-const wanted = process.argv.slice(2)
-const files = kafkaTestFiles().filter(file => wanted.length === 0 || wanted.some(part => file.includes(part)))
+const [kind, ...wanted] = process.argv.slice(2) as [BrokerTests, ...string[]]
+const files = brokerTestFiles(kind).filter(
+  file => wanted.length === 0 || wanted.some(part => file.includes(part)),
+)
 if (files.length === 0) {
   console.log(`No Kafka test file has ${wanted.join(' or ')} in its name.\n0 passed, 1 failed`)
   process.exit(1)
