@@ -22,7 +22,7 @@ export interface StartOptions {
   readonly brokers?: string | readonly string[]
   /** Settings of the connection to Kafka, under Kafka's own names: `{ 'security.protocol': 'SSL' }`. */
   readonly kafka?: KafkaProperties
-  /** Creates sources and sinks that do not exist. Default: only on a log that nobody else writes to, so not on Kafka. */
+  /** Creates sources and sinks that do not exist. Default: everywhere but on Kafka, where topics are others' too. */
   readonly createTopics?: boolean
   /** Default: nothing is said. */
   readonly logger?: Logger

@@ -16,9 +16,13 @@ export function specOf(topic: Topic): TopicSpec {
 
 /**
  * Makes sure that the declared topics exist; those that do keep the partition count they have. Missing ones are created
- * where `create` says so, which by default is on a log of one's own; elsewhere they are an `unknown-topic` error.
+ * where `create` says so, by default everywhere but on Kafka; else they are an `unknown-topic` error.
  */
-export async function ensureTopics(log: Log, topics: readonly Topic[], create = log.closed): Promise<void> {
+export async function ensureTopics(
+  log: Log,
+  topics: readonly Topic[],
+  create = log.kind !== 'kafka',
+): Promise<void> {
   const specs = new Map(topics.map(topic => [topic.name, specOf(topic)]))
   const existing = new Set((await log.describeTopics([...specs.keys()])).map(({ name }) => name))
   const missing = [...specs.values()].filter(({ name }) => !existing.has(name))

@@ -243,8 +243,9 @@ export default pipeline('failing', p => { p.from(views).map(() => { throw new Er
     const dev = await session.run(['dev'])
     assert.equal(dev.exitCode, 1)
     assert.match(dev.stderr, /Try: write .*pipelines\/first\.ts/)
-    const brokers = await session.run(['run', '--brokers', 'localhost:9092'])
-    assert.match(brokers.stderr, /comes with the Kafka adapter/)
+    const fresh = await session.run(['run', '--fresh', '--brokers', 'localhost:9092'])
+    assert.equal(fresh.exitCode, 2)
+    assert.match(fresh.stderr, /--fresh deletes the embedded log/)
   })
 
   it('answers wrong usage with 2, and shows help with examples and exit codes on every command', async () => {

@@ -84,7 +84,7 @@ class Pass {
     this.#offsets = offsets
   }
 
-  /** The first of every queue goes in one request per leader, then the second of every queue, and so on. */
+  /** The first of every queue goes in one request per leader; once those are there the second of every queue, and so on. */
   async run(queues: readonly (readonly Unsent[])[]): Promise<void> {
     const inFlight: Promise<void>[] = []
     const rounds = Math.max(...queues.map(queue => queue.length))
@@ -95,6 +95,9 @@ class Pass {
       } catch (error) {
         this.failure ??= error as Error
       }
+      // A broker that does not know the producer yet takes any number for its first: were the first batch of a partition
+      // refused for the moment, the second one would take its place.
+      if (round === 0) await Promise.all(inFlight.splice(0))
       while (inFlight.length >= IN_FLIGHT_MAX) await inFlight.shift()
     }
     await Promise.all(inFlight)
