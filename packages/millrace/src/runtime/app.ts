@@ -1,5 +1,6 @@
 import type { KafkaProperties } from '../log/kafka/settings.ts'
 import type { Log } from '../log/log.ts'
+import type { Start } from '../plan/start.ts'
 import type { Topic } from '../plan/topic.ts'
 import type { Clock } from '../std/clock.ts'
 
@@ -24,6 +25,11 @@ export interface StartOptions {
   readonly kafka?: KafkaProperties
   /** Creates sources and sinks that do not exist. Default: everywhere but on Kafka, where topics are others' too. */
   readonly createTopics?: boolean
+  /**
+   * Where pipelines begin to read topics that they have never read, in place of what their sources say: `earliest`, `latest`,
+   * or a time. Decided once, for all partitions; from then on the committed positions count.
+   */
+  readonly start?: Start
   /** Default: nothing is said. */
   readonly logger?: Logger
   /** Stops the app when it aborts. */

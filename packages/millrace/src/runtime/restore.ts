@@ -4,7 +4,6 @@ import { nextOffset } from '../engine/next-offset.ts'
 import type { Task } from '../engine/task.ts'
 import type { Log, TopicPartition } from '../log/log.ts'
 import { changelogTopic } from '../plan/names.ts'
-import type { SubTopologyInput } from '../plan/sub-topology.ts'
 import { RecordCursor } from '../record/cursor.ts'
 import { CorruptBatchError } from '../record/errors.ts'
 import { SnapshotDamagedError } from '../state/snapshot-format.ts'
@@ -28,37 +27,25 @@ export interface RestoreOptions {
   readonly pause: () => Promise<void>
 }
 
-/** Where a task goes on: its committed positions, or the start its source asks for (a re-keying: the beginning). */
+/** Where a task goes on: its committed positions; a partition without one is read from its beginning (SEMANTICS 1.6). */
 export async function startPositions(
   log: Log,
   group: string,
-  inputs: readonly {
-    readonly origin: SubTopologyInput
-    readonly topic: string
-    readonly partition: number
-  }[],
+  inputs: readonly TopicPartition[],
 ): Promise<StartPosition[]> {
   const committed = await log.committed(group, inputs)
   return Promise.all(
-    inputs.map(async ({ origin, topic, partition }) => {
+    inputs.map(async ({ topic, partition }) => {
       const known = committed.find(each => each.topic === topic && each.partition === partition)
       if (known !== undefined) return { ...known, committedOffset: known.offset }
-      const offset = await firstOffset(log, origin, topic, partition)
+      const offset = await earliestOffset(log, topic, partition)
       return { topic, partition, offset, committedOffset: -1, metadata: new Uint8Array(0) }
     }),
   )
 }
 
-async function firstOffset(
-  log: Log,
-  origin: SubTopologyInput,
-  topic: string,
-  partition: number,
-): Promise<number> {
-  const start = origin.kind === 'source' ? origin.node.start : 'earliest'
-  if (typeof start === 'number') return log.offsetForTime(topic, partition, start)
-  const offsets = (await log.offsets(topic)).find(each => each.partition === partition)
-  return (start === 'latest' ? offsets?.latest : offsets?.earliest) ?? 0
+async function earliestOffset(log: Log, topic: string, partition: number): Promise<number> {
+  return (await log.offsets(topic)).find(each => each.partition === partition)?.earliest ?? 0
 }
 
 /**

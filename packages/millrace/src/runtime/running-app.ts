@@ -16,6 +16,7 @@ import type { CommitPoint } from './pipeline-commits.ts'
 import type { LoadedPipeline } from './pipeline-source.ts'
 import { PipelineStopped } from './pipeline-stopped.ts'
 import { Sender } from './sender.ts'
+import { recordStart } from './start-offsets.ts'
 import { ThreadHost } from './thread-host.ts'
 import { preparePipelineTopics } from './topics.ts'
 
@@ -120,6 +121,7 @@ export class RunningApp implements App {
   async #prepare(graph: Graph): Promise<PipelineSettings> {
     const { name, log, options } = this.#parts
     const counts = await preparePipelineTopics(log, name, graph, options.createTopics)
+    await recordStart(log, name, graph, options.start)
     return { name: graph.name, counts, ends: options.once ? await this.#endsOf(graph) : undefined }
   }
 

@@ -1,5 +1,7 @@
 import type { Edge, Graph, PipelineOptions, SourceNode } from '../plan/graph.ts'
 import { GraphBuilder } from '../plan/graph-builder.ts'
+import { PlanError } from '../plan/plan-error.ts'
+import { checkedStart, type Start } from '../plan/start.ts'
 import { checkSource } from '../plan/steps.ts'
 import type { Topic } from '../plan/topic.ts'
 import { checkGraph } from '../plan/validate.ts'
@@ -34,8 +36,8 @@ export interface SourceOptions {
   readonly maxWait?: Duration
   /** Records without a value go to the callbacks as null instead of to `.tombstones`. */
   readonly nulls?: boolean
-  /** Where to begin when the pipeline has no position yet: `earliest` (default), `latest`, or a time. */
-  readonly start?: 'earliest' | 'latest' | Date | number
+  /** Where to begin when the pipeline has never read the topic: `earliest` (default), `latest`, or a time. */
+  readonly start?: Start
 }
 
 /** Hands out the sources of a pipeline while it is built. */
@@ -102,7 +104,7 @@ function sourceDraft(topic: Topic, options: SourceOptions): Omit<SourceNode, 'id
     maxFutureMs: toMs(maxFuture, what('maxFuture')),
     maxWaitMs: maxWait === undefined ? Number.POSITIVE_INFINITY : toMs(maxWait, what('maxWait')),
     nulls,
-    start: start instanceof Date ? start.getTime() : start,
+    start: checkedStart(start, (message, wayOut) => new PlanError({ topic: topic.name }, message, wayOut)),
     inputs: [],
   }
 }

@@ -5,6 +5,7 @@ import type { Graph } from '../plan/graph.ts'
 import { ChangelogUpkeep } from '../runtime/changelog-upkeep.ts'
 import { PipelineRun, type PipelineRunOptions } from '../runtime/pipeline-run.ts'
 import { Sender } from '../runtime/sender.ts'
+import { recordStart } from '../runtime/start-offsets.ts'
 import { preparePipelineTopics } from '../runtime/topics.ts'
 import { Worker } from '../runtime/worker.ts'
 import type { VirtualClock } from '../std/clock.ts'
@@ -69,13 +70,15 @@ export class Lockstep {
   async #run(options: LockstepOptions, graph: Graph): Promise<PipelineRun> {
     const { app, clock, mode, freeze, random, print, files, manualCommits } = options
     const upkeep = new ChangelogUpkeep({ log: this.log, clock, warn: () => {}, trimEveryMs: 0 })
+    const counts = await preparePipelineTopics(this.log, app, graph)
+    await recordStart(this.log, app, graph)
     const interval = manualCommits ? Number.POSITIVE_INFINITY : graph.options.commitIntervalMs
     return new PipelineRun({
       app,
       graph,
       log: this.log,
       clock,
-      counts: await preparePipelineTopics(this.log, app, graph),
+      counts,
       mode,
       freeze,
       random,

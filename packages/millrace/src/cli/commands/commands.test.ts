@@ -204,6 +204,23 @@ export default pipeline('printing', p => { p.from(views).print(v => v.url) })
     assert.deepEqual(stdout.trim().split('\n').sort(), ['/cart', '/home'])
   })
 
+  it('begins where --start says with what was never read', async () => {
+    const printing = `import { pipeline } from 'millrace'
+import { views } from '../topics.ts'
+export default pipeline('printing', p => { p.from(views).print(v => v.at) })
+`
+    using project = testProject({ ...SHOP, 'pipelines/printing.ts': printing })
+    await using session = new CommandSession(project.directory)
+    await session.run(['produce', 'views'], { stdin: viewLines(4) })
+    const run = (...flags: string[]) => session.run(['run', 'pipelines/printing.ts', '--once', ...flags])
+    const { stdout } = await run('--start', '2023-11-14T22:14:02Z')
+    assert.deepEqual(stdout.trim().split('\n').sort(), ['1700000042000', '1700000043000'])
+    assert.equal((await run('--start', 'earliest')).stdout, '')
+    const wrong = await run('--start', '17')
+    assert.equal(wrong.exitCode, 2)
+    assert.match(wrong.stderr, /--start is '17', and offsets are of one partition/)
+  })
+
   it('describes a pipeline as text, JSON and Mermaid', async () => {
     using project = testProject(SHOP)
     await using session = new CommandSession(project.directory)

@@ -5,6 +5,7 @@ import { usageError } from '../cli-error.ts'
 import { withExamples, withRunFlags } from '../flags.ts'
 import { loadPipelines } from '../load/load-pipeline.ts'
 import { pipelineFiles } from '../load/project.ts'
+import { parsePlace } from '../records/position.ts'
 import { prepareRun, type RunFlags, runOptions } from '../run/prepare.ts'
 import { runApp } from '../run/run-app.ts'
 import type { Settings } from '../settings.ts'
@@ -12,6 +13,7 @@ import type { Settings } from '../settings.ts'
 interface Flags extends RunFlags {
   readonly once?: boolean
   readonly createTopics?: boolean
+  readonly start?: string
 }
 
 export function addRun(program: Command, cli: Cli): void {
@@ -21,6 +23,10 @@ export function addRun(program: Command, cli: Cli): void {
   withRunFlags(run, 'any log')
     .option('--once', 'read every input to its end, close all windows, and end')
     .option('--create-topics', 'on Kafka: create sources and sinks that do not exist')
+    .option(
+      '--start <place>',
+      'where topics begin that were never read: earliest, latest, a date, or 10m (ten minutes ago)',
+    )
     .action((files: string[], flags: Flags) => runFiles(cli, files, flags))
   withExamples(run, [
     ['millrace run pipelines/engagement.ts', 'until Ctrl-C'],
@@ -37,6 +43,7 @@ async function runFiles(cli: Cli, files: readonly string[], flags: Flags): Promi
   await runApp(cli, pipelines, {
     ...runOptions(settings, flags),
     createTopics: flags.createTopics,
+    start: flags.start === undefined ? undefined : startOf(flags.start, cli.clock.now()),
     once: flags.once ?? false,
     freeze: false,
   })
@@ -46,4 +53,14 @@ function projectFiles({ project, pipelines }: Settings): string[] {
   const files = pipelineFiles(project.directory, pipelines)
   if (files.length > 0) return files
   throw usageError(`No file matches ${pipelines.join(', ')} in ${project.directory}`, 'millrace run <files…>')
+}
+
+function startOf(text: string, nowMs: number): 'earliest' | 'latest' | number {
+  const place = parsePlace(text, '--start', nowMs)
+  if (place.kind === 'time') return place.ms
+  if (place.kind === 'earliest' || place.kind === 'latest') return place.kind
+  throw usageError(
+    `--start is '${text}', and offsets are of one partition`,
+    "earliest, latest, a date, or '10m' (ten minutes ago)",
+  )
 }

@@ -6,6 +6,8 @@ import type { RunOptions } from './prepare.ts'
 export interface AppOptions extends RunOptions {
   readonly once: boolean
   readonly createTopics?: boolean
+  /** Where topics begin that were never read; a number is a time. */
+  readonly start?: 'earliest' | 'latest' | number
   /** Values are frozen, so that a callback that changes one fails. */
   readonly freeze: boolean
   /** Told why a pipeline stopped, which the app's `failed` says too. */
@@ -31,6 +33,7 @@ export async function startApp(
     brokers,
     kafka: brokers === undefined ? undefined : kafka,
     createTopics,
+    start: options.start,
     threads,
     once,
     freeze,
