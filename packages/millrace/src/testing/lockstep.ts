@@ -98,18 +98,21 @@ export class Lockstep {
 
   /** Works until nothing is left to do at this time. Throws the error that stopped a pipeline. */
   async settle(): Promise<void> {
-    for (let quiet = 0; quiet <= this.#patience(); ) {
+    let restoring = 0
+    for (let quiet = 0; quiet <= this.#patience() && restoring <= patience.restoring; ) {
       let worked = await this.#worker.step()
       for (const run of this.runs) worked = (await run.acknowledged()) || worked
       if (this.#error !== undefined) throw this.#error
-      quiet = worked ? 0 : quiet + 1
+      const isRestoring = this.runs.some(run => run.isRestoring)
+      restoring = isRestoring ? restoring + 1 : 0
+      // What is being restored has its first turn still to come.
+      quiet = worked || isRestoring ? 0 : quiet + 1
       await nextTurn()
     }
   }
 
-  /** A restore and asynchronous calls of `forEach` take some turns of the event loop. */
+  /** Asynchronous calls of `forEach` take some turns of the event loop. */
   #patience(): number {
-    if (this.runs.some(run => run.isRestoring)) return patience.restoring
     return this.runs.every(run => run.tasks.every(task => task.effects.isIdle))
       ? patience.usual
       : patience.calls

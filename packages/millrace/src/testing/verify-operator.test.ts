@@ -33,6 +33,19 @@ describe('verifyOperator', () => {
     )
   })
 
+  it('[4.1] restores as much as many commits have left before it goes on', async () => {
+    const seconds = Array.from({ length: 12 }, (_, i) => view('/a', 1_000 * i))
+    await verifyOperator(
+      stream =>
+        stream.keyBy('url').window(tumbling('1m')).aggregate('per-minute', { views: count() }).emit('final'),
+      {
+        input: seconds,
+        each: ({ at }) => ({ timestamp: at }),
+        expected: [{ key: '/a', start: t0, end: t0 + 60_000, views: 12 }],
+      },
+    )
+  })
+
   it('takes a whole pipeline, with its topics where they are not plain', async () => {
     const expected = [1, 1, 2, 2, 3].map(views => ({ views }))
     const outputTopic = viewsPipeline.graph.nodes.flatMap(node =>
