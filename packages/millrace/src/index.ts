@@ -76,4 +76,5 @@ export type {
   WindowRow,
 } from './stream/stream.ts'
 export { type TopicOptions, topic } from './stream/topic.ts'
-export { type TumblingOptions, tumbling } from './window/tumbling.ts'
+export { type HoppingOptions, type HoppingWindow, hopping } from './window/hopping.ts'
+export { type TumblingOptions, type TumblingWindow, tumbling } from './window/tumbling.ts'

@@ -4,6 +4,7 @@ import type { KeyTable } from '../state/key-table.ts'
 import type { TableStore } from '../state/table-store.ts'
 import type { WindowStore } from '../state/window-store.ts'
 import { isBroken } from '../std/broken-rules.ts'
+import { closeTime, windowEnd } from '../window/window.ts'
 import type { Due } from './closing.ts'
 import type { EmissionPlan, StepPlan } from './step-plan.ts'
 import type { Task } from './task.ts'
@@ -66,6 +67,11 @@ export class AggregateStep {
   /** Windows that start before this have gone out. */
   get closedBelow(): number {
     return this.#windows?.closedBelow ?? Number.NEGATIVE_INFINITY
+  }
+
+  /** The end, exclusive, of the window that starts at `start`. */
+  endOf(start: number): number {
+    return windowEnd(start, this.window!)
   }
 
   /** False when the step has keys of another kind already (SEMANTICS 5.1). */
@@ -160,12 +166,11 @@ export class AggregateStep {
 
   /** The task watermark at which a window closes; Infinity while a wall-clock emission in front holds it open. */
   #closeAt(start: number): number {
-    const { sizeMs, graceMs } = this.window!
-    const closeTime = start + sizeMs + graceMs
+    const at = closeTime(start, this.window!)
     for (const emit of this.plan.reach.wallTicks) {
-      if (this.#task.ticks.watermark(emit) < closeTime) return Number.POSITIVE_INFINITY
+      if (this.#task.ticks.watermark(emit) < at) return Number.POSITIVE_INFINITY
     }
-    return closeTime + this.plan.reach.holdMs
+    return at + this.plan.reach.holdMs
   }
 
   /** Sends out the rows that changed since the last tick. Always done in one go: true. */
@@ -193,7 +198,7 @@ export class AggregateStep {
     const table = this.#windows!.openTable(start)!
     if (this.#closing?.start !== start) this.#closing = { start, rows: this.#walk(table), gone: [] }
     const { rows, gone } = this.#closing
-    const end = start + this.window!.sizeMs
+    const end = this.endOf(start)
     const closeAt = this.#closeAt(start)
     let slice = 0
     for (let row = rows.next(); row !== 0; row = rows.next()) {

@@ -1,5 +1,6 @@
 import type { EmitNode } from '../plan/graph.ts'
 import type { KeyTable } from '../state/key-table.ts'
+import { closeTime, windowEnd, windowStarts } from '../window/window.ts'
 import type { Column } from './aggregates/column.ts'
 import { call, type Flow, fieldOf } from './interpret-flow.ts'
 import {
@@ -29,32 +30,39 @@ export function foldRecord(
   const { node } = plan
   const { v, raw, kb, ks, ke, k, t, h } = flow
   const step = task.steps[node.id]!
-  const start = startOf(plan, t)
-  let changes: Change[]
+  let additions: { start: number; changes: Change[] }[]
   try {
     checkKey(task, plan, flow)
-    if (isLate(task, plan, flow, start)) {
+    const starts = startsOf(plan, t).filter(start => !isLate(task, plan, flow, start))
+    if (starts.length === 0) {
       const own = task.time.registers[task.input.judgedAt]!
-      return task.sides.late(
-        node.id,
-        flow.judged && closeTime(plan, start) > own,
-        raw,
-        v,
-        kb,
-        ks,
-        ke,
-        k,
-        t,
-        h,
-      )
+      const byRelease = flow.judged && closesAt(plan, startsOf(plan, t)[0]!) > own
+      return task.sides.late(node.id, byRelease, raw, v, kb, ks, ke, k, t, h)
     }
     const values = plan.columns.map(column => argumentOf(task, plan, column, flow))
-    const table = step.tableFor(start)
-    changes = plan.columns.map((column, i) => changeOf(task, plan, column, i, values[i], table, flow))
+    additions = starts.map(start => {
+      const table = step.tableFor(start)
+      const changes = plan.columns.map((column, i) => changeOf(task, plan, column, i, values[i], table, flow))
+      return { start, changes }
+    })
   } catch (error) {
     task.sides.failed(node.id, error, raw, v, kb, ks, ke, k, t, h)
     return
   }
+  for (const { start, changes } of additions) addTo(task, plan, flow, start, changes, emit)
+}
+
+function addTo(
+  task: Task,
+  plan: StepPlan,
+  flow: Flow,
+  start: number,
+  changes: readonly Change[],
+  emit: (node: EmitNode, flow: Flow) => void,
+): void {
+  const { node } = plan
+  const { kb, ks, ke, t } = flow
+  const step = task.steps[node.id]!
   const table = step.tableFor(start)
   const isNew = table.find(kb, ks, ke) === 0
   const row = table.upsert(kb, ks, ke)
@@ -90,14 +98,14 @@ function checkKey(task: Task, { node }: StepPlan, { k, ks }: Flow): void {
   if (kind === 0 || !step.acceptsKind(kind)) throw keyKindFailure(node.name)
 }
 
-function startOf({ node: { window } }: StepPlan, t: number): number {
-  if (window === undefined) return 0
-  return Math.floor((t - window.offsetMs) / window.sizeMs) * window.sizeMs + window.offsetMs
+/** The windows that hold a record, latest first. */
+function startsOf({ node: { window } }: StepPlan, t: number): number[] {
+  return window === undefined ? [0] : windowStarts(t, window)
 }
 
 /** The task watermark at which the window closes. */
-function closeTime({ node: { window }, reach }: StepPlan, start: number): number {
-  return start + window!.sizeMs + window!.graceMs + reach.holdMs
+function closesAt({ node: { window }, reach }: StepPlan, start: number): number {
+  return closeTime(start, window!) + reach.holdMs
 }
 
 function isLate(task: Task, plan: StepPlan, flow: Flow, start: number): boolean {
@@ -105,7 +113,7 @@ function isLate(task: Task, plan: StepPlan, flow: Flow, start: number): boolean 
   if (start < task.steps[plan.node.id]!.closedBelow) return true
   if (!flow.judged) return false
   const X = task.time.registers
-  return closeTime(plan, start) <= Math.max(X[TaskWatermark]!, X[task.input.judgedAt]!)
+  return closesAt(plan, start) <= Math.max(X[TaskWatermark]!, X[task.input.judgedAt]!)
 }
 
 function argumentOf(task: Task, plan: StepPlan, column: Column, flow: Flow): unknown {
@@ -181,5 +189,5 @@ export function rowResult(
     ? resultAt(plan, table, row, 0)
     : Object.fromEntries(plan.columns.map(({ name }, i) => [name, resultAt(plan, table, row, i)]))
   if (node.window === undefined) return result
-  return windowValue(result, { key, start, end: start + node.window.sizeMs })
+  return windowValue(result, { key, start, end: windowEnd(start, node.window) })
 }

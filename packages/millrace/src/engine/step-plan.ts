@@ -1,4 +1,4 @@
-import type { AggregateNode, EmitNode, Graph } from '../plan/graph.ts'
+import type { AggregateNode, EmitNode, Graph, WindowSpec } from '../plan/graph.ts'
 import type { LayoutColumn, StoreLayout } from '../state/layout.ts'
 import type { StoreDefinition } from '../state/row-codec.ts'
 import type { Column } from './aggregates/column.ts'
@@ -83,11 +83,7 @@ export function storeDefinition(plan: StepPlan, keySerde: string, nextSeed: () =
     kind: node.window ? 'windows' : 'table',
     columns: [...columns.map(layoutColumn), ...own],
     keySerde,
-    window: node.window && {
-      kind: node.window.kind,
-      sizeMs: node.window.sizeMs,
-      offsetMs: node.window.offsetMs,
-    },
+    window: node.window && windowLayout(node.window),
     version: 1,
   }
   const widths = columns.map(column => (column.object ? [] : column.initial))
@@ -97,6 +93,11 @@ export function storeDefinition(plan: StepPlan, keySerde: string, nextSeed: () =
     objects: columns.flatMap(column => column.object ?? []),
     nextSeed,
   }
+}
+
+/** Grace may change while the state stays. */
+function windowLayout({ graceMs: _, ...window }: WindowSpec): StoreLayout['window'] {
+  return window
 }
 
 function layoutColumn(column: Column): LayoutColumn {

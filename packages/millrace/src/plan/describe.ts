@@ -90,10 +90,12 @@ function topicText(topic: Topic): string {
   return retention === undefined ? topic.value.format : `${topic.value.format}, retention ${retention}`
 }
 
-/** For example `tumbling 60000 ms, grace 30000 ms`. */
-function windowText({ kind, sizeMs, offsetMs, graceMs }: WindowSpec): string {
+/** For example `hopping 60000 ms every 10000 ms, grace 30000 ms`. */
+function windowText(window: WindowSpec): string {
+  const { kind, sizeMs, offsetMs, graceMs } = window
+  const every = kind === 'hopping' ? ` every ${window.advanceMs} ms` : ''
   const offset = offsetMs === 0 ? '' : `, offset ${offsetMs} ms`
-  return `${kind} ${sizeMs} ms${offset}, grace ${graceMs} ms`
+  return `${kind} ${sizeMs} ms${every}${offset}, grace ${graceMs} ms`
 }
 
 /** For example `quantile(ms, 0.95)`; a callback is shown as `…`. */

@@ -7,7 +7,6 @@
 import type { WindowSpec } from '../window/window.ts'
 import type { Topic } from './topic.ts'
 
-export type { TumblingWindow } from '../window/tumbling.ts'
 export type { WindowSpec }
 
 /** A field of the value by its name, or a callback that computes it (SEMANTICS 5.3). */

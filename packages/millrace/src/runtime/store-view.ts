@@ -42,11 +42,11 @@ export class LocalStore implements StoreView {
   async windows(key: unknown): Promise<readonly WindowResult[]> {
     await this.#run.settled()
     const { step, bytes } = this.#find(key)
-    const { window } = step
-    if (window === undefined) throw new StoreUnavailable(`Step "${this.#step}" has no windows; use get(key)`)
+    if (step.window === undefined)
+      throw new StoreUnavailable(`Step "${this.#step}" has no windows; use get(key)`)
     return (step.store as WindowStore).starts.flatMap(start => {
       const value = this.#read(step, bytes, start)
-      return value === undefined ? [] : [{ start, end: start + window.sizeMs, value }]
+      return value === undefined ? [] : [{ start, end: step.endOf(start), value }]
     })
   }
 

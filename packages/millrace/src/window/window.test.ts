@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { type HoppingWindow, hopping } from './hopping.ts'
 import { type TumblingWindow, tumbling } from './tumbling.ts'
-import { closeTime, isLate, windowEnd, windowStart } from './window.ts'
+import { closeTime, isLate, windowEnd, windowStart, windowStarts } from './window.ts'
 
 const spec: fc.Arbitrary<TumblingWindow> = fc
   .integer({ min: 1, max: 1e10 })
@@ -90,5 +91,62 @@ describe('tumbling windows', () => {
       message: /offset of 10000 ms/,
     })
     assert.throws(() => tumbling('1m', { offset: -1 }), { name: 'TypeError', message: /offset/ })
+  })
+})
+
+const overlapping: fc.Arbitrary<HoppingWindow> = fc
+  .tuple(fc.integer({ min: 1, max: 1e8 }), fc.integer({ min: 1, max: 40 }), fc.nat({ max: 1e8 }))
+  .chain(([advance, times, extra]) =>
+    fc
+      .nat({ max: advance - 1 })
+      .map(offset => hopping(advance * times + (extra % advance), { advance, offset, grace: extra })),
+  )
+
+describe('hopping windows', () => {
+  it('[3.2] hold a timestamp in every window that begins at offset + n · advance, at most its size before, and in no other', () => {
+    fc.assert(
+      fc.property(timestamp, overlapping, (at, window) => {
+        const { sizeMs, advanceMs, offsetMs } = window
+        const starts = windowStarts(at, window)
+        assert.ok(
+          starts.length === Math.floor(sizeMs / advanceMs) || starts.length === Math.ceil(sizeMs / advanceMs),
+        )
+        starts.forEach((start, i) => {
+          assert.ok(start <= at && at < windowEnd(start, window))
+          assert.equal(BigInt(start - offsetMs) % BigInt(advanceMs), 0n)
+          assert.equal(start, starts[0]! - i * advanceMs)
+        })
+        assert.ok(windowEnd(starts.at(-1)! - advanceMs, window) <= at, 'the one before has ended')
+        assert.ok(starts[0]! + advanceMs > at, 'the one behind has not begun')
+      }),
+    )
+  })
+
+  it('are tumbling ones when they advance by their size', () => {
+    fc.assert(
+      fc.property(timestamp, spec, (at, window) => {
+        const same = hopping(window.sizeMs, { advance: window.sizeMs, offset: window.offsetMs })
+        assert.deepEqual(windowStarts(at, same), [windowStart(at, window)])
+      }),
+    )
+  })
+
+  it('take durations, and refuse what makes no windows, saying which', () => {
+    assert.deepEqual(hopping('10m', { advance: '1m', grace: '30s', offset: '15s' }), {
+      kind: 'hopping',
+      sizeMs: 600_000,
+      advanceMs: 60_000,
+      offsetMs: 15_000,
+      graceMs: 30_000,
+    })
+    assert.ok(Object.isFrozen(hopping(10, { advance: 5 })))
+    assert.throws(() => hopping(0, { advance: 1 }), { name: 'TypeError', message: /size/ })
+    assert.throws(() => hopping('1m', { advance: 0 }), { name: 'TypeError', message: /advance/ })
+    assert.throws(() => hopping('1m', { advance: '61s' }), { name: 'TypeError', message: /in none/ })
+    assert.throws(() => hopping('1m', { advance: '10s', offset: '12s' }), {
+      name: 'TypeError',
+      message: /offset of 2000 ms/,
+    })
+    assert.throws(() => hopping('1m', undefined as never), { name: 'TypeError', message: /advance: '1m'/ })
   })
 })

@@ -1,26 +1,14 @@
-import type { EmitNode, ToTopicNode } from '../../plan/graph.ts'
 import { isBroken } from '../../std/broken-rules.ts'
-import type { Argument, Column } from '../aggregates/column.ts'
-import {
-  fingerprint,
-  isTrue,
-  keyChangedFailure,
-  keyKindFailure,
-  noKeyFailure,
-  notANumber,
-  settled,
-  windowValue,
-} from '../results.ts'
+import { advanceOf } from '../../window/window.ts'
+import type { Argument } from '../aggregates/column.ts'
+import { isTrue, keyChangedFailure, keyKindFailure, noKeyFailure, notANumber, settled } from '../results.ts'
 import type { StepPlan } from '../step-plan.ts'
 import type { Code } from './code.ts'
 import { argumentsOf, type Path } from './path.ts'
-import { updateWriterCode } from './row-writer.ts'
-import { type Continue, callOf, failure, fieldCode, recordOf } from './steps.ts'
+import { changeCode, customCode, type DirectSinks, statesCode, tableCode } from './row-change.ts'
+import { type Continue, callOf, failure, fieldCode } from './steps.ts'
 
 const raisesFirst = isBroken('3.2')
-
-/** The sinks of an emission when all it does is write its rows as plain JSON. */
-type DirectSinks = (emit: EmitNode) => readonly ToTopicNode[] | undefined
 
 /**
  * The update of an aggregate by one record: check the key, judge lateness, compute every argument, then
@@ -93,24 +81,20 @@ function argumentCall(
   return isChecked ? `${code.constant(settled, 'settled')}(${call})` : call
 }
 
-/** Declares the window's start and opens the block of records that are in time. */
+/** Declares the start of the record's window, the latest of several, and opens the block of records that are in time. */
 function windowCode(code: Code, plan: StepPlan, step: string, path: Path): string {
   const { window } = plan.node
   if (window === undefined) return '0'
-  const { sizeMs, offsetMs, graceMs } = window
+  const { offsetMs } = window
+  const advanceMs = advanceOf(window)
   const start = code.variable('start')
   code.line(`let ${start} = ${step}.lastStart`)
   // Most records hit the window of the one before; a division is far dearer than two comparisons.
-  code.line(`if (!(${path.t} >= ${start} && ${path.t} < ${start} + ${sizeMs})) {`)
-  code.line(`${start} = Math.floor((${path.t} - ${offsetMs}) / ${sizeMs}) * ${sizeMs} + ${offsetMs} }`)
-  // Without the rule's defence lateness is judged as if the record had moved the time already.
-  const ahead = raisesFirst ? sizeMs : 0
-  const closeTime = `${start} + ${sizeMs + graceMs + plan.reach.holdMs - ahead}`
+  code.line(`if (!(${path.t} >= ${start} && ${path.t} < ${start} + ${advanceMs})) {`)
+  code.line(`${start} = Math.floor((${path.t} - ${offsetMs}) / ${advanceMs}) * ${advanceMs} + ${offsetMs} }`)
+  code.line(`if (${lateText(plan, step, start, path)}) {`)
   const own = path.late?.own ?? '-Infinity'
-  const isLate =
-    path.late === undefined ? [] : [`${closeTime} <= ${path.late.task}`, `${closeTime} <= ${own}`]
-  if (path.mayBeRow) isLate.push(`${start} < ${step}.closedBelow`)
-  code.line(`if (${isLate.join(' || ')}) {`)
+  const closeTime = closeTimeText(plan, start)
   const byRelease = path.mayBeRow
     ? `T.rowKeyKind === undefined && ${closeTime} > ${own}`
     : `${closeTime} > ${own}`
@@ -119,156 +103,51 @@ function windowCode(code: Code, plan: StepPlan, step: string, path: Path): strin
   return start
 }
 
+function closeTimeText({ node, reach }: StepPlan, start: string): string {
+  const { sizeMs, graceMs } = node.window!
+  // Without the rule's defence lateness is judged as if the record had moved the time already.
+  const ahead = raisesFirst ? sizeMs : 0
+  return `${start} + ${sizeMs + graceMs + reach.holdMs - ahead}`
+}
+
+/** Whether a window has closed for the record. */
+function lateText(plan: StepPlan, step: string, start: string, { late, mayBeRow }: Path): string {
+  const closeTime = closeTimeText(plan, start)
+  const isLate = late === undefined ? [] : [`${closeTime} <= ${late.task}`, `${closeTime} <= ${late.own}`]
+  if (mayBeRow) isLate.push(`${start} < ${step}.closedBelow`)
+  return isLate.join(' || ')
+}
+
+/** Changes the rows of all windows that take the record; `latest` is the start of the last of them. */
 function updateCode(
   code: Code,
   plan: StepPlan,
   step: string,
-  start: string,
+  latest: string,
   values: readonly string[],
   path: Path,
   go: Continue,
   directSinks: DirectSinks,
 ): void {
-  const { node, columns } = plan
-  const table = code.variable('table')
-  const row = code.variable('row')
-  const updates = plan.emissions.filter(({ node: emit }) => emit.emission.kind === 'updates')
-  const cached =
-    node.window === undefined
-      ? `${step}.lastTable`
-      : `${start} === ${step}.lastStart ? ${step}.lastTable : ${step}.tableFor(${start})`
-  code.line(`const ${table} = ${cached}`)
-  const size = code.variable('size')
-  if (updates.length > 0) code.line(`const ${size} = ${table}.size`)
-  const next = customCode(code, plan, table, path)
-  code.line(`const ${row} = ${table}.upsert(${path.kb}, ${path.ks}, ${path.ke})`)
-  const before = updates.length > 0 ? resultsCode(code, plan, table, row) : []
-  columns.forEach((column, i) => {
-    const at = `${row} + ${plan.offsets[i]!}`
-    if (next[i] === undefined) columnCode(code, column, at, table, values[i]!)
-    else code.line(`${table}.objects[${table}.f64[${at}]] = ${next[i]}`)
-  })
-  if (plan.timeAt >= 0) {
-    const at = `${table}.f64[${row} + ${plan.timeAt}]`
-    code.line(`if (${path.t} > ${at}) ${at} = ${path.t}`)
-  }
-  code.line(`${table}.touch(${row})`)
-  if (plan.emissions.some(({ flagAt }) => flagAt >= 0))
-    code.line(`${step}.changed(${table}, ${row}, ${start}, ${path.t})`)
-  if (updates.length > 0)
-    updateEmissionCode(code, plan, table, row, start, before, size, path, go, directSinks)
-  if (next.some(name => name !== undefined)) code.line('}')
-}
-
-/**
- * Calls the user's own aggregates before anything is changed, so that one that throws leaves no trace; gives
- * the variable with each one's next state. The block it opens is of the records on which none threw.
- */
-function customCode(code: Code, plan: StepPlan, table: string, path: Path): (string | undefined)[] {
-  const custom = plan.columns.map(column => (column.argument.kind === 'value' ? column : undefined))
-  if (custom.every(column => column === undefined)) return custom as undefined[]
-  const found = code.variable('found')
-  const ok = code.variable('ok')
-  code.line(`const ${found} = ${table}.find(${path.kb}, ${path.ks}, ${path.ke})`)
-  code.line(`let ${ok} = true`)
-  const names = custom.map((column, i) => {
-    if (column === undefined) return undefined
-    const next = code.variable('next')
-    const initial = code.constant(column.object!.initial, 'initial')
-    const state = `${found} === 0 ? ${initial}() : ${table}.objects[${table}.f64[${found} + ${plan.offsets[i]!}]]`
-    const add = `${code.constant(settled, 'settled')}(${code.constant(column.updateObject, 'add')}(${state}, ${path.v}, ${recordOf(path)}))`
-    code.line(`let ${next}`)
-    code.line(`if (${ok}) try { ${next} = ${add} } catch (e) { ${ok} = ${failure(plan.node, 'e', path)} }`)
-    return next
-  })
-  code.line(`if (${ok}) {`)
-  return names
-}
-
-function columnCode(code: Code, column: Column, at: string, table: string, value: string): void {
-  const guard =
-    column.argument.kind === 'number'
-      ? `if (${value} !== undefined) `
-      : column.argument.kind === 'where' && column.argument.fn !== undefined
-        ? `if (${value}) `
-        : ''
-  if (column.updateObject === undefined) {
-    code.line(`${guard}${code.constant(column.update, 'update')}(${table}.f64, ${at}, ${value})`)
+  const { window } = plan.node
+  const hasCustom = plan.columns.some(({ argument }) => argument.kind === 'value')
+  if (window?.kind !== 'hopping') {
+    const table = tableCode(code, plan, step, latest)
+    const next = customCode(code, plan, table, path)
+    changeCode(code, plan, step, latest, table, values, next, path, go, directSinks)
+    if (hasCustom) code.line('}')
     return
   }
-  const place = `${table}.objects[${table}.f64[${at}]]`
-  code.line(`${guard}${place} = ${code.constant(column.updateObject, 'updateObject')}(${place}, ${value})`)
-}
-
-/** Declares a variable per column with its result; used to see whether a record changed anything. */
-function resultsCode(code: Code, plan: StepPlan, table: string, row: string): string[] {
-  return plan.columns.map((column, i) => {
-    const name = code.variable('was')
-    code.line(
-      `const ${name} = ${code.constant(fingerprint, 'fingerprint')}(${resultOf(code, column, `${row} + ${plan.offsets[i]!}`, table)})`,
-    )
-    return name
-  })
-}
-
-export function resultOf(code: Code, column: Column, at: string, table: string): string {
-  return `${code.constant(column.result, 'result')}(${table}.f64, ${at}, ${table}.objects)`
-}
-
-/** One update per record that changes the result (SEMANTICS 5.8). */
-function updateEmissionCode(
-  code: Code,
-  plan: StepPlan,
-  table: string,
-  row: string,
-  start: string,
-  before: readonly string[],
-  size: string,
-  path: Path,
-  go: Continue,
-  directSinks: DirectSinks,
-): void {
-  const now = resultsCode(code, plan, table, row)
-  const differs = now.map((name, i) => `!Object.is(${before[i]!}, ${name})`)
-  code.line(`if (${table}.size !== ${size} || ${differs.join(' || ')}) {`)
-  const results = plan.columns.map((column, i) =>
-    resultOf(code, column, `${row} + ${plan.offsets[i]!}`, table),
+  const start = code.variable('start')
+  const isLate = lateText(plan, step, start, path)
+  const eachWindow = `for (let ${start} = ${latest}; ${start} > ${path.t} - ${window.sizeMs} && !(${isLate}); ${start} -= ${window.advanceMs}) {`
+  const states = hasCustom ? statesCode(code, plan, step, start, eachWindow, path) : undefined
+  code.line(eachWindow)
+  const table = tableCode(code, plan, step, start)
+  const next = plan.columns.map(({ argument }) =>
+    argument.kind === 'value' ? `${states!.names}[${states!.at}++]` : undefined,
   )
-  const t = `${table}.f64[${row} + ${plan.timeAt}]`
-  for (const { node: emit } of plan.emissions.filter(({ node: each }) => each.emission.kind === 'updates')) {
-    const sinks = directSinks(emit)
-    if (sinks !== undefined && updateWriterCode(code, plan, sinks, results, path, t)) continue
-    const v = code.variable('v')
-    const key = `T.keyInWork(${path.kb}, ${path.ks}, ${path.ke})`
-    code.line(`const ${v} = ${rowValueCode(code, plan, results, start, key)}`)
-    go(emit, 'out', {
-      ...path,
-      v,
-      raw: false,
-      k: 'undefined',
-      t,
-      h: 'null',
-      start: plan.node.window === undefined ? 'NaN' : start,
-    })
-  }
+  changeCode(code, plan, step, start, table, values, next, path, go, directSinks)
   code.line('}')
-}
-
-/** The value of a row that leaves the step (SEMANTICS 5.8). */
-export function rowValueCode(
-  code: Code,
-  plan: StepPlan,
-  results: readonly string[],
-  start: string,
-  key: string,
-): string {
-  const { window } = plan.node
-  const frame = window === undefined ? '' : `key: ${key}, start: ${start}, end: ${start} + ${window.sizeMs}`
-  if (plan.node.result === 'value') {
-    return window === undefined
-      ? results[0]!
-      : `${code.constant(windowValue, 'windowValue')}(${results[0]!}, { ${frame} })`
-  }
-  const columns = plan.columns.map((column, i) => `[${JSON.stringify(column.name)}]: ${results[i]!}`)
-  return `{ ${[...columns, frame].filter(Boolean).join(', ')} }`
+  if (hasCustom) code.line('}')
 }

@@ -16,9 +16,11 @@ import {
 import { type Pipeline, type PipelineBuilder, pipeline } from '../../stream/pipeline.ts'
 import type { KeyedStream, Stream } from '../../stream/stream.ts'
 import { topic } from '../../stream/topic.ts'
+import { hopping } from '../../window/hopping.ts'
 import { tumbling } from '../../window/tumbling.ts'
+import type { WindowSpec } from '../../window/window.ts'
 import { earlier, flatMaps, type Hit, hitOfRow, maps, predicates } from './hit.ts'
-import type { ColumnName, Recipe, SourceRecipe, StageRecipe, StepRecipe } from './recipe.ts'
+import type { ColumnName, Recipe, SourceRecipe, StageRecipe, StepRecipe, WindowRecipe } from './recipe.ts'
 
 type Hits = Stream<Hit, unknown>
 type KeyedHits = KeyedStream<Hit, unknown>
@@ -124,10 +126,7 @@ class RecipeBuilder {
       keyed.aggregate(`table-${i}`, columns).emit('updates').to(this.#sinks.next())
       return undefined
     }
-    const { sizeMs, offsetMs, graceMs } = stage.window
-    const table = keyed
-      .window(tumbling(sizeMs, { offset: offsetMs, grace: graceMs }))
-      .aggregate(`table-${i}`, columns)
+    const table = keyed.window(windowOf(stage.window)).aggregate(`table-${i}`, columns)
     if (stage.lateTo) table.late.to(this.#sinks.next())
     if (stage.updates) table.emit('updates').to(this.#sinks.next())
     const rows = table.emit('final')
@@ -151,6 +150,11 @@ class RecipeBuilder {
     }[keying.by]
     return moved.keyBy(`by-${i}`, keyOf as (v: Hit) => unknown, { partitions, watermark })
   }
+}
+
+function windowOf({ sizeMs, parts, offsetMs, graceMs }: WindowRecipe): WindowSpec {
+  if (parts === 1) return tumbling(sizeMs, { offset: offsetMs, grace: graceMs })
+  return hopping(sizeMs, { advance: sizeMs / parts, offset: offsetMs % (sizeMs / parts), grace: graceMs })
 }
 
 /** `n` and `total` are always there: the stage behind makes hits of them. */

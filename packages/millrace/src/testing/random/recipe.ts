@@ -54,6 +54,8 @@ export interface KeyingRecipe {
 
 export interface WindowRecipe {
   readonly sizeMs: number
+  /** A window begins with every so many parts of the size; 1 is tumbling. */
+  readonly parts: number
   readonly offsetMs: number
   readonly graceMs: number
 }
@@ -98,6 +100,7 @@ const stage: fc.Arbitrary<StageRecipe> = fc.record({
       weight: 4,
       arbitrary: fc.record({
         sizeMs: fc.constantFrom(1_000, 10_000, 45_000),
+        parts: fc.constantFrom(1, 1, 2, 2.5, 5),
         offsetMs: fc.constantFrom(0, 0, 300),
         graceMs: fc.constantFrom(0, 0, 2_000, 60_000),
       }),

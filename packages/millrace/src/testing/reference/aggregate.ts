@@ -9,9 +9,16 @@ export interface Window {
   readonly end: number
 }
 
-export function windowAt(spec: WindowSpec, timestamp: number): Window {
-  const start = Math.floor((timestamp - spec.offsetMs) / spec.sizeMs) * spec.sizeMs + spec.offsetMs
-  return { start, end: start + spec.sizeMs }
+/** The windows that hold a time, latest first: each start is the offset and a multiple of the advance. */
+export function windowsAt(spec: WindowSpec, timestamp: number): Window[] {
+  const advanceMs = spec.kind === 'hopping' ? spec.advanceMs : spec.sizeMs
+  const windows: Window[] = []
+  const n = Math.floor((timestamp - spec.offsetMs) / advanceMs)
+  for (let i = n; i * advanceMs + spec.offsetMs + spec.sizeMs > timestamp; i--) {
+    const start = i * advanceMs + spec.offsetMs
+    windows.push({ start, end: start + spec.sizeMs })
+  }
+  return windows
 }
 
 /** The state of one key, or of one key and window: the list of what each column has taken. */

@@ -9,7 +9,7 @@ import type {
 } from '../../plan/graph.ts'
 import { Out } from '../../plan/out.ts'
 import { KeyKind } from '../../serde/serde.ts'
-import { emptyColumns, resultOf, type Slot, type Window, windowAt, withRecord } from './aggregate.ts'
+import { emptyColumns, resultOf, type Slot, type Window, windowsAt, withRecord } from './aggregate.ts'
 import { bytesOfKey, canonicalText, keyReadBack, kindOfKey, throughJson, withWindowStart } from './bytes.ts'
 import { call, fieldOf, frozen, recordView, StepFailure } from './callbacks.ts'
 import type { EntryNode } from './layout.ts'
@@ -203,9 +203,17 @@ export class SequentialTask {
 
   #aggregate(node: AggregateNode, record: FlowRecord): () => void {
     this.#checkKey(node, record)
-    const window = node.window === undefined ? undefined : windowAt(node.window, record.timestamp)
-    if (window !== undefined && this.#isLate(node, window, record))
-      return () => this.#sendAside(node, 'late', 'late', record)
+    const windows = node.window === undefined ? [undefined] : windowsAt(node.window, record.timestamp)
+    const open = windows.filter(window => window === undefined || !this.#isLate(node, window, record))
+    if (open.length === 0) return () => this.#sendAside(node, 'late', 'late', record)
+    const additions = open.map(window => this.#added(node, window, record))
+    return () => {
+      for (const add of additions) add()
+    }
+  }
+
+  /** One more record in a key's slot of a window, or of the table. */
+  #added(node: AggregateNode, window: Window | undefined, record: FlowRecord): () => void {
     const slots = this.#slotsOf(node)
     const id = `${window?.start} ${canonicalText(bytesOfRecordKey(record))}`
     const slot = slots.get(id)
