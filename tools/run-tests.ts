@@ -27,7 +27,10 @@ export function testFiles(): string[] {
 
 /** Every test file of that kind, sorted, relative to the root. */
 export function brokerTestFiles(kind: BrokerTests): string[] {
-  return globSync(`packages/*/src/${brokerTests[kind]}`, { cwd: repositoryRoot }).sort()
+  return globSync([`packages/*/src/${brokerTests[kind]}`, `examples/${brokerTests[kind]}`], {
+    cwd: repositoryRoot,
+    exclude: ['**/node_modules/**'],
+  }).sort()
 }
 
 export interface FailedTest {

@@ -8,8 +8,8 @@ import { traffic } from './pipelines/traffic.ts'
 import { type ReplayOptions, replay } from './replay.ts'
 import { type Report, reportOf } from './report.ts'
 import { collect, Results } from './results.ts'
+import type { Where } from './where.ts'
 
-const APP = 'web-analytics'
 /** A live log has no measure of its disorder; 2 minutes is what one would choose. */
 const OUT_OF_ORDER_MS_MIN = 120_000
 
@@ -22,39 +22,39 @@ const analysis = ({ survey }: LogFile) => {
   return [traffic(input), pages(input), alerts(input)]
 }
 
-/** Analyses a finished log as a bounded batch, in an empty directory. */
-export async function analyseOnce(log: LogFile, data: string, signal?: AbortSignal): Promise<Report> {
+/** Analyses a finished log as a bounded batch, where there is nothing yet. */
+export async function analyseOnce(log: LogFile, where: Where, signal?: AbortSignal): Promise<Report> {
   {
-    await using sender = await start([], { app: APP, data })
+    await using sender = await start([], where)
     await replay(sender, log.lines(), { speed: Number.POSITIVE_INFINITY, signal })
   }
-  await analyseRest(log, data, signal)
-  return readReport(data)
+  await analyseRest(log, where, signal)
+  return readReport(where)
 }
 
 /** A bounded run: ends when all lines that are there are analysed, and all of that is committed. */
-async function analyseRest(log: LogFile, data: string, signal?: AbortSignal): Promise<void> {
-  await using batch = await start(analysis(log), { app: APP, data, once: true, signal })
+async function analyseRest(log: LogFile, where: Where, signal?: AbortSignal): Promise<void> {
+  await using batch = await start(analysis(log), { ...where, once: true, signal })
   await Promise.race([batch.finished, batch.failed])
   signal?.throwIfAborted()
 }
 
 export interface LiveOptions extends ReplayOptions {
-  readonly data: string
+  readonly where: Where
   readonly clock?: StartOptions['clock']
   /** Called when everything runs; what it returns is called at the end. */
   readonly watch?: (results: Results, app: App) => () => void
 }
 
-/** Analyses a log while it is replayed; goes on where the last call over the same directory was interrupted. */
+/** Analyses a log while it is replayed; goes on where the last call in the same place was interrupted. */
 export async function analyseLive(
   log: LogFile,
-  { data, clock, watch, ...options }: LiveOptions,
+  { where, clock, watch, ...options }: LiveOptions,
 ): Promise<Report> {
   {
-    await using app = await start(analysis(log), { app: APP, data, clock })
+    await using app = await start(analysis(log), { ...where, clock })
     const results = new Results()
-    await using reader = await start([collect(results)], { ...newReader(), log: app.log, clock })
+    await using reader = await start([collect(results)], { app: newReader(where), log: app.log, clock })
     const stopWatching = watch?.(results, app)
     try {
       const done = replay(app, log.lines(), options).then(() => allProcessed(app, options.signal))
@@ -64,8 +64,8 @@ export async function analyseLive(
     }
   }
   // What was seen on the screen may not all have been committed; where it was, this ends at once.
-  await analyseRest(log, data, options.signal)
-  return readReport(data)
+  await analyseRest(log, where, options.signal)
+  return readReport(where)
 }
 
 async function allProcessed(app: App, signal: AbortSignal | undefined): Promise<void> {
@@ -77,14 +77,14 @@ async function allProcessed(app: App, signal: AbortSignal | undefined): Promise<
   while (!isDone()) await sleep(20, undefined, { signal })
 }
 
-async function readReport(data: string): Promise<Report> {
+async function readReport(where: Where): Promise<Report> {
   const results = new Results()
-  await using reader = await start([collect(results)], { ...newReader(), data, once: true })
+  await using reader = await start([collect(results)], { ...where, app: newReader(where), once: true })
   await Promise.race([reader.finished, reader.failed])
   return reportOf(results)
 }
 
 /** Under a name of its own a reader has no position yet, and begins at the beginning. */
-function newReader(): StartOptions {
-  return { app: `reader-${randomUUID()}` }
+function newReader({ app }: Where): string {
+  return `${app}-reader-${randomUUID()}`
 }

@@ -8,6 +8,8 @@ export interface Flags {
   readonly fresh: boolean
   readonly log: string
   readonly data: string
+  /** Apache Kafka instead of the embedded log. */
+  readonly brokers: string | undefined
   readonly speed: number
   readonly shuffleMs: number
 }
@@ -28,6 +30,7 @@ export const HELP = `Replays a web server's access log and analyses it while it 
   --speed N        N times as fast; 1 is about a second per hour of the log
   --shuffle SPAN   let lines come up to SPAN of event time late, for example 30s
   --data DIR       where the replay keeps topics and state (default: .millrace beside this program)
+  --brokers H:P    on Apache Kafka instead of the embedded log; the topics are created there
   --fresh          begin anew instead of going on with an interrupted replay
   --help           this text
 `
@@ -44,6 +47,7 @@ export function readFlags(args: string[]): Flags | undefined {
     fresh: values.fresh,
     log: values.log ?? join(import.meta.dirname, 'data', 'apache_access.log'),
     data: values.data ?? join(import.meta.dirname, '.millrace'),
+    brokers: values.brokers,
     speed: readSpeed(values.speed),
     shuffleMs: readSpan(values.shuffle),
   }
@@ -60,6 +64,7 @@ function parse(args: string[]) {
         help: { type: 'boolean', short: 'h', default: false },
         log: { type: 'string' },
         data: { type: 'string' },
+        brokers: { type: 'string' },
         speed: { type: 'string', default: '1' },
         shuffle: { type: 'string', default: '0s' },
       },

@@ -93,6 +93,6 @@ async function sendAll(app: App, lines: readonly TimedLine[], position: number):
   const sent = await Promise.all(lines.map(({ line, at }) => app.send(accessLog, line, { timestamp: at })))
   if (sent.some(({ offset }, i) => offset !== position + i))
     throw new Error(
-      `Another process writes to "${accessLog.name}" in ${app.data}. Stop it, or use another --data`,
+      `Another process writes to "${accessLog.name}"${app.data === undefined ? '' : ` in ${app.data}`}. Stop it, or use another --data`,
     )
 }

@@ -15,14 +15,14 @@ describe('the directory of a run', () => {
   /** A run that has written something. */
   const begin = async (fingerprint: string, isFinished = false) => {
     using run = await openRun(directory, fingerprint, false)
-    await mkdir(run.data, { recursive: true })
-    await writeFile(join(run.data, 'state'), '')
+    await mkdir(run.place, { recursive: true })
+    await writeFile(join(run.place, 'state'), '')
     if (isFinished) await run.finish()
     return run
   }
   const reopen = async (fingerprint: string, fresh = false) => {
     using run = await openRun(directory, fingerprint, fresh)
-    return { isResumed: run.isResumed, files: await readdir(run.data).catch(() => []) }
+    return { isResumed: run.isResumed, files: await readdir(run.place).catch(() => []) }
   }
 
   it('is gone on with after an interruption', async () => {

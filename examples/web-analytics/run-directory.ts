@@ -1,19 +1,17 @@
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { lockRun } from './run-lock.ts'
+import { readMarker, writeMarker } from './run-marker.ts'
+import { inDirectory, type Where } from './where.ts'
 
 /** One replay of one log, from its first line to its report, over any number of interruptions. */
 export interface Run extends Disposable {
-  /** The directory of its topics and state. */
-  readonly data: string
+  readonly where: Where
+  /** The same for people. */
+  readonly place: string
   readonly isResumed: boolean
   /** The report was seen: the next start begins afresh. */
   finish(): Promise<void>
-}
-
-interface Marker {
-  readonly fingerprint: string
-  readonly isFinished: boolean
 }
 
 /**
@@ -38,17 +36,7 @@ export async function openRun(directory: string, fingerprint: string, fresh: boo
   }
   const finish = () => writeMarker(path, { fingerprint, isFinished: true })
   const held = locks.move()
-  return { data, isResumed, finish, [Symbol.dispose]: () => held.dispose() }
-}
-
-async function readMarker(path: string): Promise<Marker | undefined> {
-  if (!(await exists(path))) return undefined
-  return JSON.parse(await readFile(path, 'utf8')) as Marker
-}
-
-async function writeMarker(path: string, marker: Marker): Promise<void> {
-  await writeFile(`${path}.new`, JSON.stringify(marker), { flush: true })
-  await rename(`${path}.new`, path)
+  return { where: inDirectory(data), place: data, isResumed, finish, [Symbol.dispose]: () => held.dispose() }
 }
 
 async function exists(path: string): Promise<boolean> {

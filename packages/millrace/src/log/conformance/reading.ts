@@ -99,6 +99,28 @@ export function readingSuite(context: Context): void {
       },
     )
 
+    test(context, 'answers each of several positions in one partition with what lies there', async store => {
+      const log = await store.open()
+      await log.createTopics([{ name: 't', partitions: 1 }])
+      for (const value of ['a', 'b', 'c']) await log.append([outgoing('t', 0, value)])
+      const offsets = [2, 0, 3, 1, 0]
+      const answer = await log.fetch(
+        offsets.map(offset => at('t', 0, offset)),
+        AT_ONCE,
+      )
+      const found = answer.map(({ offset, batches }) => [
+        offset,
+        batches[0] && batchInfo(batches[0]).baseOffset,
+      ])
+      assert.deepEqual(found.sort(), [
+        [0, 0],
+        [0, 0],
+        [1, 1],
+        [2, 2],
+        [3, undefined],
+      ])
+    })
+
     test(context, 'gives the whole batch that holds the position', async store => {
       const log = await store.open()
       await log.createTopics([{ name: 't', partitions: 1 }])

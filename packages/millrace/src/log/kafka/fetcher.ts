@@ -20,8 +20,8 @@ interface UnderWay {
 }
 
 interface Ask extends FetchAsk {
-  /** Place in the caller's list. */
-  readonly index: number
+  /** Places in the caller's list: several pipelines may read one partition from one offset. */
+  readonly indexes: number[]
   readonly node: number
 }
 
@@ -74,7 +74,7 @@ export class Fetcher {
         break
       if (moved.length > 0) {
         if (++lookups >= LOOKUPS_MAX) {
-          for (const { ask, error } of moved) call.fail(ask.index, error)
+          for (const { ask, error } of moved) call.fail(ask.indexes, error)
           break
         }
         this.#cluster.forgetTopics(call.positions.map(position => position.topic))
@@ -89,7 +89,7 @@ export class Fetcher {
     const views = await this.#cluster.retry(() =>
       this.#cluster.topics(new Set(call.positions.map(each => each.topic))),
     )
-    const asks: Ask[] = []
+    const asks = new Map<string, Ask>()
     this.#turn++
     for (let i = 0; i < call.positions.length; i++) {
       const index = (i + this.#turn) % call.positions.length
@@ -97,27 +97,25 @@ export class Fetcher {
       const { topic, partition, offset } = call.positions[index]!
       const view = views.get(topic)
       const found = view?.partitions[partition]
-      if (view === undefined || found === undefined) call.fail(index, unknownTopic(topic, partition, view))
-      else if (found.leader < 0) call.fail(index, noLeader(topic, partition))
-      else
-        asks.push({
-          index,
-          node: found.leader,
-          topicId: view.id,
-          partition,
-          offset,
-          leaderEpoch: found.leaderEpoch,
-        })
+      if (view === undefined || found === undefined) call.fail([index], unknownTopic(topic, partition, view))
+      else if (found.leader < 0) call.fail([index], noLeader(topic, partition))
+      else {
+        const { leader: node, leaderEpoch } = found
+        const key = `${view.id}/${partition}@${offset}`
+        const same = asks.get(key)
+        if (same !== undefined) same.indexes.push(index)
+        else asks.set(key, { indexes: [index], node, topicId: view.id, partition, offset, leaderEpoch })
+      }
     }
-    return asks
+    return [...asks.values()]
   }
 
   /** Asks every broker at once and goes on with the first that has something. Gives what has to be looked up again. */
   async #askAll(call: FetchCall, asks: readonly Ask[], waitMs: number): Promise<Moved[]> {
     const moved: Moved[] = []
-    const byNode = [...Map.groupBy(asks, ask => ask.node)]
     const { promise: hasUseful, resolve: setUseful } = Promise.withResolvers<void>()
-    const all = byNode.map(async ([node, mine]) => {
+    const all = requestsOf(asks).map(async mine => {
+      const { node } = mine[0]!
       try {
         const answer = await this.#ask(call, node, mine, waitMs)
         if (call.isOver) return
@@ -159,7 +157,7 @@ export class Fetcher {
    */
   async #askStarved(call: FetchCall, asks: readonly Ask[]): Promise<void> {
     for (;;) {
-      const starved = asks.filter(ask => call.isStarved(ask.index))
+      const starved = asks.filter(ask => call.isStarved(ask.indexes[0]!))
       if (starved.length === 0 || call.bytes >= call.options.maxBytes || call.isOver) return
       const before = call.bytes
       await this.#askAll(call, starved, 0)
@@ -203,6 +201,17 @@ interface Moved {
   readonly error: LogError
 }
 
+/**
+ * What goes to a broker together. A broker answers each partition once in a request, so readers of one partition at different
+ * offsets need a request each; which is which depends on the offsets alone, so that a repeated wish is recognised.
+ */
+function requestsOf(asks: readonly Ask[]): Ask[][] {
+  const rank = new Map<Ask, number>()
+  for (const same of Map.groupBy(asks, ({ topicId, partition }) => `${topicId}/${partition}`).values())
+    for (const [i, ask] of same.sort((a, b) => a.offset - b.offset).entries()) rank.set(ask, i)
+  return [...Map.groupBy(asks, ask => `${ask.node} ${rank.get(ask)}`).values()]
+}
+
 /** Puts a broker's answer into the call; gives the partitions that it does not lead any more. */
 function take(call: FetchCall, asks: readonly Ask[], { frame, parts }: NodeAnswer): Moved[] {
   const moved: Moved[] = []
@@ -210,16 +219,16 @@ function take(call: FetchCall, asks: readonly Ask[], { frame, parts }: NodeAnswe
   for (const part of parts) {
     const ask = asks.find(each => each.topicId === part.topicId && each.partition === part.partition)
     if (ask === undefined) continue
-    const { topic, partition } = call.positions[ask.index]!
-    if (part.errorCode === 0) call.accept(ask.index, part, frame.bytes, memory)
+    const { topic, partition } = call.positions[ask.indexes[0]!]!
+    if (part.errorCode === 0) call.accept(ask.indexes, part, frame.bytes, memory)
     else {
       const { name, action } = errorRule(part.errorCode)
       const message = `${topic}/${partition} cannot be read at ${ask.offset}: ${name}`
       if (action === 'retry')
         moved.push({ ask, error: new LogError('unavailable', message, { retriable: true }) })
       else if (part.errorCode === CODE.offsetOutOfRange)
-        call.fail(ask.index, new LogError('offset-out-of-range', message))
-      else call.fail(ask.index, new LogError('unavailable', message))
+        call.fail(ask.indexes, new LogError('offset-out-of-range', message))
+      else call.fail(ask.indexes, new LogError('unavailable', message))
     }
   }
   memory.releaseOne()
@@ -264,31 +273,28 @@ class FetchCall {
     this.#stableOffsets = new Array(positions.length).fill(-1)
   }
 
-  accept(index: number, part: FetchPart, bytes: Buffer, memory: SharedMemory): void {
-    const { topic, partition, offset } = this.positions[index]!
+  accept(indexes: readonly number[], part: FetchPart, bytes: Buffer, memory: SharedMemory): void {
+    const { topic, partition, offset } = this.positions[indexes[0]!]!
     const { highWatermark, logStartOffset } = part
     try {
       const batches = visibleBatches(bytes, part.recordsStart, part.recordsEnd, part.aborted)
       if (batches.length > 0) this.isUseful = true
       this.bytes += batches.reduce((sum, batch) => sum + batch.length, 0)
-      this.#stableOffsets[index] = part.lastStableOffset
-      const release = batches.length > 0 ? { release: memory.hold() } : {}
-      this.parts[index] = { topic, partition, offset, batches, highWatermark, logStartOffset, ...release }
+      for (const index of indexes) {
+        this.#stableOffsets[index] = part.lastStableOffset
+        const release = batches.length > 0 ? { release: memory.hold() } : {}
+        this.parts[index] = { topic, partition, offset, batches, highWatermark, logStartOffset, ...release }
+      }
     } catch (cause) {
       const message = `${topic}/${partition} cannot be read at ${offset}: ${(cause as Error).message}`
-      this.fail(index, new LogError('corrupt', message, { cause }))
+      this.fail(indexes, new LogError('corrupt', message, { cause }))
     }
   }
 
-  fail(index: number, error: LogError): void {
+  fail(indexes: readonly number[], error: LogError): void {
     this.isUseful = true
-    this.parts[index] = {
-      ...this.positions[index]!,
-      batches: [],
-      highWatermark: -1,
-      logStartOffset: -1,
-      error,
-    }
+    const nothing = { batches: [], highWatermark: -1, logStartOffset: -1, error }
+    for (const index of indexes) this.parts[index] = { ...this.positions[index]!, ...nothing }
   }
 
   /** It has records or an error: what is asked again is asked for the others. */
