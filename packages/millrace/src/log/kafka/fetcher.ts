@@ -114,22 +114,38 @@ export class Fetcher {
   async #askAll(call: FetchCall, asks: readonly Ask[], waitMs: number): Promise<Moved[]> {
     const moved: Moved[] = []
     const { promise: hasUseful, resolve: setUseful } = Promise.withResolvers<void>()
-    const all = requestsOf(asks).map(async mine => {
-      const { node } = mine[0]!
-      try {
-        const answer = await this.#ask(call, node, mine, waitMs)
-        if (call.isOver) return
-        moved.push(...take(call, mine, answer))
-      } catch (error) {
-        if (!isRetriable(error)) throw error
-        this.#cluster.learnFrom(error)
-        moved.push(...mine.map(ask => ({ ask, error: toLogError(error) as LogError })))
-      }
+    const look = () => {
       if (call.isUseful || moved.length > 0) setUseful()
+    }
+    const all = [...Map.groupBy(asks, ask => ask.node)].map(async ([node, ofNode]) => {
+      const requests = requestsOf(ofNode).map(async mine => {
+        await this.#askOnce(call, node, mine, waitMs, moved)
+        // One that does not wait is answered with the others, and nobody would take its answer over.
+        if (waitMs > 0) look()
+      })
+      await Promise.all(requests)
+      look()
     })
     await Promise.race([Promise.all(all), hasUseful])
     for (const each of all) each.catch(() => {})
     return moved
+  }
+
+  async #askOnce(
+    call: FetchCall,
+    node: number,
+    asks: readonly Ask[],
+    waitMs: number,
+    moved: Moved[],
+  ): Promise<void> {
+    try {
+      const answer = await this.#ask(call, node, asks, waitMs)
+      if (!call.isOver) moved.push(...take(call, asks, answer))
+    } catch (error) {
+      if (!isRetriable(error)) throw error
+      this.#cluster.learnFrom(error)
+      moved.push(...asks.map(ask => ({ ask, error: toLogError(error) as LogError })))
+    }
   }
 
   #ask(call: FetchCall, node: number, asks: readonly Ask[], waitMs: number): Promise<NodeAnswer> {
@@ -202,14 +218,14 @@ interface Moved {
 }
 
 /**
- * What goes to a broker together. A broker answers each partition once in a request, so readers of one partition at different
+ * What goes to one broker together. A broker answers each partition once in a request, so readers of one partition at different
  * offsets need a request each; which is which depends on the offsets alone, so that a repeated wish is recognised.
  */
 function requestsOf(asks: readonly Ask[]): Ask[][] {
   const rank = new Map<Ask, number>()
   for (const same of Map.groupBy(asks, ({ topicId, partition }) => `${topicId}/${partition}`).values())
     for (const [i, ask] of same.sort((a, b) => a.offset - b.offset).entries()) rank.set(ask, i)
-  return [...Map.groupBy(asks, ask => `${ask.node} ${rank.get(ask)}`).values()]
+  return [...Map.groupBy(asks, ask => rank.get(ask)!).values()]
 }
 
 /** Puts a broker's answer into the call; gives the partitions that it does not lead any more. */
