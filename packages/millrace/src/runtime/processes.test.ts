@@ -8,39 +8,18 @@ import { until } from '../log/embedded/testkit/records.ts'
 import type { App } from './app.ts'
 import { start } from './start.ts'
 import { readTopic } from './testkit/read-topic.ts'
-import { perPage, perVisitor, type Visit, visits } from './testkit/visits.ts'
+import { expectedRows, rowText, visitAt } from './testkit/visit-rows.ts'
+import { perPage, perVisitor, visits } from './testkit/visits.ts'
 
 const appProcess = new URL('./testkit/app-process.ts', import.meta.url)
 const sessionTimeoutMs = 1_000
 const partitions = 4
 const visitsSent = 4_000
-const windowMs = 10_000
+const from = Date.UTC(2024, 0, 1)
+const expected = expectedRows(from, visitsSent)
 
 /** Time enough on a machine that has much else to do; what is waited for takes a second or two. */
 const timeout = 120_000
-
-function visitAt(i: number): Visit {
-  return { visitor: `v${i % 37}`, page: `/${i % 11}`, ms: i % 100, at: Date.UTC(2024, 0, 1) + i * 25 }
-}
-
-/** The rows that a plain count gives. */
-function expectedRows(): string[] {
-  const rows = new Map<string, { visits: number; ms: number; key: string; start: number; end: number }>()
-  for (let i = 0; i < visitsSent; i++) {
-    const { visitor, page, ms, at } = visitAt(i)
-    for (const key of [visitor, page]) {
-      const begin = at - (at % windowMs)
-      const id = `${key} ${begin}`
-      const row = rows.get(id) ?? { visits: 0, ms: 0, key, start: begin, end: begin + windowMs }
-      rows.set(id, { ...row, visits: row.visits + 1, ms: row.ms + ms })
-    }
-  }
-  return [...rows.values()].map(rowText).sort()
-}
-
-function rowText({ visits: count, ms, key, start: begin, end }: { [name: string]: unknown }): string {
-  return [key, begin, end, count, ms].join(' ')
-}
 
 /** The state of each thread as Linux has it: `T` is stopped (proc_pid_stat(5)). */
 function threadStates(pid: number): string[] {
@@ -100,9 +79,9 @@ class Stage {
     })
   }
 
-  async send(from: number, to: number): Promise<void> {
-    for (let i = from; i < to; i += 250) {
-      await Promise.all(Array.from({ length: 250 }, (_, j) => this.app.send(visits, visitAt(i + j))))
+  async send(first: number, to: number): Promise<void> {
+    for (let i = first; i < to; i += 250) {
+      await Promise.all(Array.from({ length: 250 }, (_, j) => this.app.send(visits, visitAt(from, i + j))))
     }
   }
 
@@ -119,7 +98,7 @@ class Stage {
   /** Ends the input, waits for the last row, stops the processes, and gives all rows there are. */
   async finish(children: readonly Child[]): Promise<string[]> {
     await this.app.endInput(visits)
-    const { length } = expectedRows()
+    const { length } = expected
     await until('every row is there', async () => (await this.rows()).length >= length)
     for (const child of children) {
       assert.equal(
@@ -152,7 +131,7 @@ describe('the processes of one app', { timeout }, () => {
       const children = Array.from({ length: count }, () => stage.process())
       await stage.shared(children)
       await stage.send(0, visitsSent)
-      assert.deepEqual(await stage.finish(children), expectedRows())
+      assert.deepEqual(await stage.finish(children), expected)
     })
   }
 
@@ -170,7 +149,7 @@ describe('the processes of one app', { timeout }, () => {
     await stage.shared(children)
     await sending
     await stage.send(visitsSent - 250, visitsSent)
-    assert.deepEqual(await stage.finish(children), expectedRows())
+    assert.deepEqual(await stage.finish(children), expected)
   })
 
   it('[2.1] [2.4] give each row once after kill -9 in mid-run, whoever goes on', { timeout }, async t => {
@@ -185,7 +164,7 @@ describe('the processes of one app', { timeout }, () => {
       child = stage.process()
       await sending
     }
-    assert.deepEqual(await stage.finish([child]), expectedRows())
+    assert.deepEqual(await stage.finish([child]), expected)
   })
 
   it('[2.2] refuse what a frozen one had in hand, and give it once', { timeout }, async t => {
@@ -204,7 +183,7 @@ describe('the processes of one app', { timeout }, () => {
     frozen.process.kill('SIGCONT')
     await stage.send(visitsSent - 1_000, visitsSent)
     await stage.shared([frozen, other])
-    assert.deepEqual(await stage.finish([frozen, other]), expectedRows())
+    assert.deepEqual(await stage.finish([frozen, other]), expected)
   })
 
   it('a SIGTERM handled by the program’s own signal ends it by itself, with all it did committed', {

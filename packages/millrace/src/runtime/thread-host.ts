@@ -1,7 +1,7 @@
-import { EmbeddedLog } from '../log/embedded/embedded-log.ts'
 import type { Log } from '../log/log.ts'
 import type { Clock } from '../std/clock.ts'
 import type { Host, HostEvents, RunSettings } from './host.ts'
+import { isShared, type SharedLog } from './log-port.ts'
 import { Offences, type Sentence } from './offences.ts'
 import type { LoadedPipeline } from './pipeline-source.ts'
 import type { TaskInWork } from './thread-progress.ts'
@@ -51,14 +51,12 @@ export class ThreadHost implements Host {
     await Promise.all(this.#threads.map(thread => thread.ready))
   }
 
-  #requireLog(): { log: EmbeddedLog; directory: string } {
-    const { log, settings } = this.#parts
-    if (!(log instanceof EmbeddedLog) || settings.data === undefined) {
-      throw new Error(
-        'threads: worker threads need the embedded log; leave out `log` and `brokers`, or `threads`: on Kafka, start the same command again beside this one',
-      )
-    }
-    return { log, directory: settings.data }
+  #requireLog(): SharedLog {
+    const { log } = this.#parts
+    if (isShared(log)) return log
+    throw new Error(
+      'threads: worker threads need a log that they can open, the embedded one or Kafka; leave out `log`, or `threads`',
+    )
   }
 
   #urls(): string[] {
@@ -72,13 +70,13 @@ export class ThreadHost implements Host {
 
   async #open(index: number): Promise<WorkerThread> {
     const { settings, clock, maxPollMs, events } = this.#parts
-    const { log, directory } = this.#requireLog()
+    const log = await this.#requireLog().port(index)
     return new WorkerThread({
       index,
       clock,
       maxPollMs,
       events,
-      start: { settings, urls: this.#urls(), directory, log: await log.port() },
+      start: { settings, urls: this.#urls(), log },
       onEnded: end => this.#ended(end),
     })
   }

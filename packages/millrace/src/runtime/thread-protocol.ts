@@ -1,15 +1,14 @@
-import type { EmbeddedLogPort } from '../log/embedded/embedded-log.ts'
 import type { MemberIdentity, TopicPartition } from '../log/log.ts'
 import type { PipelineHealth, StoreQuery } from './app.ts'
 import type { RunSettings } from './host.ts'
+import type { LogPort } from './log-port.ts'
 
 /** What a worker thread is started with. */
 export interface ThreadStart {
   readonly settings: RunSettings
   /** Modules of the pipelines, in the order of the settings. */
   readonly urls: readonly string[]
-  readonly directory: string
-  readonly log: EmbeddedLogPort
+  readonly log: LogPort
   /** Memory of its `ThreadProgress`. */
   readonly progress: SharedArrayBuffer
 }

@@ -1,20 +1,20 @@
 /** The entry of a worker thread: runs its share of the tasks on a log handle of its own. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { connectEmbeddedLog } from '../log/embedded/open.ts'
 import { systemClock } from '../std/clock.ts'
 import { systemRandom } from '../std/random.ts'
 import type { HostedPipeline } from './host.ts'
 import { LocalHost } from './local-host.ts'
+import { connectLog } from './log-port.ts'
 import { loadPipelines } from './pipeline-source.ts'
 import { beatEveryMs, ThreadProgress } from './thread-progress.ts'
 import { type FromThread, type ThreadStart, type ToThread, toThreadError } from './thread-protocol.ts'
 
-const { settings, urls, directory, log: port, progress: memory } = workerData as ThreadStart
+const { settings, urls, log: port, progress: memory } = workerData as ThreadStart
 const progress = new ThreadProgress(memory)
 const tell = (message: FromThread) => parentPort!.postMessage(message)
 
 const pipelines = await loadPipelines(urls)
-const log = connectEmbeddedLog({ directory, ...port, onWarning: message => tell({ kind: 'warn', message }) })
+const log = await connectLog(port, message => tell({ kind: 'warn', message }))
 const host = new LocalHost({
   log,
   clock: systemClock,

@@ -29,6 +29,8 @@ import { ReadStore } from './read-store.ts'
 
 /** What a handle in another thread of the process needs; can be sent to it (the port in the transfer list). */
 export interface EmbeddedLogPort {
+  readonly kind: 'embedded'
+  readonly directory: string
   readonly port: MessagePort
   readonly pulse: SharedArrayBuffer
 }
@@ -40,8 +42,7 @@ export interface CommitThread {
   end(): Promise<void>
 }
 
-export interface HandleOptions extends EmbeddedLogPort {
-  readonly directory: string
+export interface HandleOptions extends Omit<EmbeddedLogPort, 'kind'> {
   readonly clock: Clock
   readonly machine: Machine
   onWarning(message: string): void
@@ -77,7 +78,7 @@ export class EmbeddedLog implements Log {
   async port(): Promise<EmbeddedLogPort> {
     const { port1, port2 } = new MessageChannel()
     await this.#open().ask('connect', { port: port2 }, [port2])
-    return { port: port1, pulse: this.#pulse.memory }
+    return { kind: 'embedded', directory: this.#options.directory, port: port1, pulse: this.#pulse.memory }
   }
 
   async createTopics(specs: readonly TopicSpec[]): Promise<void> {

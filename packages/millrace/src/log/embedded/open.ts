@@ -105,7 +105,6 @@ async function connectThread(worker: Worker): Promise<{ worker: Worker; port: Em
 }
 
 export interface ConnectOptions extends EmbeddedLogPort {
-  readonly directory: string
   readonly clock?: Clock
   onWarning?(message: string): void
 }

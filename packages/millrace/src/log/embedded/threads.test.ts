@@ -14,7 +14,7 @@ describe('handles in several threads', () => {
     const directory = await directoryFor(t)
     const log = await openFor(t, { directory })
     await log.createTopics([{ name: 't', partitions: 1 }])
-    const worker = startHandleThread(directory, await log.port())
+    const worker = startHandleThread(await log.port())
     const ask = async (question: object) => {
       worker.postMessage(question)
       return (await once(worker, 'message'))[0]

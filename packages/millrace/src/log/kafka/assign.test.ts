@@ -19,7 +19,7 @@ function member(
       weight,
       host: 'h',
       pid: 1,
-      transactionalId: `txn-${memberId}`,
+      transactionalIds: [`txn-${memberId}`],
       owned: owned.map(tp),
       generation,
     },

@@ -41,7 +41,7 @@ export function assign(input: AssignInput): AssignOutput {
     members.map(member => candidate(member, units, owners, formerUnits)),
   )
   const byId = new Map(units.map(unit => [unit.id, unit]))
-  const transactionalIds = members.map(({ subscription }) => subscription.transactionalId)
+  const transactionalIds = members.flatMap(({ subscription }) => subscription.transactionalIds)
   const vanishedIds = formerIds.filter(id => !transactionalIds.includes(id))
   const assignments = new Map<string, Assignment>()
   const unitsOfInstances = new Map<string, readonly string[]>()

@@ -23,7 +23,7 @@ describe('what members tell each other', () => {
       userData: Uint8Array.of(0, 255, 7),
       host: 'here',
       pid: 12,
-      transactionalId: 'g-1',
+      transactionalIds: ['g-1-0', 'g-1-1'],
       owned,
       generation: 5,
     }

@@ -14,8 +14,8 @@ export interface Subscription {
   readonly userData?: Uint8Array
   readonly host: string
   readonly pid: number
-  /** Under which its transactions run, so that others can end them when it has vanished. */
-  readonly transactionalId: string
+  /** Under which its workers' transactions run, so that others can end them when it has vanished. */
+  readonly transactionalIds: readonly string[]
   /** What it has, and since which generation it is sure of that (-1: nothing). */
   readonly owned: readonly TopicPartition[]
   readonly generation: number
@@ -37,7 +37,7 @@ interface SubscriptionData {
   readonly data?: string
   readonly host: string
   readonly pid: number
-  readonly txn: string
+  readonly txns: readonly string[]
   readonly generation: number
 }
 
@@ -51,14 +51,14 @@ const SUBSCRIPTION_VERSION = 1
 const ASSIGNMENT_VERSION = 0
 
 export function encodeSubscription(subscription: Subscription): Buffer {
-  const { topicSets, weight, userData, host, pid, transactionalId, owned, generation } = subscription
+  const { topicSets, weight, userData, host, pid, transactionalIds, owned, generation } = subscription
   const data: SubscriptionData = {
     sets: topicSets,
     weight,
     ...(userData && { data: Buffer.from(userData).toString('base64') }),
     host,
     pid,
-    txn: transactionalId,
+    txns: transactionalIds,
     generation,
   }
   const topics = [...new Set(topicSets.flat())]
@@ -82,7 +82,7 @@ export function decodeSubscription(encoded: Buffer): Subscription {
     ...(data.data !== undefined && { userData: new Uint8Array(Buffer.from(data.data, 'base64')) }),
     host: data.host,
     pid: data.pid,
-    transactionalId: data.txn,
+    transactionalIds: data.txns,
     owned: reader.partitions(),
     generation: data.generation,
   }

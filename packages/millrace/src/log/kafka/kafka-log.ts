@@ -1,20 +1,20 @@
-import {
-  type Commit,
-  CommitError,
-  type CommitResult,
-  type CommittedPosition,
-  type FetchedPartition,
-  type FetchOptions,
-  type FetchPosition,
-  type GroupInfo,
-  type JoinOptions,
-  type Log,
-  type Membership,
-  type OutgoingBatch,
-  type PartitionOffsets,
-  type TopicInfo,
-  type TopicPartition,
-  type TopicSpec,
+import { MessageChannel } from 'node:worker_threads'
+import type {
+  Commit,
+  CommitResult,
+  CommittedPosition,
+  FetchedPartition,
+  FetchOptions,
+  FetchPosition,
+  GroupInfo,
+  JoinOptions,
+  Log,
+  Membership,
+  OutgoingBatch,
+  PartitionOffsets,
+  TopicInfo,
+  TopicPartition,
+  TopicSpec,
 } from '../log.ts'
 import { Appender } from './appender.ts'
 import { Cluster } from './cluster.ts'
@@ -24,10 +24,13 @@ import type { LinksOptions } from './links.ts'
 import { asLogErrors } from './log-error.ts'
 import { KafkaMembership } from './membership.ts'
 import { Offsets } from './offsets.ts'
+import { LocalOwnership, type Ownership, requireIdentity } from './ownership.ts'
 import { Positions } from './positions.ts'
+import type { KafkaProperties } from './settings.ts'
 import { TopicAdmin } from './topic-admin.ts'
 import { TransactionRequests } from './transaction-requests.ts'
 import { Transactions } from './transactions.ts'
+import { type KafkaLogPort, sendable, serveWorker } from './worker-port.ts'
 
 export interface KafkaLogOptions extends LinksOptions {
   /** Names this handle among all of all processes, also in its transactional ids. */
@@ -36,6 +39,10 @@ export interface KafkaLogOptions extends LinksOptions {
   readonly pid: number
   /** Transactions as before KIP-890 even where the broker has it. */
   readonly isFlow1: boolean
+  /** What the settings were read from, for handles in other threads. */
+  readonly properties: KafkaProperties
+  /** For a handle in a worker thread: its number, and who owns what. */
+  readonly worker?: { readonly index: number; readonly ownership: Ownership & { close(): void } }
 }
 
 /** The log on Apache Kafka. */
@@ -50,10 +57,13 @@ export class KafkaLog implements Log {
   readonly #appender: Appender
   readonly #positions: Positions
   readonly #groups: Groups
-  readonly #memberships = new Set<KafkaMembership>()
+  readonly #members = new LocalOwnership()
+  readonly #ownership: Ownership
   readonly #transactions = new Map<string, Transactions>()
-  /** By group: the one that its members were told. */
-  readonly #transactionalIds = new Map<string, string>()
+  /** Of worker threads that have, or had, a handle. */
+  readonly #workers = new Set<number>()
+  /** Groups joined, and the instance ids used there. */
+  readonly #joined = new Map<string, string | undefined>()
   #joins = 0
 
   constructor(options: KafkaLogOptions) {
@@ -65,6 +75,7 @@ export class KafkaLog implements Log {
     this.#appender = new Appender(this.#cluster)
     this.#positions = new Positions(this.#cluster)
     this.#groups = new Groups(this.#cluster, this.#positions)
+    this.#ownership = options.worker?.ownership ?? this.#members
   }
 
   /** Rejects when no broker can be reached, none can be understood, or the login fails. */
@@ -119,20 +130,43 @@ export class KafkaLog implements Log {
   async #join(options: JoinOptions): Promise<Membership> {
     this.#cluster.links.throwIfClosed()
     const { group, instanceId } = options
-    const transactionalId = `${group}-${instanceId ?? this.#options.handleId}`
-    this.#transactionalIds.set(group, transactionalId)
+    this.#joined.set(group, instanceId)
+    const workers = this.#workers.size === 0 ? [0] : [...this.#workers]
     const membership = new KafkaMembership({
       cluster: this.#cluster,
       join: options,
       lane: `group ${this.#joins++}`,
-      transactionalId,
+      transactionalIds: workers.map(worker => this.#transactionalId(group, instanceId, worker)),
       host: this.#options.host,
       pid: this.#options.pid,
       fence: ids => this.#fence(ids),
     })
-    this.#memberships.add(membership)
+    this.#members.add(membership)
     await membership.start()
     return membership
+  }
+
+  /** One per group and worker; the same after a restart where the process has a stable name. */
+  #transactionalId(group: string, instanceId: string | undefined, worker: number): string {
+    return `${group}-${instanceId ?? this.#options.handleId}-${worker}`
+  }
+
+  /**
+   * A way to open a further handle in a worker thread of this process, for `connectKafkaLog`: it commits for the memberships of
+   * this one. Opened for a worker that had one before, nothing of what that left open can come to anything any more.
+   */
+  port(worker: number): Promise<KafkaLogPort> {
+    return asLogErrors(this.#port(worker))
+  }
+
+  async #port(worker: number): Promise<KafkaLogPort> {
+    const { handleId, properties, isFlow1 } = this.#options
+    if (this.#workers.has(worker))
+      await this.#fence([...this.#joined].map(([group, id]) => this.#transactionalId(group, id, worker)))
+    this.#workers.add(worker)
+    const { port1, port2 } = new MessageChannel()
+    serveWorker(port1, this.#members, properties)
+    return { kind: 'kafka', port: port2, worker, handleId, isFlow1, ...sendable(properties) }
   }
 
   /** Nobody waits for a transaction of a process that is gone: a new epoch of its id aborts it. */
@@ -152,20 +186,15 @@ export class KafkaLog implements Log {
   async commit(commit: Commit): Promise<CommitResult> {
     this.#cluster.links.throwIfClosed()
     const { identity, positions } = commit
-    const { group, memberId, generation } = identity
-    // Kafka takes such a commit for one without a group, and checks nothing.
-    if (generation < 0 || memberId === '')
-      throw new CommitError('fenced', `A commit of ${group} has no identity`)
-    const ours = [...this.#memberships].find(each => each.group === group && each.isOrWas(memberId))
-    if (ours === undefined) return this.#commitUnder(commit)
-    return ours.whileOwner(identity, positions, current =>
+    requireIdentity(identity)
+    return this.#ownership.whileOwner(identity, positions, current =>
       this.#commitUnder({ ...commit, identity: current }),
     )
   }
 
   #commitUnder(commit: Commit): Promise<CommitResult> {
-    const { group } = commit.identity
-    const transactionalId = this.#transactionalIds.get(group) ?? `${group}-${this.#options.handleId}`
+    const { group, instanceId } = commit.identity
+    const transactionalId = this.#transactionalId(group, instanceId, this.#options.worker?.index ?? 0)
     let transactions = this.#transactions.get(transactionalId)
     if (transactions === undefined) {
       transactions = new Transactions({
@@ -196,7 +225,8 @@ export class KafkaLog implements Log {
   }
 
   async close(): Promise<void> {
-    for (const membership of this.#memberships) membership.abandon()
+    this.#members.abandon()
+    this.#options.worker?.ownership.close()
     this.#fetcher.close()
     await this.#cluster.close()
   }

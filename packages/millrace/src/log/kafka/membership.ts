@@ -28,7 +28,8 @@ export interface MembershipOptions {
   readonly cluster: Cluster
   readonly join: JoinOptions
   readonly lane: string
-  readonly transactionalId: string
+  /** Under which its process's transactions run. */
+  readonly transactionalIds: readonly string[]
   readonly host: string
   readonly pid: number
   /** Ends what transactions of these ids are open. */
@@ -58,6 +59,8 @@ export class KafkaMembership implements Membership {
   readonly #started = Promise.withResolvers<void>()
   #era = newEra()
   #generation = -1
+  /** The generation in which each partition of the assignment came. */
+  #ownedSince: ReadonlyMap<string, number> = new Map()
   #isLeader = false
   #rejoinWanted = true
   #isOver = false
@@ -93,21 +96,24 @@ export class KafkaMembership implements Membership {
   }
 
   /**
-   * Runs a commit under the identity it was cut with, if that is still ours. While a rebalance goes on it waits; it then goes out
-   * with the new generation, if what it is about was ours without a break. Throws `CommitError` `fenced`.
+   * As the contract of `Ownership`. A commit from another thread may be cut before the news of a generation has come there: it is
+   * ours as long as what it is about has not left since.
    */
   async whileOwner<T>(
     identity: MemberIdentity,
     partitions: readonly TopicPartition[],
     work: (current: MemberIdentity) => Promise<T>,
+    from: 'this thread' | 'from another thread' = 'this thread',
   ): Promise<T> {
     const era = this.#era
-    const isOurs =
-      identity.memberId === this.identity?.memberId && identity.generation === this.identity.generation
-    if (!isOurs) throw fencedError(this.group)
+    const { memberId, generation } = this.identity ?? { memberId: '', generation: -1 }
+    const isCurrent =
+      from === 'this thread' ? identity.generation === generation : identity.generation <= generation
+    if (identity.memberId !== memberId || !isCurrent) throw fencedError(this.group)
     while (!this.#gate.isOpen && !era.isOver) await Promise.race([this.#gate.changed, era.over])
-    const owned = new Set(this.assignment.map(partitionKey))
-    const isKept = partitions.every(partition => owned.has(partitionKey(partition)))
+    const isKept = partitions.every(
+      partition => (this.#ownedSince.get(partitionKey(partition)) ?? Infinity) <= identity.generation,
+    )
     if (era.isOver || !isKept || this.#isExpired()) throw fencedError(this.group)
     this.#gate.enter()
     try {
@@ -148,7 +154,7 @@ export class KafkaMembership implements Membership {
         ...(this.#join.userData && { userData: this.#join.userData }),
         host: this.#options.host,
         pid: this.#options.pid,
-        transactionalId: this.#options.transactionalId,
+        transactionalIds: this.#options.transactionalIds,
         owned: this.assignment,
         generation: this.#generation,
       }),
@@ -201,7 +207,7 @@ export class KafkaMembership implements Membership {
       ...(instanceId !== undefined && { instanceId }),
     }
     this.identity = identity
-    this.assignment = assigned.partitions
+    this.#own(assigned.partitions)
     this.#gate.open()
     if (added.length < assigned.partitions.length || added.length === 0) this.#join.onIdentity(identity)
     if (added.length > 0) this.#join.onAssigned(added, identity)
@@ -224,7 +230,15 @@ export class KafkaMembership implements Membership {
     }
     if (era.isOver) return
     const gone = new Set(partitions.map(partitionKey))
-    this.assignment = this.assignment.filter(partition => !gone.has(partitionKey(partition)))
+    this.#own(this.assignment.filter(partition => !gone.has(partitionKey(partition))))
+  }
+
+  #own(partitions: readonly TopicPartition[]): void {
+    const before = this.#ownedSince
+    this.assignment = partitions
+    this.#ownedSince = new Map(
+      partitions.map(partitionKey).map(key => [key, before.get(key) ?? this.#generation]),
+    )
   }
 
   async #divide(joined: {
@@ -303,7 +317,7 @@ export class KafkaMembership implements Membership {
     this.#pastIds.add(this.#requests.memberId)
     this.#requests.forget()
     this.identity = undefined
-    this.assignment = []
+    this.#own([])
     this.#generation = -1
     if (this.#isOver) this.#leaving?.resolve()
     this.#wantRejoin()
@@ -328,7 +342,7 @@ export class KafkaMembership implements Membership {
       this.#pastIds.add(this.#requests.memberId)
       this.#end()
       this.identity = undefined
-      this.assignment = []
+      this.#own([])
     }
     leaving.resolve()
   }
@@ -338,7 +352,7 @@ export class KafkaMembership implements Membership {
     if (this.#isOver) return
     this.#end()
     this.identity = undefined
-    this.assignment = []
+    this.#own([])
     this.#leaving?.resolve()
     this.#started.resolve()
   }

@@ -1,8 +1,9 @@
 import { hostname } from 'node:os'
 import { type Clock, systemClock } from '../../std/clock.ts'
 import { type Dial, systemDial } from './dial.ts'
-import { KafkaLog } from './kafka-log.ts'
+import { KafkaLog, type KafkaLogOptions } from './kafka-log.ts'
 import { type KafkaProperties, kafkaSettings } from './settings.ts'
+import { type KafkaLogPort, RemoteOwnership } from './worker-port.ts'
 
 export interface OpenKafkaOptions {
   /** `host:port`, one or several with commas or as a list; goes before `bootstrap.servers`. */
@@ -32,15 +33,50 @@ export async function openKafkaIn(
   { brokers, kafka = {}, clock = systemClock }: OpenKafkaOptions,
 ): Promise<KafkaLog> {
   const servers = typeof brokers === 'string' ? brokers : brokers?.join(',')
-  const settings = kafkaSettings({ ...kafka, ...(servers !== undefined && { 'bootstrap.servers': servers }) })
-  const log = new KafkaLog({
-    settings,
+  const properties = { ...kafka, ...(servers !== undefined && { 'bootstrap.servers': servers }) }
+  return connected(surroundings, properties, {
     clock,
-    dial: surroundings.dial ?? systemDial(settings.tls),
     handleId: crypto.randomUUID(),
+    isFlow1: surroundings.isFlow1 ?? false,
+  })
+}
+
+export interface ConnectKafkaOptions extends KafkaLogPort {
+  readonly clock?: Clock
+}
+
+/**
+ * Opens a handle in a worker thread on what `KafkaLog.port` gave, with connections of its own. It joins no groups; its commits are
+ * for members that joined through the log the port came from. Rejects as `openKafkaLog` does.
+ */
+export function connectKafkaLog(options: ConnectKafkaOptions): Promise<KafkaLog> {
+  return connectKafkaIn({}, options)
+}
+
+/** `connectKafkaLog` in surroundings of a test's choice. */
+export function connectKafkaIn(
+  surroundings: KafkaSurroundings,
+  { port, worker, handleId, properties, functions, isFlow1, clock = systemClock }: ConnectKafkaOptions,
+): Promise<KafkaLog> {
+  const ownership = new RemoteOwnership(port)
+  const calls = functions.map(name => [name, () => ownership.call(name)] as const)
+  const whole = { ...properties, ...Object.fromEntries(calls) } as KafkaProperties
+  return connected(surroundings, whole, { clock, handleId, isFlow1, worker: { index: worker, ownership } })
+}
+
+async function connected(
+  { dial }: KafkaSurroundings,
+  properties: KafkaProperties,
+  options: Pick<KafkaLogOptions, 'clock' | 'handleId' | 'isFlow1' | 'worker'>,
+): Promise<KafkaLog> {
+  const settings = kafkaSettings(properties)
+  const log = new KafkaLog({
+    ...options,
+    properties,
+    settings,
+    dial: dial ?? systemDial(settings.tls),
     host: hostname(),
     pid: process.pid,
-    isFlow1: surroundings.isFlow1 ?? false,
   })
   try {
     await log.connect()

@@ -1,5 +1,8 @@
 import { appendFileSync, existsSync, rmSync } from 'node:fs'
 import { count, json, pipeline, topic, tumbling } from '../../index.ts'
+import { topicPrefix } from './topic-prefix.ts'
+
+const prefix = topicPrefix(import.meta.url)
 
 /** What a record does to the thread that processes it. */
 export type Trouble = 'loop' | 'exit' | 'crash' | 'wait'
@@ -12,16 +15,16 @@ export interface Order {
   readonly flag?: string
 }
 
-export const orders = topic('orders', {
+export const orders = topic(`${prefix}orders`, {
   value: json<Order>(),
   key: 'shop',
   timestamp: 'at',
   partitions: 4,
 })
-export const perShop = topic('per-shop', {
+export const perShop = topic(`${prefix}per-shop`, {
   value: json<{ orders: number; key: string; start: number; end: number }>(),
 })
-export const copies = topic('copies', { value: json<Order>() })
+export const copies = topic(`${prefix}copies`, { value: json<Order>() })
 
 function suffer({ trouble, flag }: Order): void {
   if (trouble === 'wait') return waitFor(flag!)

@@ -1,4 +1,7 @@
 import { count, json, pipeline, sum, topic, tumbling } from '../../index.ts'
+import { topicPrefix } from './topic-prefix.ts'
+
+const prefix = topicPrefix(import.meta.url)
 
 /** A pipeline that worker threads can load: a window per visitor, and a running count behind a re-keying. */
 export interface Visit {
@@ -8,16 +11,16 @@ export interface Visit {
   readonly at: number
 }
 
-export const visits = topic('visits', {
+export const visits = topic(`${prefix}visits`, {
   value: json<Visit>(),
   key: 'visitor',
   timestamp: 'at',
   partitions: 4,
 })
-export const perVisitor = topic('per-visitor', {
+export const perVisitor = topic(`${prefix}per-visitor`, {
   value: json<{ visits: number; ms: number; key: string; start: number; end: number }>(),
 })
-export const perPage = topic('per-page', {
+export const perPage = topic(`${prefix}per-page`, {
   value: json<{ visits: number; ms: number; key: string; start: number; end: number }>(),
 })
 

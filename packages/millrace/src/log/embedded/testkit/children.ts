@@ -65,7 +65,7 @@ export function runLimited(directory: string, blocks: number): SpawnSyncReturns<
 }
 
 /** A worker thread with a handle of its own. */
-export function startHandleThread(directory: string, port: EmbeddedLogPort): Worker {
+export function startHandleThread(port: EmbeddedLogPort): Worker {
   const url = new URL('./handle-thread.ts', import.meta.url)
-  return new Worker(url, { workerData: { directory, ...port }, transferList: [port.port] })
+  return new Worker(url, { workerData: port, transferList: [port.port] })
 }

@@ -4,7 +4,7 @@ import type { EmbeddedLogPort } from '../embedded-log.ts'
 import { connectEmbeddedLog } from '../open.ts'
 import { allValues, batchOf } from './records.ts'
 
-const log = connectEmbeddedLog(workerData as EmbeddedLogPort & { directory: string })
+const log = connectEmbeddedLog(workerData as EmbeddedLogPort)
 parentPort!.on('message', async ({ append, waitFrom }: { append?: string; waitFrom?: number }) => {
   if (append !== undefined) {
     const [offset] = await log.append([{ topic: 't', partition: 0, bytes: batchOf([append]) }])

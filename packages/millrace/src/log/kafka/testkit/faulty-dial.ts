@@ -12,8 +12,11 @@ export const REQUEST = {
   txnOffsetCommit: 28,
 } as const
 
-/** `request lost`: the connection breaks before the broker gets it. `answer lost`: the broker does it, and the answer never comes. */
-export type Fault = 'request lost' | 'answer lost'
+/**
+ * `request lost`: the connection breaks before the broker gets it. `answer lost`: the broker does it, and the answer never comes.
+ * `never sent`: it gets lost and the connection stays.
+ */
+export type Fault = 'request lost' | 'answer lost' | 'never sent'
 
 const BROKER_HAS_DONE_IT_MS = 300
 
@@ -37,16 +40,22 @@ export class FaultyDial {
   #watch(socket: Socket): Socket {
     const write = socket.write.bind(socket) as (chunk: Uint8Array) => boolean
     let bodyBytes = 0
+    let isLost = false
     const watched = (chunk: Buffer): boolean => {
       if (bodyBytes > 0) {
         bodyBytes -= chunk.length
-        return write(chunk)
+        return isLost || write(chunk)
       }
+      isLost = false
       bodyBytes = chunk.readInt32BE(0) + 4 - chunk.length
       if (this.#armed?.request !== chunk.readInt16BE(4)) return write(chunk)
       const { fault } = this.#armed
       this.#armed = undefined
       this.fired++
+      if (fault === 'never sent') {
+        isLost = true
+        return true
+      }
       if (fault === 'request lost') {
         socket.destroy()
         return false
