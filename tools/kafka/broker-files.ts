@@ -2,11 +2,18 @@ import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Certificates } from './certificates.ts'
+import { SECURED_LISTENERS, type SecuredListener, scramArguments, securedProperties } from './security.ts'
 
 export interface BrokerPlan {
   readonly id: number
   readonly port: number
   readonly controllerPort: number
+  /** Beside the plain listener. */
+  readonly secured?: {
+    readonly ports: Readonly<Record<SecuredListener, number>>
+    readonly certificates: Certificates
+  }
 }
 
 /** Writes what a cluster on loopback is started from, and formats its folders. */
@@ -16,7 +23,15 @@ export function writeBrokerFiles(directory: string, jars: string, plans: readonl
   for (const plan of plans) {
     const file = join(directory, `broker-${plan.id}.properties`)
     writeFileSync(file, properties(directory, plan, plans))
-    const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', file]
+    const format = [
+      'kafka.tools.StorageTool',
+      'format',
+      '-t',
+      clusterId,
+      '-c',
+      file,
+      ...(plan.secured ? scramArguments() : []),
+    ]
     const done = spawnSync('java', [...javaOptions(directory, jars), ...format], { encoding: 'utf8' })
     if (done.status !== 0)
       throw new Error(`The broker's folder was not formatted:\n${done.stdout}${done.stderr}`)
@@ -41,14 +56,22 @@ const LOGGING = [
 function properties(directory: string, plan: BrokerPlan, plans: readonly BrokerPlan[]): string {
   const replicas = plans.length >= 3 ? 3 : 1
   const inSync = plans.length >= 3 ? 2 : 1
+  const secured = Object.entries(plan.secured?.ports ?? {}).map(
+    ([name, port]) => `${name}://127.0.0.1:${port}`,
+  )
+  const listeners = [`PLAINTEXT://127.0.0.1:${plan.port}`, ...secured].join(',')
+  const protocols = ['CONTROLLER:PLAINTEXT', 'PLAINTEXT:PLAINTEXT']
+  if (plan.secured)
+    protocols.push(...Object.entries(SECURED_LISTENERS).map(([name, protocol]) => `${name}:${protocol}`))
   const settings: Record<string, string | number> = {
     'process.roles': 'broker,controller',
     'node.id': plan.id,
     'controller.quorum.voters': plans.map(each => `${each.id}@127.0.0.1:${each.controllerPort}`).join(','),
-    listeners: `PLAINTEXT://127.0.0.1:${plan.port},CONTROLLER://127.0.0.1:${plan.controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${plan.port}`,
+    listeners: `${listeners},CONTROLLER://127.0.0.1:${plan.controllerPort}`,
+    'advertised.listeners': listeners,
+    'inter.broker.listener.name': 'PLAINTEXT',
     'controller.listener.names': 'CONTROLLER',
-    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
+    'listener.security.protocol.map': protocols.join(','),
     'num.network.threads': 2,
     'num.io.threads': 4,
     'default.replication.factor': replicas,
@@ -65,6 +88,7 @@ function properties(directory: string, plan: BrokerPlan, plans: readonly BrokerP
     'group.min.session.timeout.ms': 500,
     'auto.create.topics.enable': 'false',
     'log.dirs': join(directory, `data-${plan.id}`),
+    ...(plan.secured && securedProperties(plan.secured.certificates)),
   }
   return Object.entries(settings)
     .map(([name, value]) => `${name}=${value}\n`)

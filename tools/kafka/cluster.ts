@@ -6,9 +6,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type BrokerPlan, javaOptions, writeBrokerFiles } from './broker-files.ts'
+import { type Certificates, makeCertificates } from './certificates.ts'
 import { kafkaJars } from './jars.ts'
+import { SECURED_LISTENERS, type SecuredListener } from './security.ts'
 
-const readyWithinMs = 60_000
+const readyWithinMs = 180_000
 
 export interface TestCluster {
   /** `host:port` of each broker. */
@@ -21,14 +23,46 @@ export interface TestCluster {
   stop(): Promise<void>
 }
 
+/** One broker that has secured listeners too, and checks rights: only users of the plain one may do everything. */
+export interface SecuredCluster {
+  /** The plain listener. */
+  readonly brokers: readonly string[]
+  readonly certificates: Certificates
+  /** `host:port` of the others. */
+  readonly listeners: Readonly<Record<SecuredListener, string>>
+  stop(): Promise<void>
+}
+
+/** Starts a broker with every listener of `SECURED_LISTENERS`, or takes the one of MILLRACE_SECURED; needs openssl. */
+export async function startSecuredCluster(): Promise<SecuredCluster> {
+  const given = process.env.MILLRACE_SECURED
+  if (given) return { ...(JSON.parse(given) as SecuredCluster), stop: async () => {} }
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-kafka-'))
+  const names = Object.keys(SECURED_LISTENERS) as SecuredListener[]
+  const free = await freePorts(names.length + 2)
+  const [port, controllerPort] = free.splice(0, 2) as [number, number]
+  const ports = Object.fromEntries(names.map((name, i) => [name, free[i]!])) as Record<
+    SecuredListener,
+    number
+  >
+  const certificates = makeCertificates(join(directory, 'certificates'))
+  const plan = { id: 1, port, controllerPort, secured: { ports, certificates } }
+  const { brokers, stop } = await runCluster(directory, [plan])
+  const listeners = Object.fromEntries(names.map(name => [name, `127.0.0.1:${ports[name]}`]))
+  return { brokers, certificates, listeners: listeners as SecuredCluster['listeners'], stop }
+}
+
 /** Starts a cluster of `count` brokers; resolves when each takes connections. */
 export async function startCluster(count = 1): Promise<TestCluster> {
-  const jars = kafkaJars()
-  const directory = mkdtempSync(join(tmpdir(), 'millrace-kafka-'))
   const plans: BrokerPlan[] = []
   const ports = await freePorts(count * 2)
   for (let id = 1; id <= count; id++)
     plans.push({ id, port: ports[id * 2 - 2]!, controllerPort: ports[id * 2 - 1]! })
+  return runCluster(mkdtempSync(join(tmpdir(), 'millrace-kafka-')), plans)
+}
+
+async function runCluster(directory: string, plans: readonly BrokerPlan[]): Promise<TestCluster> {
+  const jars = kafkaJars()
   writeBrokerFiles(directory, jars, plans)
   const running = new Map<number, ChildProcess>()
   const spawnBroker = (id: number) => {

@@ -9,6 +9,7 @@ import {
 } from '@platformatic/kafka'
 import type { Clock } from '../../std/clock.ts'
 import type { BufferPool } from './buffer-pool.ts'
+import { CLOSED, connectionFailure } from './connection-failure.ts'
 import type { Dial } from './dial.ts'
 import { AmbiguousError, UnreachableError } from './errors.ts'
 import { type Frame, FrameReader } from './frames.ts'
@@ -19,9 +20,13 @@ export interface SocketOptions {
   readonly clientId: string
   readonly clock: Clock
   readonly dial: Dial
+  readonly isTls: boolean
   readonly pool: BufferPool
   readonly connectTimeoutMs: number
 }
+
+/** Versions are told to everybody; what comes next only to who may ask. */
+const CLOSED_AT_FIRST = `${CLOSED} at the first request; a port that wants a login does that ('security.protocol' SASL_PLAINTEXT or SASL_SSL)`
 
 interface Waiting {
   readonly resolve: (frame: Frame) => void
@@ -39,6 +44,8 @@ export class BrokerSocket {
   readonly #clientId: Buffer
   readonly #waiting = new Map<number, Waiting>()
   #correlationId = 0
+  #answers = 0
+  #idle: PromiseWithResolvers<void> | undefined
   #ended: Error | undefined
 
   /** Resolves when connected (TLS included). Throws `UnreachableError`. */
@@ -52,10 +59,8 @@ export class BrokerSocket {
       await promise
     } catch (cause) {
       socket.close()
-      const reason = (cause as Error).message || (cause as { code?: string }).code
-      throw new UnreachableError(`Kafka at ${options.host}:${options.port} cannot be reached: ${reason}`, {
-        cause,
-      })
+      const broker = `${options.host}:${options.port}`
+      throw connectionFailure({ broker, isTls: options.isTls, cause: cause as Error })
     } finally {
       cancel()
     }
@@ -87,13 +92,25 @@ export class BrokerSocket {
       this.#end(error)
     })
     this.#socket.on('close', () => {
-      onFailed(new Error('the connection was closed'))
-      this.#end(new Error('the connection was closed'))
+      onFailed(new Error(CLOSED))
+      this.#end(new Error(this.#answers === 1 ? CLOSED_AT_FIRST : CLOSED))
     })
   }
 
   get isOpen(): boolean {
     return this.#ended === undefined
+  }
+
+  /** Why it ended. */
+  get reason(): Error | undefined {
+    return this.#ended
+  }
+
+  /** Resolves when no request waits for its answer. */
+  idle(): Promise<void> {
+    if (this.#waiting.size === 0) return Promise.resolve()
+    this.#idle ??= Promise.withResolvers()
+    return this.#idle.promise
   }
 
   /** Requests that wait for their answer. */
@@ -125,11 +142,11 @@ export class BrokerSocket {
       version: number,
       createPayload: () => Writer,
       parse: ResponseParser<unknown>,
-      _requestTags: boolean,
+      requestTags: boolean,
       responseTags: boolean,
       done: Callback<unknown>,
     ) => {
-      this.send(key, version, createPayload(), timeoutMs).then(frame => {
+      this.send(key, version, createPayload(), timeoutMs, requestTags).then(frame => {
         let answer: unknown
         try {
           const body = frame.bytes.subarray(responseTags ? 5 : 4)
@@ -144,8 +161,11 @@ export class BrokerSocket {
     return { send } as unknown as Connection
   }
 
-  /** Sends a request with a flexible header; resolves with the whole frame of the answer, whose first 4 bytes are the correlation id. */
-  send(key: number, version: number, body: Writer, timeoutMs: number): Promise<Frame> {
+  /**
+   * Sends a request; resolves with the whole frame of the answer, whose first 4 bytes are the correlation id. Of all requests that
+   * are sent only the handshake of a login has a header without `tags`.
+   */
+  send(key: number, version: number, body: Writer, timeoutMs: number, tags = true): Promise<Frame> {
     if (this.#ended !== undefined) {
       return Promise.reject(
         new UnreachableError(`The connection to ${this.#name} is closed`, { cause: this.#ended }),
@@ -159,21 +179,21 @@ export class BrokerSocket {
     )
     this.#waiting.set(correlationId, { resolve, reject, cancelTimeout })
     this.#socket.cork()
-    this.#socket.write(this.#header(key, version, correlationId, body.length))
+    this.#socket.write(this.#header(key, version, correlationId, body.length, tags))
     for (const part of body.buffers) this.#socket.write(part)
     this.#socket.uncork()
     return promise
   }
 
-  #header(key: number, version: number, correlationId: number, bodyBytes: number): Buffer {
-    const header = Buffer.allocUnsafe(15 + this.#clientId.length)
+  #header(key: number, version: number, correlationId: number, bodyBytes: number, tags: boolean): Buffer {
+    const header = Buffer.allocUnsafe((tags ? 15 : 14) + this.#clientId.length)
     header.writeInt32BE(header.length - 4 + bodyBytes, 0)
     header.writeInt16BE(key, 4)
     header.writeInt16BE(version, 6)
     header.writeInt32BE(correlationId, 8)
     header.writeInt16BE(this.#clientId.length, 12)
     this.#clientId.copy(header, 14)
-    header[header.length - 1] = 0
+    if (tags) header[header.length - 1] = 0
     return header
   }
 
@@ -182,8 +202,10 @@ export class BrokerSocket {
     const waiting = this.#waiting.get(correlationId)
     if (waiting === undefined) throw new Error(`it answered ${correlationId}, which was not asked`)
     this.#waiting.delete(correlationId)
+    this.#answers++
     waiting.cancelTimeout()
     waiting.resolve(frame)
+    if (this.#waiting.size === 0) this.#idle?.resolve()
   }
 
   #end(cause: Error): void {
@@ -195,6 +217,7 @@ export class BrokerSocket {
       reject(new AmbiguousError(`No answer from Kafka at ${this.#name}: ${cause.message}`, { cause }))
     }
     this.#waiting.clear()
+    this.#idle?.resolve()
   }
 
   get #name(): string {

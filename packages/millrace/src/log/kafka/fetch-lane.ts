@@ -72,7 +72,8 @@ export class FetchLane {
 
   async #take(): Promise<Link> {
     for (let link = this.#free.pop(); link !== undefined; link = this.#free.pop()) {
-      if (link.socket.isOpen) return link
+      if (this.#cluster.links.isFresh(link)) return link
+      link.socket.close()
       this.#all.delete(link)
     }
     const link = await this.#cluster.links.open(this.#cluster.address(this.#node))

@@ -1,8 +1,9 @@
 import { PADDING_BYTES } from '../../record/layout.ts'
 import type { BufferPool } from './buffer-pool.ts'
+import { noKafka, TLS_ALERT } from './connection-failure.ts'
 
 const SCRATCH_BYTES = 64 * 1024
-/** Beyond it a length field is no response but another protocol (TLS answers 0x15030300…). */
+/** Beyond it a length field is no response but another protocol. */
 const FRAME_BYTES_MAX = 512 * 1024 * 1024
 
 /** One answer of a broker: correlation id, then header and body. */
@@ -52,8 +53,7 @@ export class FrameReader {
     let at = 0
     while (this.#scratchFilled - at >= 4) {
       const bytes = this.#scratch.readInt32BE(at)
-      if (bytes < 4 || bytes > FRAME_BYTES_MAX)
-        throw new Error(`it answered with a length of ${bytes}: that is no Kafka, or TLS on one side only`)
+      if (bytes < 4 || bytes > FRAME_BYTES_MAX || bytes >>> 16 === TLS_ALERT) throw noKafka(bytes)
       at += 4
       const here = Math.min(bytes, this.#scratchFilled - at)
       this.#frame = this.#pool.take(bytes + PADDING_BYTES)

@@ -4,8 +4,9 @@ import { type AnswerOf, API_VERSIONS, type ApiName, type ArgsOf } from './apis.t
 import { authenticate } from './authenticate.ts'
 import { BrokerSocket } from './broker-socket.ts'
 import { BufferPool } from './buffer-pool.ts'
+import { connectionFailure } from './connection-failure.ts'
 import type { Dial } from './dial.ts'
-import { CODE, KafkaError } from './errors.ts'
+import { AmbiguousError, CODE, KafkaError } from './errors.ts'
 import type { KafkaSettings } from './settings.ts'
 import { Versions } from './versions.ts'
 
@@ -18,7 +19,12 @@ export interface Address {
 export interface Link {
   readonly socket: BrokerSocket
   readonly versions: Versions
+  /** When its login is about to run out (monotonic): nothing new may be sent over it then. */
+  readonly renewAtMs: number
 }
+
+/** Of the time a login is good for; the rest is for requests on their way. */
+const LOGIN_USED = 0.85
 
 export interface LinksOptions {
   readonly settings: KafkaSettings
@@ -47,9 +53,23 @@ export class Links {
       this.throwIfClosed()
       const opening = this.#links.get(key) ?? this.#remember(key, this.open(address))
       const link = await opening
-      if (link.socket.isOpen) return link
-      if (this.#links.get(key) === opening) this.#links.delete(key)
+      if (this.isFresh(link)) return link
+      if (this.#links.get(key) !== opening) continue
+      if (link.socket.isOpen) this.#remember(key, this.#succeed(link, address))
+      else this.#links.delete(key)
     }
+  }
+
+  /** Whether requests may be sent over it: it is open, and its login is good for a while. */
+  isFresh(link: Link): boolean {
+    return link.socket.isOpen && this.#options.clock.monotonic() < link.renewAtMs
+  }
+
+  /** A new login on a new connection, once nothing is under way on the old one: a lane keeps its order. */
+  async #succeed(old: Link, address: Address): Promise<Link> {
+    await old.socket.idle()
+    old.socket.close()
+    return this.open(address)
   }
 
   #remember(key: string, opening: Promise<Link>): Promise<Link> {
@@ -61,23 +81,31 @@ export class Links {
   /** A new connection outside the lanes; whoever opened it closes it. */
   async open(address: Address): Promise<Link> {
     const { settings, clock, dial } = this.#options
-    const { clientId, connectTimeoutMs, requestTimeoutMs } = settings
-    const name = `${address.host}:${address.port}`
+    const { clientId, connectTimeoutMs, requestTimeoutMs, sasl } = settings
+    const broker = `${address.host}:${address.port}`
+    const isTls = settings.tls !== undefined
+    const pool = this.#pool
     const socket = await BrokerSocket.open({
       ...address,
       clientId,
       clock,
       dial,
-      pool: this.#pool,
+      isTls,
+      pool,
       connectTimeoutMs,
     })
+    const timeoutMs = Math.min(connectTimeoutMs, requestTimeoutMs)
     try {
-      const versions = await askVersions(socket, name, requestTimeoutMs)
-      if (settings.sasl !== undefined) await authenticate(socket, settings.sasl, name, requestTimeoutMs)
+      const versions = await askVersions(socket, broker, timeoutMs)
+      const loginMs = sasl && (await authenticate(socket, { sasl, broker, timeoutMs, clock }))
       this.throwIfClosed()
-      return { socket, versions }
+      const renewAtMs = loginMs ? clock.monotonic() + loginMs * LOGIN_USED : Number.POSITIVE_INFINITY
+      return { socket, versions, renewAtMs }
     } catch (error) {
+      const cause = socket.reason
       socket.close()
+      // Nothing was asked yet that a broker could have done.
+      if (error instanceof AmbiguousError) throw connectionFailure({ broker, isTls, cause: cause ?? error })
       throw error
     }
   }

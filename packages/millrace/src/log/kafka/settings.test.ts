@@ -74,6 +74,38 @@ describe('the settings for Kafka', () => {
       'sasl.password': 'p',
     })
     assert.deepEqual(settings.sasl, { mechanism: 'PLAIN', username: 'u', password: 'p', token: '' })
-    assert.deepEqual(settings.tls, {})
+    assert.ok(settings.tls?.options().secureContext)
+  })
+
+  it('take certificates as texts or files, one of the two', () => {
+    const ssl = { ...servers, 'security.protocol': 'SSL' }
+    refused({ ...ssl, 'ssl.keystore.key': 'x' }, 'ssl.keystore.key', /goes with ssl.certificate.location/)
+    const text = { 'ssl.truststore.certificates': 'x' }
+    refused({ ...ssl, ...text }, 'ssl.truststore.certificates', /no PEM text/)
+    refused({ ...ssl, ...text, 'ssl.ca.location': 'y' }, 'ssl.truststore.certificates', /one of them/)
+    refused(
+      { ...ssl, 'ssl.endpoint.identification.algorithm': 'none' },
+      'ssl.endpoint.identification.algorithm',
+      /none of https, ''/,
+    )
+    assert.equal(kafkaSettings(ssl).tls?.options().checkServerIdentity, undefined)
+    const unchecked = kafkaSettings({ ...ssl, 'ssl.endpoint.identification.algorithm': '' })
+    assert.equal(unchecked.tls?.options().checkServerIdentity?.('a', {} as never), undefined)
+    assert.ok(unchecked.tls?.options().checkServerIdentity)
+  })
+
+  it('say what to give instead of what only Java has', () => {
+    const jaas = 'PlainLoginModule required password="secret";'
+    refused(
+      { ...servers, 'sasl.jaas.config': jaas },
+      'sasl.jaas.config',
+      /'sasl.username' and 'sasl.password'/,
+    )
+    refused({ ...servers, 'ssl.keystore.location': 'k.jks' }, 'ssl.keystore.location', /openssl pkcs12/)
+    refused(
+      { ...servers, 'ssl.truststore.location': 'k.jks' },
+      'ssl.truststore.location',
+      /'ssl.ca.location'/,
+    )
   })
 })
