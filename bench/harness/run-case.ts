@@ -4,8 +4,10 @@ import { openEmbeddedLog } from '../../packages/millrace/src/log/embedded/open.t
 import type { Log, OutgoingBatch } from '../../packages/millrace/src/log/log.ts'
 import { MemoryLog } from '../../packages/millrace/src/log/memory/memory-log.ts'
 import { start } from '../../packages/millrace/src/runtime/start.ts'
+import { disorderMs, type Event } from '../data/events.ts'
 import { createTopics, inputBatches, inputFile, inputTopic } from '../data/input.ts'
-import { outputTopic, pipelineOf, type Style } from '../engine/pipelines.ts'
+import { commitMs, outputTopic, pipelineOf, type Style } from '../engine/pipelines.ts'
+import type { LoopStyle } from '../loops/decode.ts'
 import { runLoops } from '../loops/run.ts'
 import { w0Stages } from '../loops/w0.ts'
 import { w1Stages } from '../loops/w1.ts'
@@ -20,7 +22,15 @@ export interface CaseResult extends Measured {
 }
 
 const appendBytes = 8 << 20
-const stagesOf = { w0: w0Stages, w1: w1Stages, w2: w2Stages }
+
+const topics = { input: inputTopic, output: outputTopic }
+const sums = { ...topics, field: 'ms', amount: (v: Event) => v.ms, disorderMs } as const
+const counts = { ...topics, fields: ['url'], key: (v: Event) => v.url } as const
+const stagesOf = {
+  w0: w0Stages,
+  w1: (style: LoopStyle) => w1Stages(style, sums),
+  w2: (style: LoopStyle) => w2Stages(style, counts),
+}
 
 /** Runs a case in this process, which should run nothing else, over the prepared input in `directory`. */
 export async function runCase(each: Case, directory: string): Promise<CaseResult> {
@@ -31,7 +41,8 @@ export async function runCase(each: Case, directory: string): Promise<CaseResult
     await fill(log, inputFile(directory, volume.records))
     const meter = new Meter(volume.warmUpRecords)
     const metered = meteredLog(log, meter, each.style !== 'schema')
-    if (each.program === 'loop') await runLoops(metered, 'loop', stagesOf[each.workload](each.style))
+    if (each.program === 'loop')
+      await runLoops(metered, 'loop', stagesOf[each.workload](each.style), commitMs)
     else await runPipeline(metered, each)
     const measured = meter.finish()
     return { ...measured, digest: await digestOf(log, each.workload) }

@@ -5,17 +5,17 @@ import { eventSchema } from '../engine/pipelines.ts'
 /** How a hand-written loop reads a value: the fields alone, whole and checked, or `JSON.parse` and nothing more. */
 export type LoopStyle = 'callbacks' | 'fields' | 'schema' | 'parse'
 
-export type Decode = (buffer: Buffer, start: number, end: number) => Event
+export type Decode<V> = (buffer: Buffer, start: number, end: number) => V
 
-export function decoder(style: LoopStyle, fields: readonly string[]): Decode {
+export function decoder<V>(style: LoopStyle, fields: readonly string[]): Decode<V> {
   if (style === 'parse') return parse
-  if (style === 'schema') return parseAndCheck
-  return compileProjection(fields).decode as Decode
+  if (style === 'schema') return parseAndCheck as Decode<any>
+  return compileProjection(fields).decode as Decode<V>
 }
 
 type Sliceable = Buffer & { utf8Slice(start: number, end: number): string }
 
-function parse(buffer: Buffer, start: number, end: number): Event {
+function parse<V>(buffer: Buffer, start: number, end: number): V {
   return JSON.parse((buffer as Sliceable).utf8Slice(start, end))
 }
 

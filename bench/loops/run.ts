@@ -7,10 +7,11 @@ import type {
 } from '../../packages/millrace/src/log/log.ts'
 import { batchInfo } from '../../packages/millrace/src/record/batch.ts'
 import { createTopics, partitions } from '../data/input.ts'
-import { commitMs } from '../engine/pipelines.ts'
 import type { Loop, Stage } from './stage.ts'
 
-const fetchOptions = { maxWaitMs: 0, maxBytes: 8 << 20, partitionMaxBytes: 1 << 20 }
+const fetchLimits = { maxBytes: 8 << 20, partitionMaxBytes: 1 << 20 }
+/** How long a drained loop waits for more. */
+const waitMs = 20
 const noMetadata = new Uint8Array(0)
 
 interface Lane {
@@ -22,7 +23,12 @@ interface Lane {
 }
 
 /** Runs hand-written loops over a log to the end of their input, committing outputs, changelog and positions together. */
-export async function runLoops(log: Log, group: string, stages: readonly Stage[]): Promise<void> {
+export async function runLoops(
+  log: Log,
+  group: string,
+  stages: readonly Stage[],
+  commitMs: number,
+): Promise<void> {
   await createTopics(
     log,
     stages.flatMap(({ writes }) => writes),
@@ -43,7 +49,7 @@ export async function runLoops(log: Log, group: string, stages: readonly Stage[]
     onLost: () => {},
   })
   while (identity === undefined) await new Promise(resolve => setTimeout(resolve, 5))
-  const run = new Run(log, () => identity!)
+  const run = new Run(log, () => identity!, commitMs)
   for (const stage of stages) await run.stage(stage)
   await run.toEnd()
   await membership.leave()
@@ -54,11 +60,15 @@ class Run {
   readonly #identity: () => MemberIdentity
   readonly #lanes: Lane[] = []
   #committing: Promise<unknown> = Promise.resolve()
+  readonly #commitMs: number
+  #commits = 0
+  #isCommitting = false
   #lastCommit = performance.now()
 
-  constructor(log: Log, identity: () => MemberIdentity) {
+  constructor(log: Log, identity: () => MemberIdentity, commitMs: number) {
     this.#log = log
     this.#identity = identity
+    this.#commitMs = commitMs
   }
 
   async stage({ topic, open }: Stage): Promise<void> {
@@ -70,41 +80,46 @@ class Run {
   async toEnd(): Promise<void> {
     let fetching = this.#fetch()
     for (;;) {
-      const fetched = await fetching
+      const { fetched, settled } = await fetching
       let isDrained = true
       const work = fetched.map(part => {
         const lane = this.#lanes.find(
           ({ topic, partition }) => topic === part.topic && partition === part.partition,
         )!
         if (part.error !== undefined) throw part.error
-        if (part.batches.length > 0) {
-          lane.offset = batchInfo(part.batches.at(-1)!).lastOffset + 1
+        if (part.batches.length > 0) lane.offset = batchInfo(part.batches.at(-1)!).lastOffset + 1
+        if (part.batches.length > 0 || part.highWatermark < 0 || lane.offset < part.highWatermark)
           isDrained = false
-        }
-        return { lane, batches: part.batches }
+        return { lane, part }
       })
-      fetching = this.#fetch()
-      for (const { lane, batches } of work) for (const batch of batches) lane.loop.process(batch)
+      const isEmpty = fetched.every(({ batches }) => batches.length === 0)
+      fetching = this.#fetch(isEmpty ? waitMs : 0)
+      for (const { lane, part } of work) {
+        for (const batch of part.batches) lane.loop.process(batch)
+        part.release?.()
+      }
       if (isDrained) {
-        // Twice: what a stage wrote must become readable before the next one is really drained.
-        if ((await this.#commit(false)) === 0) break
+        // What a stage wrote must have been readable when the next one was found drained.
+        if ((await this.#commit(false)) === 0 && settled === this.#commits) break
         await this.#committing
         await fetching
         fetching = this.#fetch()
-      } else if (performance.now() - this.#lastCommit >= commitMs) await this.#commit(false)
+      } else if (performance.now() - this.#lastCommit >= this.#commitMs) await this.#commit(false)
     }
     await fetching
     await this.#commit(true)
     await this.#committing
   }
 
-  #fetch() {
+  /** `settled`: the number of commits when it was asked and none was under way, so that all they wrote could be read. */
+  async #fetch(maxWaitMs = 0) {
+    const settled = this.#isCommitting ? -1 : this.#commits
     const positions: FetchPosition[] = this.#lanes.map(({ topic, partition, offset }) => ({
       topic,
       partition,
       offset,
     }))
-    return this.#log.fetch(positions, fetchOptions)
+    return { fetched: await this.#log.fetch(positions, { ...fetchLimits, maxWaitMs }), settled }
   }
 
   /** Cuts and commits what was done, one commit at a time; gives the number of batches and moved positions. */
@@ -122,7 +137,11 @@ class Run {
       lane.committed = offset
     }
     if (batches.length + positions.length === 0) return 0
-    this.#committing = this.#log.commit({ identity: this.#identity(), batches, positions })
+    this.#commits++
+    this.#isCommitting = true
+    this.#committing = this.#log.commit({ identity: this.#identity(), batches, positions }).finally(() => {
+      this.#isCommitting = false
+    })
     return batches.length + positions.length
   }
 }

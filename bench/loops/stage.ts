@@ -17,5 +17,11 @@ export interface Stage {
   open(partition: number): Loop
 }
 
+/** Where a workload reads and writes. */
+export interface Topics {
+  readonly input: string
+  readonly output: string
+}
+
 export const rekeyedTopic = 'rekeyed'
 export const changelogTopic = 'changes'

@@ -21,7 +21,7 @@ export function w0Stages(style: LoopStyle): Stage[] {
 const isWanted = (v: Event) => v.device !== 'bot'
 
 function copyLoop(style: LoopStyle): Loop {
-  const decode = decoder(style, ['device'])
+  const decode = decoder<Event>(style, ['device'])
   const sealed: OutgoingBatch[] = []
   const out = new Writers(outputTopic, sealed)
   const c = new RecordCursor()
@@ -40,7 +40,7 @@ function copyLoop(style: LoopStyle): Loop {
 }
 
 function parseLoop(): Loop {
-  const decode = decoder('parse', [])
+  const decode = decoder<Event>('parse', [])
   const sealed: OutgoingBatch[] = []
   const out = new Writers(outputTopic, sealed)
   const c = new RecordCursor()

@@ -1,33 +1,35 @@
 import type { OutgoingBatch } from '../../packages/millrace/src/log/log.ts'
 import { RecordCursor } from '../../packages/millrace/src/record/cursor.ts'
 import { compileProjection, Tag } from '../../packages/millrace/src/serde/json/projection.ts'
-import { disorderMs, type Event } from '../data/events.ts'
-import { inputTopic } from '../data/input.ts'
 import { windowMs } from '../data/oracle.ts'
-import { outputTopic } from '../engine/pipelines.ts'
 import { decoder, type LoopStyle } from './decode.ts'
-import { changelogTopic, type Loop, type Stage } from './stage.ts'
+import { changelogTopic, type Loop, type Stage, type Topics } from './stage.ts'
 import { cut } from './w0.ts'
 import { Windows } from './windows.ts'
 import { Writers } from './writers.ts'
 
-/** Tumbling count and sum per key, by hand. */
-export function w1Stages(style: LoopStyle): Stage[] {
-  const open = (partition: number): Loop => {
-    if (style === 'parse') return parseLoop()
-    return style === 'fields' ? phasedLoop(partition) : tableLoop(style, partition)
-  }
-  return [
-    { topic: inputTopic, writes: style === 'parse' ? [outputTopic] : [outputTopic, changelogTopic], open },
-  ]
+/** What is summed, and from where to where. */
+export interface SumJob<V> extends Topics {
+  readonly field: keyof V & string
+  readonly amount: (value: V) => number
+  readonly disorderMs: number
 }
 
-const amount = (v: Event) => v.ms
+/** Tumbling count and sum per key, by hand. */
+export function w1Stages<V>(style: LoopStyle, job: SumJob<V>): Stage[] {
+  const { input, output } = job
+  const open = (partition: number): Loop => {
+    if (style === 'parse') return parseLoop(job)
+    return style === 'fields' ? phasedLoop(job, partition) : tableLoop(style, job, partition)
+  }
+  return [{ topic: input, writes: style === 'parse' ? [output] : [output, changelogTopic], open }]
+}
 
 /** One record after the other, on projected or checked objects. */
-function tableLoop(style: LoopStyle, partition: number): Loop {
-  const decode = decoder(style, ['ms'])
-  const frame = new Frame(partition)
+function tableLoop<V>(style: LoopStyle, job: SumJob<V>, partition: number): Loop {
+  const { amount } = job
+  const decode = decoder<V>(style, [job.field])
+  const frame = new Frame(job, partition)
   const { windows } = frame
   const c = new RecordCursor()
   return {
@@ -55,10 +57,10 @@ function tableLoop(style: LoopStyle, partition: number): Loop {
 const chunk = 1024
 
 /** Bytes to bytes in phases: ranges and numbers of a chunk, all hashes, all cache lines, then the updates. */
-function phasedLoop(partition: number): Loop {
-  const projection = compileProjection(['ms'])
+function phasedLoop(job: SumJob<never>, partition: number): Loop {
+  const projection = compileProjection([job.field])
   const { numbers, tags } = projection
-  const frame = new Frame(partition)
+  const frame = new Frame(job, partition)
   const { windows } = frame
   const c = new RecordCursor()
   const starts = new Int32Array(chunk)
@@ -108,18 +110,21 @@ class Frame {
   newest = Number.NEGATIVE_INFINITY
   readonly windows = new Windows()
   readonly #partition: number
+  readonly #disorderMs: number
   readonly #sealed: OutgoingBatch[] = []
-  readonly #out = new Writers(outputTopic, this.#sealed)
+  readonly #out: Writers
   readonly #changes = new Writers(changelogTopic, this.#sealed)
   #nextClose = Number.NEGATIVE_INFINITY
 
-  constructor(partition: number) {
+  constructor({ output, disorderMs }: { output: string; disorderMs: number }, partition: number) {
     this.#partition = partition
+    this.#disorderMs = disorderMs
+    this.#out = new Writers(output, this.#sealed)
   }
 
   /** False for a record that comes too late. */
   select(t: number): boolean {
-    if (t - (t % windowMs) + windowMs <= this.newest - disorderMs) return false
+    if (t - (t % windowMs) + windowMs <= this.newest - this.#disorderMs) return false
     this.windows.select(t)
     this.#nextClose = this.windows.nextClose
     return true
@@ -127,8 +132,8 @@ class Frame {
 
   raise(t: number): void {
     this.newest = t
-    if (t - disorderMs < this.#nextClose) return
-    this.#close(t - disorderMs)
+    if (t - this.#disorderMs < this.#nextClose) return
+    this.#close(t - this.#disorderMs)
   }
 
   #close(watermark: number): void {
@@ -148,10 +153,10 @@ class Frame {
 }
 
 /** The plain program: `JSON.parse`, a Map per window, `JSON.stringify`; its state is not kept anywhere. */
-function parseLoop(): Loop {
-  const decode = decoder('parse', [])
+function parseLoop<V>({ output, amount, disorderMs }: SumJob<V>): Loop {
+  const decode = decoder<V>('parse', [])
   const sealed: OutgoingBatch[] = []
-  const out = new Writers(outputTopic, sealed)
+  const out = new Writers(output, sealed)
   const c = new RecordCursor()
   const windows = new Map<number, Map<string, { n: number; total: number }>>()
   let newest = Number.NEGATIVE_INFINITY
@@ -188,10 +193,10 @@ function parseLoop(): Loop {
         }
         const key = b.toString('utf8', c.keyStart, c.keyEnd)
         const row = window.get(key)
-        if (row === undefined) window.set(key, { n: 1, total: v.ms })
+        if (row === undefined) window.set(key, { n: 1, total: amount(v) })
         else {
           row.n++
-          row.total += v.ms
+          row.total += amount(v)
         }
         if (t > newest) {
           newest = t

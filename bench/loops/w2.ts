@@ -4,27 +4,33 @@ import { compileProjection, Tag } from '../../packages/millrace/src/serde/json/p
 import { compileRowWriter } from '../../packages/millrace/src/serde/json/writer.ts'
 import { KeyBuffer } from '../../packages/millrace/src/serde/sink.ts'
 import { KeyTable } from '../../packages/millrace/src/state/key-table.ts'
-import type { Event } from '../data/events.ts'
-import { inputTopic } from '../data/input.ts'
-import { outputTopic } from '../engine/pipelines.ts'
 import { decoder, type LoopStyle } from './decode.ts'
-import { changelogTopic, type Loop, rekeyedTopic, type Stage } from './stage.ts'
+import { changelogTopic, type Loop, rekeyedTopic, type Stage, type Topics } from './stage.ts'
 import { cut } from './w0.ts'
 import { Writers } from './writers.ts'
 
-/** Re-keying by url through a topic, then a running count that gives every change, by hand. */
-export function w2Stages(style: LoopStyle): Stage[] {
-  const rekey = () => (style === 'fields' ? rekeyBytes() : rekeyObjects(style))
-  const count = (partition: number) => (style === 'parse' ? countInMap() : countInTable(partition))
-  const writes = style === 'parse' ? [outputTopic] : [outputTopic, changelogTopic]
+/** What is counted by, and from where to where. */
+export interface CountJob<V> extends Topics {
+  /** The fields that `key` reads; by names of fields it is the only one. */
+  readonly fields: readonly (keyof V & string)[]
+  readonly key: (value: V) => string
+}
+
+/** Re-keying through a topic, then a running count that gives every change, by hand. */
+export function w2Stages<V>(style: LoopStyle, job: CountJob<V>): Stage[] {
+  const { input, output, fields } = job
+  const rekey = () => (style === 'fields' ? rekeyBytes(fields[0]!) : rekeyObjects(style, job))
+  const count = (partition: number) =>
+    style === 'parse' ? countInMap(output) : countInTable(output, partition)
+  const writes = style === 'parse' ? [output] : [output, changelogTopic]
   return [
-    { topic: inputTopic, writes: [rekeyedTopic], open: rekey },
+    { topic: input, writes: [rekeyedTopic], open: rekey },
     { topic: rekeyedTopic, writes, open: count },
   ]
 }
 
-function rekeyBytes(): Loop {
-  const projection = compileProjection(['url'])
+function rekeyBytes(field: string): Loop {
+  const projection = compileProjection([field])
   const { ranges, tags } = projection
   return walk(rekeyedTopic, (c, out) => {
     const b = c.buffer
@@ -33,14 +39,12 @@ function rekeyBytes(): Loop {
   })
 }
 
-const urlOf = (v: Event) => v.url
-
-function rekeyObjects(style: LoopStyle): Loop {
-  const decode = decoder(style, ['url'])
+function rekeyObjects<V>(style: LoopStyle, { fields, key: keyOf }: CountJob<V>): Loop {
+  const decode = decoder<V>(style, fields)
   const key = Buffer.alloc(4096)
   return walk(rekeyedTopic, (c, out) => {
     const b = c.buffer
-    const end = key.write(urlOf(decode(b, c.valueStart, c.valueEnd)))
+    const end = key.write(keyOf(decode(b, c.valueStart, c.valueEnd)))
     out.keyed(c.timestamp, key, 0, end, b, c.valueStart, c.valueEnd)
   })
 }
@@ -59,10 +63,10 @@ function walk(topic: string, each: (c: RecordCursor, out: Writers) => void): Loo
   }
 }
 
-function countInTable(partition: number): Loop {
+function countInTable(output: string, partition: number): Loop {
   const table = new KeyTable({ columns: 1, initial: new Float64Array(1), seed: 20_260_102 })
   const sealed: OutgoingBatch[] = []
-  const out = new Writers(outputTopic, sealed)
+  const out = new Writers(output, sealed)
   const changes = new Writers(changelogTopic, sealed)
   const rows = compileRowWriter([{ name: 'n', from: 'number' }])
   const value = new KeyBuffer()
@@ -105,9 +109,9 @@ function countInTable(partition: number): Loop {
 }
 
 /** The plain program: a Map and `JSON.stringify`. */
-function countInMap(): Loop {
+function countInMap(output: string): Loop {
   const counts = new Map<string, number>()
-  return walk(outputTopic, (c, out) => {
+  return walk(output, (c, out) => {
     const b = c.buffer
     const key = b.toString('utf8', c.keyStart, c.keyEnd)
     const n = (counts.get(key) ?? 0) + 1

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Certificates } from './certificates.ts'
 import { SECURED_LISTENERS, type SecuredListener, scramArguments, securedProperties } from './security.ts'
@@ -16,13 +16,14 @@ export interface BrokerPlan {
   }
 }
 
-/** Writes what a cluster on loopback is started from, and formats its folders. */
+/** Writes what a cluster on loopback is started from, and formats those of its folders that are new. */
 export function writeBrokerFiles(directory: string, jars: string, plans: readonly BrokerPlan[]): void {
   writeFileSync(join(directory, 'log4j2.properties'), LOGGING)
   const clusterId = randomBytes(16).toString('base64url')
   for (const plan of plans) {
     const file = join(directory, `broker-${plan.id}.properties`)
     writeFileSync(file, properties(directory, plan, plans))
+    if (existsSync(join(dataFolder(directory, plan), 'meta.properties'))) continue
     const format = [
       'kafka.tools.StorageTool',
       'format',
@@ -40,6 +41,10 @@ export function writeBrokerFiles(directory: string, jars: string, plans: readonl
 
 export function javaOptions(directory: string, jars: string): string[] {
   return [`-Dlog4j2.configurationFile=${join(directory, 'log4j2.properties')}`, '-cp', join(jars, '*')]
+}
+
+function dataFolder(directory: string, { id }: BrokerPlan): string {
+  return join(directory, `data-${id}`)
 }
 
 const LOGGING = [
@@ -87,7 +92,7 @@ function properties(directory: string, plan: BrokerPlan, plans: readonly BrokerP
     // The suites let sessions run out: at the usual 6 s they would take many minutes.
     'group.min.session.timeout.ms': 500,
     'auto.create.topics.enable': 'false',
-    'log.dirs': join(directory, `data-${plan.id}`),
+    'log.dirs': dataFolder(directory, plan),
     ...(plan.secured && securedProperties(plan.secured.certificates)),
   }
   return Object.entries(settings)

@@ -1,6 +1,6 @@
 /** A real Apache Kafka on loopback ports of its own choice, in a folder of its own, for as long as a test needs it. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,9 +8,11 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { type BrokerPlan, javaOptions, writeBrokerFiles } from './broker-files.ts'
 import { type Certificates, makeCertificates } from './certificates.ts'
 import { kafkaJars } from './jars.ts'
+import { onCore } from './on-core.ts'
 import { SECURED_LISTENERS, type SecuredListener } from './security.ts'
 
 const readyWithinMs = 180_000
+const closedWithinMs = 30_000
 
 export interface TestCluster {
   /** `host:port` of each broker. */
@@ -19,8 +21,17 @@ export interface TestCluster {
   kill(id: number): Promise<void>
   /** Starts a broker again; resolves when it answers. */
   start(id: number): Promise<void>
-  /** Kills all and removes the data. */
+  /** The process of a broker that runs. */
+  pid(id: number): number
+  /** Kills all and removes the data; data that is kept is closed properly instead. */
   stop(): Promise<void>
+}
+
+export interface ClusterOptions {
+  /** A folder whose data outlives the cluster. Default: one of its own, removed at the end. */
+  readonly directory?: string
+  /** The one core that all brokers may use, where the system can be told so. */
+  readonly core?: number
 }
 
 /** One broker that has secured listeners too, and checks rights: only users of the plain one may do everything. */
@@ -53,16 +64,22 @@ export async function startSecuredCluster(): Promise<SecuredCluster> {
 }
 
 /** Starts a cluster of `count` brokers; resolves when each takes connections. */
-export async function startCluster(count = 1): Promise<TestCluster> {
+export async function startCluster(count = 1, options: ClusterOptions = {}): Promise<TestCluster> {
   const plans: BrokerPlan[] = []
   const ports = await freePorts(count * 2)
   for (let id = 1; id <= count; id++)
     plans.push({ id, port: ports[id * 2 - 2]!, controllerPort: ports[id * 2 - 1]! })
-  return runCluster(mkdtempSync(join(tmpdir(), 'millrace-kafka-')), plans)
+  return runCluster(options.directory ?? mkdtempSync(join(tmpdir(), 'millrace-kafka-')), plans, options)
 }
 
-async function runCluster(directory: string, plans: readonly BrokerPlan[]): Promise<TestCluster> {
+async function runCluster(
+  directory: string,
+  plans: readonly BrokerPlan[],
+  options: ClusterOptions = {},
+): Promise<TestCluster> {
   const jars = kafkaJars()
+  const isKept = options.directory !== undefined
+  mkdirSync(directory, { recursive: true })
   writeBrokerFiles(directory, jars, plans)
   const running = new Map<number, ChildProcess>()
   const spawnBroker = (id: number) => {
@@ -70,8 +87,9 @@ async function runCluster(directory: string, plans: readonly BrokerPlan[]): Prom
     const memory = [`-Xms${heap}`, `-Xmx${heap}`]
     const main = ['kafka.Kafka', join(directory, `broker-${id}.properties`)]
     const log = openSync(join(directory, `broker-${id}.log`), 'a')
-    const options = [...memory, ...javaOptions(directory, jars), ...main]
-    running.set(id, spawn('java', options, { stdio: ['ignore', log, log] }))
+    const java = ['java', ...memory, ...javaOptions(directory, jars), ...main]
+    const [command, ...args] = onCore(options.core, java)
+    running.set(id, spawn(command!, args, { stdio: ['ignore', log, log] }))
   }
   const start = async (id: number) => {
     spawnBroker(id)
@@ -86,8 +104,9 @@ async function runCluster(directory: string, plans: readonly BrokerPlan[]): Prom
     await gone
   }
   const stop = async () => {
+    if (isKept) await Promise.all([...running.values()].map(closed))
     await Promise.all(plans.map(plan => kill(plan.id)))
-    rmSync(directory, { recursive: true, force: true })
+    if (!isKept) rmSync(directory, { recursive: true, force: true })
   }
   try {
     for (const plan of plans) spawnBroker(plan.id)
@@ -96,7 +115,16 @@ async function runCluster(directory: string, plans: readonly BrokerPlan[]): Prom
     await stop()
     throw error
   }
-  return { brokers: plans.map(plan => `127.0.0.1:${plan.port}`), kill, start, stop }
+  const pid = (id: number) => running.get(id)!.pid!
+  return { brokers: plans.map(plan => `127.0.0.1:${plan.port}`), kill, start, pid, stop }
+}
+
+/** Asks a broker to end, which writes everything out; whoever takes too long is left to `kill`. */
+async function closed(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return
+  const gone = new Promise(resolve => child.once('exit', resolve))
+  child.kill('SIGTERM')
+  await Promise.race([gone, wait(closedWithinMs, undefined, { ref: false })])
 }
 
 /** Ports nobody listens on now, all different. */

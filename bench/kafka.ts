@@ -1,0 +1,112 @@
+import { availableParallelism, cpus } from 'node:os'
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { missingForKafka } from '../tools/kafka/jars.ts'
+import { canPin } from '../tools/kafka/on-core.ts'
+import { inProcess as inAnyProcess } from './harness/spawn.ts'
+import { medianOf } from './harness/table.ts'
+import { checkGenerator } from './kafka/data/bids.ts'
+import { Bench } from './kafka/harness/bench.ts'
+import { allCases, type Case, nameOf } from './kafka/harness/cases.ts'
+import type { Measured } from './kafka/harness/meter.ts'
+import { type Figure, figuresTable, rateOf } from './kafka/harness/table.ts'
+
+const help = `npm run bench:kafka -- [words] [--records 3000000] [--runs 3] [--quick] [--json] [--data bench/.data/kafka]
+
+Compares pipelines on a real Kafka with hand-written loops. Starts a broker of its own (Java 17, Maven).
+words      only cases that have all of them in their names: w0 w1 w2, millrace loop raw,
+           callbacks fields whole, exactly-once at-least-once, 100ms 1000ms
+--records  of the input; W2 reads half of them
+--runs     how often each case runs, the cases taking turns
+--quick    little input: shows that every case gives the right results, not how fast it is
+--json     figures as JSON on standard output, instead of the table
+--data     where the broker keeps the input from run to run: about 250 MB for a million records`
+
+const quickRecords = 40_000
+
+const { values: flags, positionals: words } = parseArgs({
+  allowPositionals: true,
+  options: {
+    records: { type: 'string', default: '3000000' },
+    runs: { type: 'string', default: '3' },
+    quick: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    data: { type: 'string', default: new URL('.data/kafka', import.meta.url).pathname },
+    help: { type: 'boolean', default: false },
+  },
+})
+
+const say = (line: string) => process.stderr.write(`${line}\n`)
+
+if (flags.help) process.stdout.write(`${help}\n`)
+else {
+  const missing = missingForKafka()
+  if (missing.length === 0) await main()
+  else say(`Left out, for no Kafka can be started: ${missing.join('; ')}.`)
+}
+
+async function main(): Promise<void> {
+  checkGenerator()
+  const records = flags.quick ? quickRecords : Number(flags.records)
+  const runs = flags.quick ? 1 : Number(flags.runs)
+  if (!(records >= 1_000) || !(runs >= 1)) throw new Error('--records is at least 1000, --runs at least 1')
+  const cases = allCases().filter(isWanted)
+  if (cases.length === 0) throw new Error(`No case has ${words.join(' and ')} in its name`)
+  const bench = await Bench.open(resolve(flags.data))
+  const stop = () => void bench.close().finally(() => process.exit(1))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop)
+  try {
+    await report(bench, cases, records, runs)
+  } finally {
+    await bench.close()
+  }
+}
+
+function isWanted(each: Case): boolean {
+  return words.every(word => nameOf(each).split(' ').includes(word))
+}
+
+async function report(bench: Bench, cases: readonly Case[], records: number, runs: number): Promise<void> {
+  say('Making the input and what must come out …')
+  for (const each of cases) await bench.prepare(each, records)
+  const measured: Measured[][] = cases.map(() => [])
+  const parseRates: number[] = []
+  for (let run = 1; run <= runs; run++) {
+    if (!flags.quick) parseRates.push(await parseRate())
+    for (const [i, each] of cases.entries()) {
+      const result = await bench.run(each, records)
+      measured[i]!.push(result)
+      say(`run ${run}/${runs}  ${nameOf(each).padEnd(50)} ${flags.quick ? 'right' : lineOf(result)}`)
+    }
+  }
+  if (flags.quick) return
+  const figures: Figure[] = cases.map((each, i) => ({ ...each, runs: measured[i]! }))
+  const text = flags.json
+    ? JSON.stringify({ machine: machine(), records, parseRates, figures }, undefined, 2)
+    : [machine(), yardstick(parseRates), `${records} records, ${runs} runs.`, figuresTable(figures)].join(
+        '\n\n',
+      )
+  process.stdout.write(`${text}\n`)
+}
+
+function parseRate(): Promise<number> {
+  return inAnyProcess(new URL('harness/yardstick-child.ts', import.meta.url), [])
+}
+
+function yardstick(rates: readonly number[]): string {
+  const rate = medianOf(rates).toFixed(2)
+  return `\`JSON.parse\` alone turns ${rate} M records of 165 bytes per CPU-second into objects here.`
+}
+
+function lineOf(result: Measured): string {
+  const { records, wallSeconds, cpuSeconds, peakRssBytes } = result
+  return (
+    `${rateOf(result).toFixed(3)} M/CPU-s  ${(records / wallSeconds / 1e6).toFixed(3)} M/s  ` +
+    `${cpuSeconds.toFixed(1)} CPU-s  ${(peakRssBytes / 1e6).toFixed(0)} MB`
+  )
+}
+
+function machine(): string {
+  const pinned = canPin() ? 'engine and broker on a core each' : 'nothing pinned: the system has no taskset'
+  return `Node ${process.version}, ${process.platform} ${process.arch}, ${availableParallelism()} × ${cpus()[0]!.model}, ${pinned}`
+}

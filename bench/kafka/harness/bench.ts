@@ -1,0 +1,88 @@
+import { openKafkaLog } from '../../../packages/millrace/src/log/kafka/open.ts'
+import type { Log } from '../../../packages/millrace/src/log/log.ts'
+import { startCluster, type TestCluster } from '../../../tools/kafka/cluster.ts'
+import { createTopics } from '../../data/input.ts'
+import { fillInput, inputTopic, isInput } from '../data/input.ts'
+import { oracle, type Workload } from '../data/oracle.ts'
+import { resultsOf } from '../data/results.ts'
+import { type Case, nameOf, recordsOf } from './cases.ts'
+import type { Measured } from './meter.ts'
+import type { Job } from './run-case.ts'
+import { inProcess, otherCore } from './spawn.ts'
+
+const output = 'results'
+
+/** A broker with the input in it, and what it takes to run cases against it one after the other. */
+export class Bench {
+  readonly #cluster: TestCluster
+  readonly #log: Log
+  readonly #expected = new Map<string, string>()
+  #runs = 0
+
+  /** Starts the broker whose data lie in `directory`, or makes it. */
+  static async open(directory: string): Promise<Bench> {
+    const cluster = await startCluster(1, { directory, core: otherCore })
+    try {
+      return new Bench(cluster, await openKafkaLog({ brokers: cluster.brokers }))
+    } catch (error) {
+      await cluster.stop()
+      throw error
+    }
+  }
+
+  private constructor(cluster: TestCluster, log: Log) {
+    this.#cluster = cluster
+    this.#log = log
+  }
+
+  /** Makes what the cases need: the input, and the oracle's answer. */
+  async prepare(each: Case, records: number): Promise<void> {
+    const count = recordsOf(each, records)
+    await fillInput(this.#log, count)
+    this.#oracle(each.workload, count)
+  }
+
+  /** Runs a case once, from nothing, and checks all of its results. Throws when one is wrong. */
+  async run(each: Case, records: number): Promise<Measured> {
+    const count = recordsOf(each, records)
+    await this.#clear()
+    await createTopics(this.#log, [output])
+    const app = `bench-${process.pid}-${++this.#runs}`
+    const { brokers } = this.#cluster
+    const job: Job = {
+      case: each,
+      brokers,
+      brokerPid: this.#cluster.pid(1),
+      app,
+      input: inputTopic(count),
+      output,
+      records: count,
+    }
+    const measured = await inProcess<Measured>(new URL('./child.ts', import.meta.url), job)
+    const results = await resultsOf(this.#log, output, each.workload, count)
+    const expected = this.#oracle(each.workload, count)
+    if (results !== expected)
+      throw new Error(`${nameOf(each)} gave wrong results: ${results}; the oracle says ${expected}`)
+    return measured
+  }
+
+  #oracle(workload: Workload, count: number): string {
+    const id = `${workload} ${count}`
+    const known = this.#expected.get(id) ?? oracle(workload, count)
+    this.#expected.set(id, known)
+    return known
+  }
+
+  /** Removes what the case before has left. */
+  async #clear(): Promise<void> {
+    const topics = (await this.#log.describeTopics()).map(({ name }) => name)
+    const left = topics.filter(name => !isInput(name) && !name.startsWith('__'))
+    if (left.length > 0) await this.#log.deleteTopics(left)
+  }
+
+  async close(): Promise<void> {
+    await this.#clear()
+    await this.#log.close()
+    await this.#cluster.stop()
+  }
+}

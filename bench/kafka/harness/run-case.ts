@@ -1,0 +1,71 @@
+import { openKafkaLog } from '../../../packages/millrace/src/log/kafka/open.ts'
+import type { Log } from '../../../packages/millrace/src/log/log.ts'
+import { start } from '../../../packages/millrace/src/runtime/start.ts'
+import { runLoops } from '../../loops/run.ts'
+import { stagesOf } from '../loops.ts'
+import { pipelineOf } from '../pipelines.ts'
+import { runRaw } from '../raw.ts'
+import type { Case } from './cases.ts'
+import { type Measured, Meter } from './meter.ts'
+
+/** A case and where it finds everything. */
+export interface Job {
+  readonly case: Case
+  readonly brokers: readonly string[]
+  readonly brokerPid: number
+  /** Of this run alone: group, and prefix of internal topics. */
+  readonly app: string
+  readonly input: string
+  readonly output: string
+  readonly records: number
+}
+
+/** Runs a case that is a program of ours in this process, which should run nothing else, to the end of its input. */
+export async function runCase(job: Job): Promise<Measured> {
+  const meter = new Meter(job.records, job.brokerPid)
+  const { program } = job.case
+  if (program === 'raw') await raw(job, meter)
+  else {
+    const log = metered(await openKafkaLog({ brokers: job.brokers }), job.input, meter)
+    if (program === 'loop') await loop(job, log)
+    else await millrace(job, log)
+    await log.close()
+  }
+  return meter.finish()
+}
+
+async function millrace(
+  { case: { workload, style, commitMs }, app, input, output }: Job,
+  log: Log,
+): Promise<void> {
+  if (style === 'own') throw new Error('A pipeline has a style')
+  const pipeline = pipelineOf({ workload, style, input, output, commitMs })
+  const running = await start([pipeline], { app, log, once: true })
+  await Promise.race([running.finished, running.failed])
+  await running.stop()
+}
+
+async function loop(
+  { case: { workload, style, commitMs }, app, input, output }: Job,
+  log: Log,
+): Promise<void> {
+  if (style !== 'callbacks' && style !== 'fields') throw new Error(`No loop is written with ${style}`)
+  await runLoops(log, app, stagesOf(workload, style, { input, output }), commitMs)
+}
+
+async function raw({ case: { workload }, brokers, app, input, output }: Job, meter: Meter): Promise<void> {
+  if (workload === 'w2') throw new Error('A plain client has no re-keying')
+  await runRaw({ workload, brokers, group: app, input, output, meter })
+}
+
+/** The log, with a look at the meter whenever something of the input is asked for: what lies before has been taken. */
+function metered(log: Log, input: string, meter: Meter): Log {
+  const fetch = log.fetch.bind(log)
+  log.fetch = (positions, options) => {
+    for (const { topic, partition, offset } of positions)
+      if (topic === input) meter.notePosition(partition, offset)
+    meter.look()
+    return fetch(positions, options)
+  }
+  return log
+}
