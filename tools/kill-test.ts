@@ -4,18 +4,9 @@
  * sequential run. Then the same storm meets two logs whose commits are not atomic, and the loss or the duplicates must be found.
  */
 import { parseArgs } from 'node:util'
-import { type CampaignOptions, type CampaignResult, runCampaign } from './kill/campaign.ts'
-import type { WorkerPoint } from './kill/worker-options.ts'
-
-const commitPoints: readonly WorkerPoint[] = [
-  'cut',
-  'before-commit',
-  'after-commit',
-  'after-acknowledge',
-  'restored',
-]
-const progressEveryMs = 5_000
-const capMs = 6 * 60_000
+import { Checks } from './kill/checks.ts'
+import { embeddedGround } from './kill/ground.ts'
+import { commitPoints, control, endAfter, occasionally, storm } from './kill/storm.ts'
 
 const { values } = parseArgs({
   options: {
@@ -26,91 +17,17 @@ const { values } = parseArgs({
   },
 })
 const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed)
-let passed = 0
-let failed = 0
-let saidMs = 0
-
-function check(title: string, isGood: boolean, details: readonly string[] = []): void {
-  if (isGood) passed++
-  else failed++
-  console.log(`${isGood ? '✔' : '✖'} ${title}`)
-  if (!isGood) for (const detail of details) console.log(`    ${detail}`)
-}
-
-function onProgress(line: string): void {
-  if (performance.now() - saidMs < progressEveryMs) return
-  saidMs = performance.now()
-  console.log(`  ${line}`)
-}
-
-const common: Pick<CampaignOptions, 'seed' | 'onProgress'> = { seed, onProgress }
-
-async function storm(): Promise<void> {
-  const kills = Number(values.kills)
-  const records = Number(values.records)
-  console.log(`\nCommits as they are: ${kills} kills, at least ${records} records`)
-  const result = await runCampaign({
-    ...common,
-    mode: 'atomic',
-    kills,
-    records,
-    points: commitPoints,
-    roundsPerPoint: 1,
-  })
-  const { nemesis, recovery, verdicts, problems } = result
-  for (const verdict of verdicts) check(String(verdict), verdict.isGood)
-  check(`committed positions at the end of the input, no worker failed`, problems.length === 0, problems)
-  check(
-    `${nemesis.counted} of ${nemesis.kills} kills hit a process between two commits (${kills} wanted)`,
-    nemesis.counted >= kills,
-  )
-  for (const point of commitPoints) {
-    const count = nemesis.pointKills.get(point) ?? 0
-    check(`${count} kills at the point ${point}`, count > 0)
-  }
-  check(
-    `${nemesis.frozen} frozen for longer than their session, ${nemesis.fenced} of them refused when they went on`,
-    nemesis.frozen > 0,
-  )
-  check(`${result.records} records by ${result.workers} processes`, result.records >= records)
-  console.log(`  from a kill to the next commit of all partitions of the dead: ${recovery}`)
-}
-
-async function control(mode: 'positions-first' | 'output-first', kind: 'lost' | 'twice'): Promise<void> {
-  const what = mode === 'positions-first' ? 'positions before the output' : 'positions after the output'
-  console.log(`\nNegative control, ${what}`)
-  const result = await runCampaign({
-    ...common,
-    mode,
-    kills: 8,
-    records: 5_000,
-    points: ['between-halves'],
-    roundsPerPoint: 4,
-  })
-  const found = sumOf(result, kind)
-  const split = result.nemesis.pointKills.get('between-halves') ?? 0
-  check(`${split} kills between the two halves of a commit`, split > 0, result.problems)
-  check(
-    `${found} records ${kind === 'lost' ? 'lost' : 'written twice'}: the oracle sees it`,
-    found > 0,
-    result.problems,
-  )
-}
-
-function sumOf({ verdicts }: CampaignResult, kind: 'lost' | 'twice'): number {
-  return verdicts.reduce((sum, verdict) => sum + verdict[kind], 0)
-}
-
 console.log(`seed ${seed}; again with: npm run test:kill -- --seed ${seed}`)
-const cap = setTimeout(() => {
-  console.log(`✖ not done within ${capMs / 60_000} minutes`)
-  console.log(`${passed} passed, ${failed + 1} failed`)
-  process.exit(1)
-}, capMs)
+const checks = new Checks()
+const isDone = endAfter(6 * 60_000, checks)
+const common = { seed, ground: embeddedGround, sessionTimeoutMs: 1_000, onProgress: occasionally() }
 const wants = (mode: string) => values.only === undefined || values.only === mode
-if (wants('atomic')) await storm()
-if (wants('positions-first')) await control('positions-first', 'lost')
-if (wants('output-first')) await control('output-first', 'twice')
-clearTimeout(cap)
-console.log(`\n${passed} passed, ${failed} failed`)
-process.exitCode = failed === 0 ? 0 : 1
+if (wants('atomic')) {
+  const [kills, records] = [Number(values.kills), Number(values.records)]
+  await storm(checks, { ...common, kills, records, recordsPerSecond: 3_500, points: commitPoints })
+}
+if (wants('positions-first')) await control(checks, 'positions-first', common)
+if (wants('output-first')) await control(checks, 'output-first', common)
+isDone()
+console.log(`\n${checks}`)
+process.exitCode = checks.failed === 0 ? 0 : 1

@@ -14,6 +14,8 @@ export interface BrokerPlan {
     readonly ports: Readonly<Record<SecuredListener, number>>
     readonly certificates: Certificates
   }
+  /** A listener whose clients are sent on to another port, that of a proxy in front of it. */
+  readonly proxied?: { readonly port: number; readonly advertisedPort: number }
 }
 
 /** Writes what a cluster on loopback is started from, and formats those of its folders that are new. */
@@ -33,11 +35,15 @@ export function writeBrokerFiles(directory: string, jars: string, plans: readonl
       file,
       ...(plan.secured ? scramArguments() : []),
     ]
-    const done = spawnSync('java', [...javaOptions(directory, jars), ...format], { encoding: 'utf8' })
+    const options = [...QUICK_START, ...javaOptions(directory, jars), ...format]
+    const done = spawnSync('java', options, { encoding: 'utf8' })
     if (done.status !== 0)
       throw new Error(`The broker's folder was not formatted:\n${done.stdout}${done.stderr}`)
   }
 }
+
+/** For processes that do not live long enough to be worth compiling well. */
+export const QUICK_START = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC']
 
 export function javaOptions(directory: string, jars: string): string[] {
   return [`-Dlog4j2.configurationFile=${join(directory, 'log4j2.properties')}`, '-cp', join(jars, '*')]
@@ -61,19 +67,18 @@ const LOGGING = [
 function properties(directory: string, plan: BrokerPlan, plans: readonly BrokerPlan[]): string {
   const replicas = plans.length >= 3 ? 3 : 1
   const inSync = plans.length >= 3 ? 2 : 1
-  const secured = Object.entries(plan.secured?.ports ?? {}).map(
-    ([name, port]) => `${name}://127.0.0.1:${port}`,
-  )
-  const listeners = [`PLAINTEXT://127.0.0.1:${plan.port}`, ...secured].join(',')
-  const protocols = ['CONTROLLER:PLAINTEXT', 'PLAINTEXT:PLAINTEXT']
+  const { proxied, secured } = plan
+  const common = { PLAINTEXT: plan.port, ...secured?.ports }
+  const listeners = { ...common, PROXIED: proxied?.port, CONTROLLER: plan.controllerPort }
+  const protocols = ['CONTROLLER:PLAINTEXT', 'PLAINTEXT:PLAINTEXT', 'PROXIED:PLAINTEXT']
   if (plan.secured)
     protocols.push(...Object.entries(SECURED_LISTENERS).map(([name, protocol]) => `${name}:${protocol}`))
   const settings: Record<string, string | number> = {
     'process.roles': 'broker,controller',
     'node.id': plan.id,
     'controller.quorum.voters': plans.map(each => `${each.id}@127.0.0.1:${each.controllerPort}`).join(','),
-    listeners: `${listeners},CONTROLLER://127.0.0.1:${plan.controllerPort}`,
-    'advertised.listeners': listeners,
+    listeners: listenersOf(listeners),
+    'advertised.listeners': listenersOf({ ...common, PROXIED: proxied?.advertisedPort }),
     'inter.broker.listener.name': 'PLAINTEXT',
     'controller.listener.names': 'CONTROLLER',
     'listener.security.protocol.map': protocols.join(','),
@@ -98,4 +103,11 @@ function properties(directory: string, plan: BrokerPlan, plans: readonly BrokerP
   return Object.entries(settings)
     .map(([name, value]) => `${name}=${value}\n`)
     .join('')
+}
+
+function listenersOf(ports: Readonly<Record<string, number | undefined>>): string {
+  return Object.entries(ports)
+    .filter(([, port]) => port !== undefined)
+    .map(([name, port]) => `${name}://127.0.0.1:${port}`)
+    .join(',')
 }

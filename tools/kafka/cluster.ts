@@ -5,8 +5,9 @@ import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { type BrokerPlan, javaOptions, writeBrokerFiles } from './broker-files.ts'
+import { type BrokerPlan, javaOptions, QUICK_START, writeBrokerFiles } from './broker-files.ts'
 import { type Certificates, makeCertificates } from './certificates.ts'
+import { FaultProxy } from './fault-proxy.ts'
 import { kafkaJars } from './jars.ts'
 import { onCore } from './on-core.ts'
 import { SECURED_LISTENERS, type SecuredListener } from './security.ts'
@@ -32,6 +33,8 @@ export interface ClusterOptions {
   readonly directory?: string
   /** The one core that all brokers may use, where the system can be told so. */
   readonly core?: number
+  /** Brokers that are killed again and again: up in half the time, and slower in the long run. */
+  readonly isShortLived?: boolean
 }
 
 /** One broker that has secured listeners too, and checks rights: only users of the plain one may do everything. */
@@ -72,6 +75,31 @@ export async function startCluster(count = 1, options: ClusterOptions = {}): Pro
   return runCluster(options.directory ?? mkdtempSync(join(tmpdir(), 'millrace-kafka-')), plans, options)
 }
 
+/** Brokers that can also be reached through a proxy each. */
+export interface ProxiedCluster extends TestCluster {
+  readonly proxies: readonly FaultProxy[]
+}
+
+/** `startCluster` for short-lived brokers, each with a proxy that its clients can come through. */
+export async function startProxiedCluster(count: number): Promise<ProxiedCluster> {
+  const ports = await freePorts(count * 3)
+  const proxies: FaultProxy[] = []
+  const plans: BrokerPlan[] = []
+  for (let id = 1; id <= count; id++) {
+    const [port, controllerPort, behind] = ports.splice(0, 3) as [number, number, number]
+    const proxy = await FaultProxy.listen(behind)
+    proxies.push(proxy)
+    plans.push({ id, port, controllerPort, proxied: { port: behind, advertisedPort: proxy.port } })
+  }
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-kafka-'))
+  const cluster = await runCluster(directory, plans, { isShortLived: true })
+  const stop = async () => {
+    await cluster.stop()
+    await Promise.all(proxies.map(proxy => proxy.close()))
+  }
+  return { ...cluster, proxies, stop }
+}
+
 async function runCluster(
   directory: string,
   plans: readonly BrokerPlan[],
@@ -84,7 +112,7 @@ async function runCluster(
   const running = new Map<number, ChildProcess>()
   const spawnBroker = (id: number) => {
     const heap = process.env.KAFKA_HEAP ?? '512m'
-    const memory = [`-Xms${heap}`, `-Xmx${heap}`]
+    const memory = [`-Xms${heap}`, `-Xmx${heap}`, ...(options.isShortLived ? QUICK_START : [])]
     const main = ['kafka.Kafka', join(directory, `broker-${id}.properties`)]
     const log = openSync(join(directory, `broker-${id}.log`), 'a')
     const java = ['java', ...memory, ...javaOptions(directory, jars), ...main]

@@ -3,13 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type App, start } from '../../packages/millrace/src/index.ts'
-import { openEmbeddedLog } from '../../packages/millrace/src/log/embedded/open.ts'
 import type { Log } from '../../packages/millrace/src/log/log.ts'
 import { groupName } from '../../packages/millrace/src/plan/names.ts'
 import { seededRandom } from '../../packages/millrace/src/std/random.ts'
 import { expectedOf, finalExtremes } from './expected.ts'
 import { Fleet } from './fleet.ts'
+import { Follower } from './follower.ts'
 import { Generator } from './generator.ts'
+import type { Ground, OpenGround } from './ground.ts'
 import { Nemesis } from './nemesis.ts'
 import { judge, type Output, Verdict } from './oracle.ts'
 import {
@@ -23,25 +24,25 @@ import {
   readings,
   userCounts,
 } from './pipelines.ts'
-import { readTopic } from './read-topic.ts'
 import { Recovery } from './recovery.ts'
 import type { CommitMode } from './split-commit.ts'
+import type { Weather } from './weather.ts'
 import type { WorkerPoint } from './worker-options.ts'
 
-const sessionTimeoutMs = 1_000
-const settleMs = 60_000
-const dayMs = 86_400_000
-
-/** Old enough to lie in nobody's future, young enough for every retention. */
-function yesterdayMs(): number {
-  return (Math.floor(Date.now() / dayMs) - 1) * dayMs
-}
+const settleMs = 120_000
+/** Of those who must not lose anything, and of those who only look. */
+const [patientMs, impatientMs] = [120_000, 3_000]
+/** Old enough to lie in nobody's future; younger than a day, when brokers begin to forget who wrote a record. */
+const ageMs = 12 * 3_600_000
 
 export interface CampaignOptions {
   readonly seed: number
+  readonly ground: OpenGround
+  readonly sessionTimeoutMs: number
   readonly mode: CommitMode
   readonly kills: number
   readonly records: number
+  readonly recordsPerSecond: number
   readonly points: readonly WorkerPoint[]
   readonly roundsPerPoint: number
   readonly onProgress: (line: string) => void
@@ -52,26 +53,48 @@ export interface CampaignResult {
   /** What went wrong besides the outputs. */
   readonly problems: readonly string[]
   readonly nemesis: Nemesis
+  readonly weather: Weather | undefined
   readonly recovery: Recovery
   readonly records: number
+  /** What the outputs held in the end. */
+  readonly outputs: Output
+  readonly acknowledged: Generator['acknowledged']
   readonly workers: number
 }
 
-/** One storm over one fresh data directory: generator, workers, nemesis, and the judgement at the end. */
+/** One storm over one fresh log: generator, reader, workers, nemesis, and the judgement at the end. */
 export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-kill-'))
-  const log = await openEmbeddedLog({ directory })
+  const ground = await options.ground(directory)
   try {
-    return await new Campaign(options, directory, log).run()
+    const [log, watch, reader] = await Promise.all([
+      ground.open(patientMs),
+      ground.open(impatientMs),
+      ground.open(patientMs),
+    ])
+    return await new Campaign(options, { directory, ground, log, watch, reader }).run()
   } finally {
-    await log.close()
+    await ground.close()
     await rm(directory, { recursive: true, force: true })
   }
 }
 
+interface CampaignParts {
+  readonly directory: string
+  readonly ground: Ground
+  readonly log: Log
+  /** For looks at what goes on, which must not hold anything up. */
+  readonly watch: Log
+  readonly reader: Log
+}
+
+const outputTopics = [copies, userCounts, groupWindows, lateReadings, extremes]
+
 class Campaign {
   readonly #options: CampaignOptions
   readonly #log: Log
+  readonly #ground: Ground
+  readonly #reader: Follower
   readonly #fleet: Fleet
   readonly #recovery: Recovery
   readonly #nemesis: Nemesis
@@ -79,13 +102,16 @@ class Campaign {
   readonly #problems: string[] = []
   readonly #beganMs = performance.now()
 
-  constructor(options: CampaignOptions, directory: string, log: Log) {
-    const { seed, mode, kills, points, roundsPerPoint } = options
+  constructor(options: CampaignOptions, { directory, ground, log, watch, reader }: CampaignParts) {
+    const { seed, mode, kills, points, roundsPerPoint, sessionTimeoutMs } = options
     this.#options = options
     this.#log = log
-    this.#recovery = new Recovery(log)
+    this.#ground = ground
+    this.#reader = new Follower(reader, outputTopics)
+    this.#recovery = new Recovery(watch)
     this.#fleet = new Fleet({
       directory,
+      ...(ground.brokers && { brokers: ground.brokers }),
       mode,
       sessionTimeoutMs,
       onMessage: ({ name }, message) => this.#problem(`${name}: ${message}`),
@@ -103,9 +129,16 @@ class Campaign {
       kills,
       points,
       roundsPerPoint,
+      stuckMs: ground.brokers === undefined ? 30_000 : 120_000,
+      isEnough: () => this.#generator.count >= options.records && ground.weather?.isThrough !== false,
       onProgress: () => options.onProgress(this.#progress()),
     })
-    this.#generator = new Generator(log, seededRandom(seed + 1), yesterdayMs())
+    this.#generator = new Generator({
+      log,
+      random: seededRandom(seed + 1),
+      beginMs: Date.now() - ageMs,
+      recordsPerSecond: options.recordsPerSecond,
+    })
   }
 
   #problem(text: string): void {
@@ -120,10 +153,16 @@ class Campaign {
 
   async run(): Promise<CampaignResult> {
     const app = await start([], { app: appName, log: this.#log })
-    await this.#log.createTopics([{ name: readings.name, partitions: readings.partitions }])
+    await this.#log.createTopics(
+      [readings, ...outputTopics].map(({ name, partitions }) => ({ name, partitions })),
+    )
+    const { weather } = this.#ground
+    this.#reader.start()
+    weather?.start()
     const generating = this.#generator.run(this.#options.records)
     try {
       await Promise.race([this.#nemesis.run(), generating.then(() => new Promise<void>(() => {}))])
+      await weather?.stop()
       this.#generator.stop()
       await generating
       await app.endInput(readings)
@@ -131,22 +170,29 @@ class Campaign {
     } catch (error) {
       this.#problem((error as Error).stack!)
     } finally {
+      await weather?.stop().catch(error => this.#problem((error as Error).stack!))
       this.#generator.stop()
       await generating.catch(() => {})
       await this.#recovery.end()
     }
     for (const { name } of await this.#fleet.stopAll())
-      this.#problem(`${name} did not stop within 15 s of SIGTERM`)
-    const verdicts = await this.#judge()
+      this.#problem(`${name} did not stop within 30 s of SIGTERM`)
+    await this.#reader.finish(settleMs).catch(error => this.#problem((error as Error).message))
+    for (const each of await this.#ground.leftovers()) this.#problem(each)
+    const outputs = this.#outputs()
+    const verdicts = await this.#judge(outputs)
     await app.stop()
     const { started: workers } = this.#fleet
     return {
       verdicts,
       problems: this.#problems,
       nemesis: this.#nemesis,
+      weather,
       recovery: this.#recovery,
       records: this.#generator.count,
       workers,
+      outputs,
+      acknowledged: this.#generator.acknowledged,
     }
   }
 
@@ -189,14 +235,17 @@ class Campaign {
     return behind
   }
 
-  async #judge(): Promise<Verdict[]> {
-    const output: Output = {
-      copies: await readTopic(this.#log, copies.name),
-      userCounts: await readTopic(this.#log, userCounts.name),
-      groupWindows: await readTopic(this.#log, groupWindows.name),
-      lateReadings: await readTopic(this.#log, lateReadings.name),
-      extremes: await readTopic(this.#log, extremes.name),
+  #outputs(): Output {
+    return {
+      copies: this.#reader.recordsOf(copies.name),
+      userCounts: this.#reader.recordsOf(userCounts.name),
+      groupWindows: this.#reader.recordsOf(groupWindows.name),
+      lateReadings: this.#reader.recordsOf(lateReadings.name),
+      extremes: this.#reader.recordsOf(extremes.name),
     }
+  }
+
+  async #judge(output: Output): Promise<Verdict[]> {
     const verdicts = judge(this.#generator.acknowledged, output)
     const isAtomic = this.#options.mode === 'atomic'
     return isAtomic ? [...verdicts, await this.#judgeTables()] : verdicts

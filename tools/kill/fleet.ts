@@ -4,7 +4,9 @@ import type { CommitMode } from './split-commit.ts'
 import { readTally, type TallyState } from './tally.ts'
 import type { KillAt, WorkerOptions } from './worker-options.ts'
 
-const stopMs = 15_000
+const stopMs = 30_000
+/** On Kafka every so manieth worker runs its transactions as before KIP-890. */
+const flow1Every = 3
 
 /** A worker process as its parent sees it. */
 export class Member {
@@ -60,6 +62,8 @@ export class Member {
 
 export interface FleetOptions {
   readonly directory: string
+  /** Of a Kafka, in place of the embedded log. */
+  readonly brokers?: readonly string[]
   readonly mode: CommitMode
   readonly sessionTimeoutMs: number
   readonly onMessage: (member: Member, message: string) => void
@@ -67,7 +71,7 @@ export interface FleetOptions {
   readonly onExit: (member: Member) => void
 }
 
-/** The worker processes over one data directory. */
+/** The worker processes over one log. */
 export class Fleet {
   readonly members = new Set<Member>()
   started = 0
@@ -78,10 +82,11 @@ export class Fleet {
   }
 
   start(killAt?: KillAt): Member {
-    const { directory, mode, sessionTimeoutMs, onMessage, onExit } = this.#options
+    const { onMessage, onExit, ...common } = this.#options
     const name = `w${++this.started}`
-    const tallyPath = join(directory, `${name}.tally`)
-    const member = new Member(name, { directory, tallyPath, sessionTimeoutMs, mode, killAt }, onMessage)
+    const tallyPath = join(common.directory, `${name}.tally`)
+    const isFlow1 = this.started % flow1Every === 0
+    const member = new Member(name, { ...common, tallyPath, isFlow1, killAt }, onMessage)
     this.members.add(member)
     void member.exited.then(() => {
       if (this.members.delete(member)) onExit(member)

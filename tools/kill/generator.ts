@@ -8,8 +8,19 @@ import { outOfOrderMs, partitions, type Reading, readings } from './pipelines.ts
 const devices = 200
 const users = 300
 const groups = 20
+const burst = 3_000
+const pauseMaxMs = 500
 /** Event time from one record of a partition to the next, on average. */
 const stepMs = 40
+
+export interface GeneratorOptions {
+  readonly log: Log
+  readonly random: Random
+  /** Event times begin here. */
+  readonly beginMs: number
+  /** On average. */
+  readonly recordsPerSecond: number
+}
 
 /** Appends readings during the run, and remembers which were acknowledged. */
 export class Generator {
@@ -20,13 +31,14 @@ export class Generator {
   readonly #beginMs: number
   readonly #devices: string[][] = Array.from({ length: partitions }, () => [])
   readonly #next = Array<number>(partitions).fill(0)
+  readonly #recordsPerSecond: number
   #stopping = false
 
-  /** Event times begin at `beginMs`. */
-  constructor(log: Log, random: Random, beginMs: number) {
+  constructor({ log, random, beginMs, recordsPerSecond }: GeneratorOptions) {
     this.#log = log
     this.#random = random
     this.#beginMs = beginMs
+    this.#recordsPerSecond = recordsPerSecond
     for (let i = 0; i < devices; i++) {
       const device = `device-${i}`
       const key = Buffer.from(device)
@@ -42,9 +54,11 @@ export class Generator {
   async run(minimum: number): Promise<void> {
     while (!this.#stopping || this.count < minimum) {
       const isBurst = this.#random() < 0.01
-      const size = isBurst ? 3_000 : 1 + Math.floor(this.#random() * 60)
+      const size = isBurst ? burst : 1 + Math.floor(this.#random() * 60)
+      const fromMs = performance.now()
       await this.append(size)
-      await sleep(2 + Math.floor(this.#random() * 30))
+      const restMs = (1_000 * size * 2 * this.#random()) / this.#recordsPerSecond
+      await sleep(Math.max(1, Math.min(pauseMaxMs, restMs - (performance.now() - fromMs))))
     }
   }
 

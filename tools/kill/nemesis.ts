@@ -3,13 +3,12 @@ import type { Random } from '../../packages/millrace/src/std/random.ts'
 import type { Fleet, Member } from './fleet.ts'
 import { pipelineNames } from './pipelines.ts'
 import type { Recovery } from './recovery.ts'
-import type { KillAt, WorkerPoint } from './worker-options.ts'
+import { type KillAt, sharedPoints, type WorkerPoint } from './worker-options.ts'
 
 /** How many workers there are at a time, drawn again and again. */
 const memberCounts = [1, 2, 2, 3, 3]
 /** How long to look for a moment at which a victim holds uncommitted records. */
 const aimMs = 400
-const stuckMs = 30_000
 
 export interface NemesisOptions {
   readonly fleet: Fleet
@@ -21,6 +20,10 @@ export interface NemesisOptions {
   /** Each of them with each pipeline, so often. */
   readonly points: readonly WorkerPoint[]
   readonly roundsPerPoint: number
+  /** Within this time some worker must have committed something. */
+  readonly stuckMs: number
+  /** The storm goes on until this is true, too. */
+  readonly isEnough: () => boolean
   readonly onProgress: () => void
 }
 
@@ -49,10 +52,10 @@ export class Nemesis {
     const plan: KillAt[] = []
     for (let round = 0; round < roundsPerPoint; round++) {
       for (const point of points) {
-        for (const pipeline of point === 'between-halves' ? ['copy'] : pipelineNames) {
+        for (const pipeline of sharedPoints.has(point) ? [undefined] : pipelineNames) {
           // The first restore may be of nothing; commits are met at one of the first.
           const nth = point === 'restored' ? 1 : 1 + Math.floor(random() * 15)
-          plan.push({ point, pipeline, nth })
+          plan.push({ point, nth, ...(pipeline && { pipeline }) })
         }
       }
     }
@@ -64,8 +67,8 @@ export class Nemesis {
   }
 
   async run(): Promise<void> {
-    const { random, kills } = this.#options
-    while (this.counted < kills || this.#points.length > 0) {
+    const { random, kills, isEnough } = this.#options
+    while (this.counted < kills || this.#points.length > 0 || !isEnough()) {
       this.#fill()
       await sleep(300 + 1_700 * random() ** 4)
       const draw = random()
@@ -101,7 +104,7 @@ export class Nemesis {
   }
 
   async #victim(): Promise<Member | undefined> {
-    const { fleet, random } = this.#options
+    const { fleet, random, stuckMs } = this.#options
     const sinceMs = performance.now()
     for (;;) {
       const candidates = fleet.atWork
@@ -109,7 +112,8 @@ export class Nemesis {
       const free = candidates.filter(({ killAt }) => killAt === undefined)
       const chosen = free.length > 0 ? free : random() < 0.005 ? candidates : []
       if (chosen.length > 0) return chosen[Math.floor(random() * chosen.length)]
-      if (performance.now() - sinceMs > stuckMs) throw new Error('No worker has committed anything for 30 s')
+      if (performance.now() - sinceMs > stuckMs)
+        throw new Error(`No worker has committed anything for ${stuckMs / 1000} s`)
       this.#fill()
       await sleep(20)
     }
@@ -156,6 +160,6 @@ export class Nemesis {
     fleet.release(victim)
     this.#disarm(victim)
     this.stopped++
-    if (!(await victim.stop())) throw new Error(`${victim.name} did not stop within 15 s of SIGTERM`)
+    if (!(await victim.stop())) throw new Error(`${victim.name} did not stop within 30 s of SIGTERM`)
   }
 }

@@ -1,6 +1,6 @@
 import { type Expected, expectedOf, readingId } from './expected.ts'
+import type { ReadRecord } from './follower.ts'
 import type { GroupWindow, Reading, UserCount } from './pipelines.ts'
-import type { ReadRecord } from './read-topic.ts'
 
 /** What the output topics hold, by partition. */
 export interface Output {

@@ -13,7 +13,7 @@ import {
 } from '../../packages/millrace/src/index.ts'
 
 export const appName = 'kill'
-export const partitions = 4
+export const partitions = 6
 export const outOfOrderMs = 2_000
 export const windowMs = 10_000
 export const graceMs = 1_000

@@ -16,9 +16,17 @@ let seen = 0
 
 function reached(point: WorkerPoint, pipeline: string | undefined): void {
   const { killAt } = options
-  if (killAt?.point !== point || (pipeline !== undefined && killAt.pipeline !== pipeline)) return
+  if (killAt?.point !== point || killAt.pipeline !== pipeline) return
   // At once, before this process does anything else: the signal is delivered inside the call.
   if (++seen === killAt.nth) process.kill(process.pid, 'SIGKILL')
+}
+
+async function openLog(): Promise<Log> {
+  const { directory, brokers, isFlow1 = false } = options
+  if (brokers === undefined) return openEmbeddedLog({ directory })
+  // A third of a second that workers over the embedded log need not wait for.
+  const { openWithPoints } = await import('./transaction-points.ts')
+  return openWithPoints(brokers, isFlow1, point => reached(point, undefined))
 }
 
 function countFenced(log: Log): void {
@@ -35,7 +43,7 @@ function countFenced(log: Log): void {
 }
 
 const tell = (type: string, message?: string) => process.send?.({ type, message })
-const log = await openEmbeddedLog({ directory: options.directory })
+const log = await openLog()
 splitCommit(log, options.mode, () => reached('between-halves', undefined))
 countFenced(log)
 const app = new RunningApp({

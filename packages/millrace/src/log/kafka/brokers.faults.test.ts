@@ -28,7 +28,7 @@ describe('three brokers, each killed and started again', { skip: isWithoutJava, 
   let cluster: TestCluster
   let log: KafkaLog
   before(async () => {
-    cluster = await startCluster(3)
+    cluster = await startCluster(3, { isShortLived: true })
     log = await openKafkaLog({ brokers: cluster.brokers, kafka: { 'request.timeout.ms': 10_000 } })
     await log.createTopics(topics)
   })

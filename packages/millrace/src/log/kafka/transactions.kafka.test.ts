@@ -6,8 +6,9 @@ import { AT_ONCE, type Context, outgoing, readAll } from '../conformance/store.t
 import { type Commit, CommitError, type Log } from '../log.ts'
 import { openKafkaIn } from './open.ts'
 import { testBrokers } from './testkit/brokers.ts'
-import { type Fault, FaultyDial, REQUEST } from './testkit/faulty-dial.ts'
+import { type Fault, FaultyDial } from './testkit/faulty-dial.ts'
 import { prefixedLog } from './testkit/prefixed-log.ts'
+import { REQUEST } from './testkit/watch-requests.ts'
 
 const limits = { sessionTimeoutMs: 6000, rebalanceTimeoutMs: 6000 } as Context
 

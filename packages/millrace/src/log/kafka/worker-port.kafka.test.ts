@@ -14,10 +14,11 @@ import type { Log, MemberIdentity } from '../log.ts'
 import type { KafkaLog } from './kafka-log.ts'
 import { connectKafkaIn, connectKafkaLog, openKafkaIn } from './open.ts'
 import { testBrokers } from './testkit/brokers.ts'
-import { FaultyDial, REQUEST } from './testkit/faulty-dial.ts'
+import { FaultyDial } from './testkit/faulty-dial.ts'
 import { freezable } from './testkit/freezable.ts'
 
 import { prefixedLog } from './testkit/prefixed-log.ts'
+import { REQUEST } from './testkit/watch-requests.ts'
 import { RemoteOwnership } from './worker-port.ts'
 
 const limits = { sessionTimeoutMs: 4000, rebalanceTimeoutMs: 8000 } as Context

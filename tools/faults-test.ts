@@ -1,0 +1,73 @@
+/**
+ * `npm run test:faults [-- --long] [--seed N] [--kills N] [--records N] [--only tests|atomic|positions-first|output-first] [part-of-a-test-file-name …]`:
+ * what Kafka's brokers, and the ways to them, can do to a pipeline. First the tests that kill brokers of their own, then a storm like
+ * that of `npm run test:kill` on three brokers that are killed, cut off and slowed down meanwhile. Needs Java 17 and Maven; where they
+ * are not it says so and skips. The last line is `N passed, N failed`.
+ */
+import { parseArgs } from 'node:util'
+import { kafkaJars, missingForKafka } from './kafka/jars.ts'
+import { Checks } from './kill/checks.ts'
+import { kafkaGround } from './kill/kafka-ground.ts'
+import { commitPoints, control, endAfter, occasionally, storm } from './kill/storm.ts'
+import { transactionPoints } from './kill/worker-options.ts'
+import { brokerTestFiles, runTests } from './run-tests.ts'
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    long: { type: 'boolean', default: false },
+    seed: { type: 'string' },
+    kills: { type: 'string' },
+    records: { type: 'string' },
+    only: { type: 'string' },
+  },
+})
+const extent = values.long
+  ? { kills: 100, records: 2_000_000, recordsPerSecond: 4_000, rounds: 6, withinMs: 60 * 60_000 }
+  : { kills: 20, records: 50_000, recordsPerSecond: 800, rounds: 1, withinMs: 15 * 60_000 }
+const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed)
+const only = positionals.length > 0 ? 'tests' : values.only
+const wants = (part: string) => only === undefined || only === part
+
+const missing = missingForKafka()
+if (missing.length > 0) {
+  console.log(`Left out, for there is no Kafka: ${missing.join('; ')}.\n0 passed, 0 failed, 1 skipped`)
+  process.exit(0)
+}
+console.log(`seed ${seed}; again with: npm run test:faults -- ${values.long ? '--long ' : ''}--seed ${seed}`)
+const checks = new Checks()
+const isDone = endAfter(extent.withinMs, checks)
+if (wants('tests')) await brokerTests()
+
+const common = { seed, sessionTimeoutMs: 2_000, onProgress: occasionally() }
+if (wants('atomic')) {
+  await storm(checks, {
+    ...common,
+    kills: Number(values.kills ?? extent.kills),
+    records: Number(values.records ?? extent.records),
+    recordsPerSecond: extent.recordsPerSecond,
+    points: [...commitPoints, ...transactionPoints],
+    ground: kafkaGround({ seed, brokers: 3, rounds: extent.rounds }),
+  })
+}
+for (const mode of ['positions-first', 'output-first'] as const) {
+  const ground = kafkaGround({ seed, brokers: 1, rounds: 0 })
+  if (wants(mode)) await control(checks, mode, { ...common, ground })
+}
+isDone()
+console.log(`\n${checks}`)
+process.exitCode = checks.failed === 0 && checks.passed > 0 ? 0 : 1
+
+async function brokerTests(): Promise<void> {
+  const files = brokerTestFiles('faults').filter(
+    file => positionals.length === 0 || positionals.some(part => file.includes(part)),
+  )
+  if (files.length === 0)
+    return checks.check(`a test file has ${positionals.join(' or ')} in its name`, false)
+  const env = { MILLRACE_KAFKA_JARS: kafkaJars() }
+  const run = await runTests({ files, print: true, timeoutMs: 10 * 60_000, testTimeoutMs: 300_000, env })
+  checks.passed += run.passed
+  checks.failed += run.failed
+  if (run.ended) console.log(`✖ The test process ${run.ended}.`)
+  for (const failure of run.failures) console.log(`  ${failure.place}  ${failure.title}`)
+}

@@ -1,0 +1,109 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { groupName } from '../../packages/millrace/src/plan/names.ts'
+import type { ProxiedCluster } from '../kafka/cluster.ts'
+import { type BrokerView, until } from './broker-view.ts'
+import { appName, pipelineNames } from './pipelines.ts'
+import { pick, type Random } from './random.ts'
+import type { WeatherFault } from './weather.ts'
+
+const inSyncMs = 60_000
+const movedMs = 20_000
+/** Longer than workers wait for an answer. */
+const lateMs = 6_000
+const transactionTopic = '__transaction_state'
+
+/** What can happen to a Kafka and to the ways to it. */
+export function brokerFaults(cluster: ProxiedCluster, view: BrokerView): WeatherFault[] {
+  const ids = cluster.brokers.map((_, i) => i + 1)
+  const proxies = () => cluster.proxies
+
+  /** Kills a broker, and starts it again when `meanwhile` is done. */
+  const restart = async (id: number, meanwhile: () => Promise<void>) => {
+    await view.untilInSync(inSyncMs)
+    await cluster.kill(id)
+    try {
+      await meanwhile()
+    } finally {
+      await cluster.start(id)
+    }
+    await view.untilInSync(inSyncMs)
+  }
+  const aWhile = (random: Random) => sleep(500 + 2_500 * random())
+
+  return [
+    {
+      name: 'broker killed and started again',
+      strike: random => restart(pick(ids, random), () => aWhile(random)),
+    },
+    {
+      name: 'coordinator of a group moved by a kill',
+      strike: async random => {
+        const group = groupName(appName, pick(pipelineNames, random))
+        const id = await view.coordinatorOf(group)
+        await restart(id, async () => {
+          await until(movedMs, `Group ${group} has no other coordinator`, async () => {
+            const now = await view.coordinatorOf(group)
+            return now !== id
+          })
+          await aWhile(random)
+        })
+      },
+    },
+    {
+      name: 'coordinator of transactions moved by a kill',
+      strike: async random => {
+        const partition = Math.floor(random() * 4)
+        const id = await view.leaderOf(transactionTopic, partition)
+        await restart(id, async () => {
+          await until(movedMs, 'The transactions have no other coordinator', async () => {
+            const now = await view.leaderOf(transactionTopic, partition)
+            return now >= 0 && now !== id
+          })
+          await aWhile(random)
+        })
+      },
+    },
+    {
+      name: 'all connections cut',
+      strike: async () => {
+        const cut = proxies().reduce((sum, proxy) => sum + proxy.cut(), 0)
+        if (cut === 0) throw new Error('There was no connection to cut')
+      },
+    },
+    {
+      name: 'one broker cut off from its clients',
+      strike: async random => {
+        const proxy = pick(proxies(), random)
+        if (proxy.connections === 0) throw new Error('The broker had no clients')
+        proxy.shut()
+        await sleep(1_000 + 3_000 * random())
+        proxy.open()
+      },
+    },
+    {
+      name: 'bytes delayed',
+      strike: async random => {
+        const before = latecomers()
+        const ms = 20 + 130 * random()
+        for (const proxy of proxies()) proxy.delay(ms)
+        await sleep(3_000)
+        for (const proxy of proxies()) proxy.delay(0)
+        if (latecomers() === before) throw new Error('No byte was delayed')
+      },
+    },
+    {
+      name: 'answers later than the client waits',
+      strike: async random => {
+        const before = latecomers()
+        const release = pick(proxies(), random).holdAnswers()
+        await sleep(lateMs)
+        release()
+        if (latecomers() === before) throw new Error('No answer was late')
+      },
+    },
+  ]
+
+  function latecomers(): number {
+    return proxies().reduce((sum, proxy) => sum + proxy.latecomers, 0)
+  }
+}

@@ -1,0 +1,95 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Cluster } from '../../packages/millrace/src/log/kafka/cluster.ts'
+import { systemDial } from '../../packages/millrace/src/log/kafka/dial.ts'
+import { kafkaSettings } from '../../packages/millrace/src/log/kafka/settings.ts'
+import { systemClock } from '../../packages/millrace/src/std/clock.ts'
+
+const pollMs = 100
+const [highWatermark, lastStableOffset] = [0, 1]
+
+/** What the brokers say of themselves, asked past every proxy. */
+export class BrokerView {
+  readonly #cluster: Cluster
+
+  constructor(brokers: readonly string[]) {
+    const settings = kafkaSettings({ 'bootstrap.servers': brokers.join(','), 'request.timeout.ms': 3_000 })
+    this.#cluster = new Cluster({ settings, clock: systemClock, dial: systemDial(undefined) })
+  }
+
+  /** The broker that coordinates a group, as of now. */
+  coordinatorOf(group: string): Promise<number> {
+    return this.#cluster.retry(async () => {
+      const answer = await this.#cluster.requestAny('findCoordinator', [0, [group]])
+      const { nodeId } = answer.coordinators[0]!
+      if (nodeId < 0) throw new Error(`Nobody coordinates group ${group}`)
+      return nodeId
+    })
+  }
+
+  /** The broker that leads a partition, as of now. */
+  async leaderOf(topic: string, partition: number): Promise<number> {
+    const partitions = await this.#partitions([topic])
+    return partitions.find(each => each.partitionIndex === partition)?.leaderId ?? -1
+  }
+
+  /** Resolves when every partition is whole on all of its brokers. */
+  async untilInSync(withinMs: number): Promise<void> {
+    await until(withinMs, 'The brokers are not in sync', async () =>
+      (await this.#partitions(null)).every(
+        ({ leaderId, isrNodes, replicaNodes }) => leaderId >= 0 && isrNodes.length === replicaNodes.length,
+      ),
+    )
+  }
+
+  async #partitions(topics: string[] | null) {
+    const answer = await this.#cluster.retry(() =>
+      this.#cluster.requestAny('metadata', [topics, false, false]),
+    )
+    return answer.topics.flatMap(topic => topic.partitions)
+  }
+
+  /** Partitions with a transaction that is still open. */
+  async openTransactions(): Promise<string[]> {
+    return this.#cluster.retry(async () => {
+      const open: string[] = []
+      for (const { name, partitions } of await this.#cluster.refresh(null)) {
+        for (const [partition, { leader }] of partitions.entries()) {
+          const [high, stable] = await Promise.all(
+            [highWatermark, lastStableOffset].map(isolation =>
+              this.#latest(leader, name, partition, isolation),
+            ),
+          )
+          if (high !== stable) open.push(`${name}/${partition} is open from ${stable} to ${high}`)
+        }
+      }
+      return open
+    })
+  }
+
+  async #latest(leader: number, name: string, partitionIndex: number, isolation: number): Promise<bigint> {
+    const asked = { name, partitions: [{ partitionIndex, currentLeaderEpoch: -1, timestamp: -1n }] }
+    const answer = await this.#cluster.request(leader, 'admin', 'listOffsets', [
+      -1,
+      isolation as 0 | 1,
+      [asked],
+    ])
+    return answer.topics[0]!.partitions[0]!.offset
+  }
+
+  close(): Promise<void> {
+    return this.#cluster.close()
+  }
+}
+
+/** Asks again and again until it is so; what cannot be asked is not so yet. */
+export async function until(
+  withinMs: number,
+  otherwise: string,
+  isSo: () => Promise<boolean>,
+): Promise<void> {
+  const untilMs = performance.now() + withinMs
+  while (!(await isSo().catch(() => false))) {
+    if (performance.now() > untilMs) throw new Error(`${otherwise} within ${withinMs / 1000} s`)
+    await sleep(pollMs)
+  }
+}

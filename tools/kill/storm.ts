@@ -1,0 +1,81 @@
+import { type CampaignOptions, runCampaign } from './campaign.ts'
+import { type Checks, checkControl, checkOracle, checkStorm } from './checks.ts'
+import type { OpenGround } from './ground.ts'
+import type { WorkerPoint } from './worker-options.ts'
+
+export const commitPoints: readonly WorkerPoint[] = [
+  'cut',
+  'before-commit',
+  'after-commit',
+  'after-acknowledge',
+  'restored',
+]
+
+export interface StormOptions {
+  readonly seed: number
+  readonly kills: number
+  readonly records: number
+  readonly recordsPerSecond: number
+  readonly sessionTimeoutMs: number
+  readonly points: readonly WorkerPoint[]
+  readonly ground: OpenGround
+  readonly onProgress: (line: string) => void
+}
+
+/** Commits as they are, under all that can happen. */
+export async function storm(checks: Checks, options: StormOptions): Promise<void> {
+  const { kills, records } = options
+  console.log(`\nCommits as they are: ${kills} kills, at least ${records} records`)
+  const result = await runCampaign({ ...options, mode: 'atomic', roundsPerPoint: 1 })
+  checkStorm(checks, result, options)
+  checkOracle(checks, result)
+}
+
+const controls = {
+  'positions-first': { what: 'positions before the output', kind: 'lost' },
+  'output-first': { what: 'positions after the output', kind: 'twice' },
+} as const
+
+export type ControlOptions = Pick<CampaignOptions, 'seed' | 'ground' | 'sessionTimeoutMs' | 'onProgress'>
+
+/** Commits that are not atomic, under a few kills: the oracle must find what that does. */
+export async function control(
+  checks: Checks,
+  mode: keyof typeof controls,
+  options: ControlOptions,
+): Promise<void> {
+  const { what, kind } = controls[mode]
+  console.log(`\nNegative control, ${what}`)
+  const result = await runCampaign({
+    ...options,
+    mode,
+    kills: 8,
+    records: 5_000,
+    recordsPerSecond: 1_000,
+    points: ['between-halves'],
+    roundsPerPoint: 4,
+  })
+  checkControl(checks, result, kind)
+}
+
+const progressEveryMs = 5_000
+
+/** Prints a line of progress now and then. */
+export function occasionally(): (line: string) => void {
+  let saidMs = 0
+  return line => {
+    if (performance.now() - saidMs < progressEveryMs) return
+    saidMs = performance.now()
+    console.log(`  ${line}`)
+  }
+}
+
+/** Ends the process with a failure when the whole takes longer. */
+export function endAfter(ms: number, checks: Checks): () => void {
+  const cap = setTimeout(() => {
+    checks.check(`done within ${ms / 60_000} minutes`, false)
+    console.log(String(checks))
+    process.exit(1)
+  }, ms)
+  return () => clearTimeout(cap)
+}
