@@ -8,8 +8,7 @@ import { outOfOrderMs, partitions, type Reading, readings } from './pipelines.ts
 const devices = 200
 const users = 300
 const groups = 20
-const burst = 3_000
-const pauseMaxMs = 500
+const pauseMaxMs = 2_000
 /** Event time from one record of a partition to the next, on average. */
 const stepMs = 40
 
@@ -54,7 +53,7 @@ export class Generator {
   async run(minimum: number): Promise<void> {
     while (!this.#stopping || this.count < minimum) {
       const isBurst = this.#random() < 0.01
-      const size = isBurst ? burst : 1 + Math.floor(this.#random() * 60)
+      const size = isBurst ? this.#recordsPerSecond : 1 + Math.floor(this.#random() * 60)
       const fromMs = performance.now()
       await this.append(size)
       const restMs = (1_000 * size * 2 * this.#random()) / this.#recordsPerSecond
