@@ -66,6 +66,7 @@ export function meteredLog(log: Log, meter: Meter, closed: boolean): Log {
     closed,
     createTopics: specs => log.createTopics(specs),
     describeTopics: names => log.describeTopics(names),
+    alterTopics: changes => log.alterTopics(changes),
     deleteTopics: names => log.deleteTopics(names),
     offsets: topic => log.offsets(topic),
     offsetForTime: (topic, partition, time) => log.offsetForTime(topic, partition, time),

@@ -5,7 +5,8 @@ import { CliError } from './cli-error.ts'
 import { messageOf } from './terminal.ts'
 
 const WAYS_OUT: Partial<Record<LogErrorCode, string>> = {
-  'unknown-topic': 'millrace topics shows which there are; millrace topics create makes one',
+  'unknown-topic':
+    'millrace topics shows which there are; millrace topics apply makes what the pipelines declare',
   'topic-mismatch': 'the same partition count, or another name',
   'group-active': 'stop the processes that run the pipeline first; millrace groups shows them',
   'disk-full': 'free space, or --data on another disk',

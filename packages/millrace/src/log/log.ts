@@ -30,11 +30,23 @@ export interface TopicSpec {
   readonly retentionBytes?: number
   /** Made by Millrace for itself: repartition and changelog topics. */
   readonly internal?: boolean
+  /** Further settings on Kafka, under its own names; `replication.factor` is one of them. Other logs have none. */
+  readonly kafka?: TopicSettings
 }
 
+/** Settings of a topic under Kafka's names. */
+export type TopicSettings = Readonly<Record<string, string>>
+
 /** A topic that exists. `id` changes when a topic is deleted and created again under one name. */
-export interface TopicInfo extends Required<TopicSpec> {
+export interface TopicInfo extends Required<Omit<TopicSpec, 'kafka'>> {
   readonly id: string
+  /** On Kafka, everything that is set there; only where the topic was asked for by name. */
+  readonly kafka?: TopicSettings
+}
+
+/** What an existing topic is to be from now on; what is left out stays as it is. */
+export interface TopicChange extends Partial<Omit<TopicSpec, 'internal'>> {
+  readonly name: string
 }
 
 /** A place to read from: the next offset wanted. */
@@ -189,6 +201,11 @@ export interface Log {
 
   /** Creates topics; one that exists with the same partition count is left as it is. Throws `LogError` code `topic-mismatch` otherwise. */
   createTopics(specs: readonly TopicSpec[]): Promise<void>
+  /**
+   * Gives topics more partitions and other limits. Throws `LogError` code `unknown-topic`, and `topic-mismatch` where partitions would
+   * have to go: with their records they would lose what their keys rest on.
+   */
+  alterTopics(changes: readonly TopicChange[]): Promise<void>
   /** All topics, or the named ones; a name that does not exist is simply not in the answer. */
   describeTopics(names?: readonly string[]): Promise<TopicInfo[]>
   deleteTopics(names: readonly string[]): Promise<void>

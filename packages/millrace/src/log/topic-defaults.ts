@@ -1,4 +1,4 @@
-import { LogError, type TopicInfo, type TopicSpec } from './log.ts'
+import { LogError, type TopicChange, type TopicInfo, type TopicSpec } from './log.ts'
 
 const DEFAULT_RETENTION_MS = 7 * 86_400_000
 const NAME = /^[A-Za-z0-9._-]{1,249}$/
@@ -27,4 +27,25 @@ export function topicFrom(spec: TopicSpec, id: string): TopicInfo {
     retentionBytes: spec.retentionBytes ?? -1,
     internal: spec.internal ?? false,
   }
+}
+
+/** The topic as a change makes it. Throws `LogError` code `topic-mismatch` when it would lose partitions. */
+export function alteredTopic(topic: TopicInfo, change: TopicChange): TopicInfo {
+  checkGrowth(topic.name, topic.partitions, change.partitions)
+  return {
+    ...topic,
+    partitions: change.partitions ?? topic.partitions,
+    cleanup: change.cleanup ?? topic.cleanup,
+    retentionMs: change.retentionMs ?? topic.retentionMs,
+    retentionBytes: change.retentionBytes ?? topic.retentionBytes,
+  }
+}
+
+/** Throws `LogError` code `topic-mismatch` where there are more partitions than wanted. */
+export function checkGrowth(name: string, partitions: number, wanted = partitions): void {
+  if (wanted >= partitions) return
+  throw new LogError(
+    'topic-mismatch',
+    `Topic ${name} has ${partitions} partitions, and none can be taken away; ${wanted} are wanted`,
+  )
 }

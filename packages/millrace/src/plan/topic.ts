@@ -19,6 +19,8 @@ export interface Topic<V = any, K = any, I = V> extends TopicToWrite<DeepReadonl
   readonly retentionMs?: number
   readonly retentionBytes?: number
   readonly cleanup?: 'delete' | 'compact' | 'compact,delete'
+  /** Further settings on Kafka, under its own names. */
+  readonly kafka?: Readonly<Record<string, string>>
   readonly validate: 'full' | 'used' | 'off'
 }
 

@@ -80,7 +80,7 @@ describe('start on Kafka', { timeout: 120_000 }, () => {
     await assert.rejects(start([perUrl], { app, brokers }), {
       code: 'unknown-topic',
       message: new RegExp(
-        `no topic ${app}-hits, ${app}-rows, .*millrace topics create ${app}-hits --partitions 3`,
+        `no topic ${app}-hits \\(3 partitions\\), ${app}-rows \\(2 partitions\\), .*millrace topics apply .*--create-topics`,
       ),
     })
     await using sender = await start([], { app, brokers })

@@ -10,8 +10,8 @@ const sideRetentionMs = 7 * 24 * 3_600_000
 
 /** The spec a declared topic is created with. */
 export function specOf(topic: Topic): TopicSpec {
-  const { name, partitions, cleanup, retentionMs, retentionBytes } = topic
-  return { name, partitions, cleanup, retentionMs, retentionBytes }
+  const { name, partitions, cleanup, retentionMs, retentionBytes, kafka } = topic
+  return { name, partitions, cleanup, retentionMs, retentionBytes, ...(kafka && { kafka }) }
 }
 
 /**
@@ -32,12 +32,13 @@ export async function ensureTopics(
 }
 
 function noSuchTopics(missing: readonly TopicSpec[]): LogError {
-  const [first] = missing
-  const names = missing.map(({ name }) => name).join(', ')
+  const names = missing.map(
+    ({ name, partitions }) => `${name} (${partitions === 1 ? '1 partition' : `${partitions} partitions`})`,
+  )
   return new LogError(
     'unknown-topic',
-    `The log has no topic ${names}, and topics that others may use are not created unasked: ` +
-      `millrace topics create ${first!.name} --partitions ${first!.partitions}, or createTopics: true (--create-topics)`,
+    `The log has no topic ${names.join(', ')}, and topics that others may use are not created unasked: ` +
+      'millrace topics apply makes what the pipelines declare, and so does a start with --create-topics (createTopics: true)',
   )
 }
 
@@ -54,9 +55,7 @@ export async function preparePipelineTopics(
   graph: Graph,
   create?: boolean,
 ): Promise<PartitionCounts> {
-  const declared = graph.nodes.flatMap(node =>
-    node.kind === 'source' || node.kind === 'to' ? [node.topic] : [],
-  )
+  const declared = declaredTopics(graph)
   await ensureTopics(log, declared, create)
   const counts = new Map<string, number>()
   const learn = async (names: readonly string[]) => {
@@ -68,6 +67,10 @@ export async function preparePipelineTopics(
   checkCoPartitioning(graph, topic => counts.get(topic))
   await createMissing(log, counts, changelogSpecs(app, graph, counts))
   return counts
+}
+
+function declaredTopics(graph: Graph): Topic[] {
+  return graph.nodes.flatMap(node => (node.kind === 'source' || node.kind === 'to' ? [node.topic] : []))
 }
 
 async function createMissing(
@@ -117,6 +120,17 @@ export function inputTopics(
   return sub.inputs.map(input =>
     input.kind === 'source' ? input.node.topic.name : repartitionTopic(app, graph.name, input.keyBy.name),
   )
+}
+
+/** What a pipeline uses on the log beside the topics that it declares: for those who make topics in its place. */
+export async function internalSpecs(log: Log, app: string, graph: Graph): Promise<TopicSpec[]> {
+  const declared = declaredTopics(graph).map(({ name }) => name)
+  const counts = new Map<string, number>()
+  for (const { name, partitions } of await log.describeTopics(declared)) counts.set(name, partitions)
+  const repartitions = repartitionSpecs(app, graph, counts)
+  for (const { name, partitions } of repartitions) counts.set(name, partitions)
+  const sides = (['failed', 'rejected', 'late'] as const).map(side => sideTopicSpec(app, graph.name, side))
+  return [...repartitions, ...changelogSpecs(app, graph, counts), ...sides]
 }
 
 /** The spec of a side-stream topic, made when the first record goes there (SEMANTICS 7.1). */

@@ -28,3 +28,25 @@ describe('the retention of a topic', () => {
     assert.throws(() => topic('t', { value, retention: null as never }), /retention is null;/)
   })
 })
+
+describe('the settings of a topic on Kafka', () => {
+  it('are kept as texts under their own names', () => {
+    const kafka = { 'min.insync.replicas': 2, 'message.timestamp.type': 'LogAppendTime', preallocate: false }
+    assert.deepEqual(topic('t', { value, kafka }).kafka, {
+      'min.insync.replicas': '2',
+      'message.timestamp.type': 'LogAppendTime',
+      preallocate: 'false',
+    })
+  })
+
+  it('are refused where an option says the same, or the name cannot be one', () => {
+    assert.throws(
+      () => topic('t', { value, kafka: { 'retention.ms': 1 } }),
+      /say it with the option retention/,
+    )
+    assert.throws(
+      () => topic('t', { value, kafka: { minIsr: 1 } }),
+      /kafka sets 'minIsr' to 1; give settings/,
+    )
+  })
+})

@@ -30,6 +30,11 @@ export interface TopicOptions<V, K, I> {
   readonly retentionBytes?: number
   /** `delete` drops what is old, `compact` keeps the newest record of each key. */
   readonly cleanup?: 'delete' | 'compact' | 'compact,delete'
+  /**
+   * Further settings of the topic on Kafka, under Kafka's own names: `{ 'min.insync.replicas': 2 }`. `replication.factor` is
+   * one of them. Taken when it is created or by `millrace topics apply`; other logs have none.
+   */
+  readonly kafka?: Readonly<Record<string, string | number | boolean>>
   /** What a schema checks on reading (SEMANTICS 5.6): `full` (default), `used` fields only, or nothing. */
   readonly validate?: 'full' | 'used' | 'off'
 }
@@ -46,6 +51,7 @@ export function topic<V, I = V, K = string>(name: string, options: TopicOptions<
     retention,
     retentionBytes,
     cleanup,
+    kafka,
     validate = 'full',
   } = options
   return Object.freeze({
@@ -59,6 +65,7 @@ export function topic<V, I = V, K = string>(name: string, options: TopicOptions<
     retentionMs: retention === undefined ? undefined : retentionMs(name, retention),
     retentionBytes,
     cleanup,
+    kafka: kafka && kafkaSettings(name, kafka),
     validate,
   })
 }
@@ -76,6 +83,32 @@ function retentionMs(name: string, retention: Duration | 'forever'): number {
       `give text such as '90m' or '7d', whole milliseconds, or 'forever'`,
     )
   }
+}
+
+/** What has an option of its own is not said twice. */
+const ownOptions: Readonly<Record<string, string>> = {
+  'cleanup.policy': 'cleanup',
+  'retention.ms': 'retention',
+  'retention.bytes': 'retentionBytes',
+  'num.partitions': 'partitions',
+}
+
+function kafkaSettings(
+  name: string,
+  settings: NonNullable<TopicOptions<any, any, any>['kafka']>,
+): Record<string, string> {
+  for (const [setting, value] of Object.entries(settings)) {
+    const own = ownOptions[setting]
+    if (own !== undefined)
+      throw new PlanError({ topic: name }, `kafka sets '${setting}'`, `say it with the option ${own}`)
+    if (!/^[a-z][a-z.]*[a-z]$/.test(setting) || !['string', 'number', 'boolean'].includes(typeof value))
+      throw new PlanError(
+        { topic: name },
+        `kafka sets '${setting}' to ${String(value)}`,
+        "give settings under Kafka's names: { 'min.insync.replicas': 2 }",
+      )
+  }
+  return Object.fromEntries(Object.entries(settings).map(([setting, value]) => [setting, String(value)]))
 }
 
 function checkOptions(name: string, options: TopicOptions<any, any, any>): void {

@@ -1,14 +1,12 @@
-import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { Cli } from '../cli.ts'
 import { usageError } from '../cli-error.ts'
 import { withExamples, withRunFlags } from '../flags.ts'
+import { chosenFiles } from '../load/chosen-files.ts'
 import { loadPipelines } from '../load/load-pipeline.ts'
-import { pipelineFiles } from '../load/project.ts'
 import { parsePlace } from '../records/position.ts'
 import { prepareRun, type RunFlags, runOptions } from '../run/prepare.ts'
 import { runApp } from '../run/run-app.ts'
-import type { Settings } from '../settings.ts'
 
 interface Flags extends RunFlags {
   readonly once?: boolean
@@ -38,8 +36,7 @@ export function addRun(program: Command, cli: Cli): void {
 
 async function runFiles(cli: Cli, files: readonly string[], flags: Flags): Promise<void> {
   const settings = await prepareRun(cli, flags, 'any log')
-  const chosen = files.length > 0 ? files.map(file => resolve(cli.cwd, file)) : projectFiles(settings)
-  const pipelines = await loadPipelines(chosen, cli.cwd)
+  const pipelines = await loadPipelines(chosenFiles('run', files, settings, cli.cwd), cli.cwd)
   await runApp(cli, pipelines, {
     ...runOptions(settings, flags),
     createTopics: flags.createTopics,
@@ -47,12 +44,6 @@ async function runFiles(cli: Cli, files: readonly string[], flags: Flags): Promi
     once: flags.once ?? false,
     freeze: false,
   })
-}
-
-function projectFiles({ project, pipelines }: Settings): string[] {
-  const files = pipelineFiles(project.directory, pipelines)
-  if (files.length > 0) return files
-  throw usageError(`No file matches ${pipelines.join(', ')} in ${project.directory}`, 'millrace run <files…>')
 }
 
 function startOf(text: string, nowMs: number): 'earliest' | 'latest' | number {

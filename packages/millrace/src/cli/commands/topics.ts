@@ -11,6 +11,7 @@ import { byteSize, count, span, table } from '../format.ts'
 import { findDeclaredTopic } from '../records/find-topic.ts'
 import { loadSettings, type SettingFlags } from '../settings.ts'
 import { existingTopic, type TopicFigures, topicFigures } from '../topic-figures.ts'
+import { addTopicsApply } from './topics-apply.ts'
 
 interface ListFlags extends SettingFlags {
   readonly all?: boolean
@@ -29,7 +30,7 @@ interface DeleteFlags extends SettingFlags {
 }
 
 export function addTopics(program: Command, cli: Cli): void {
-  const topics = program.command('topics').description('list, describe, create and delete topics')
+  const topics = program.command('topics').description('list, describe, apply, create and delete topics')
   const list = topics.command('list', { isDefault: true }).description('list the topics of the log')
   withLogFlags(list)
     .option('-a, --all', 'with the internal topics of Millrace')
@@ -48,6 +49,7 @@ export function addTopics(program: Command, cli: Cli): void {
     .option('--retention-bytes <n>', 'size limit of a partition')
     .option('--cleanup <policy>', 'delete, compact or compact,delete')
     .action((name: string, flags: CreateFlags) => createTopic(cli, name, flags))
+  addTopicsApply(topics, cli)
   const remove = topics.command('delete <topics...>').description('delete topics with all their records')
   withLogFlags(remove)
     .option('-y, --yes', 'do not ask')
@@ -55,6 +57,7 @@ export function addTopics(program: Command, cli: Cli): void {
   withExamples(topics, [
     ['millrace topics', 'list them'],
     ['millrace topics describe page-views', 'offsets and sizes of its partitions'],
+    ['millrace topics apply --dry-run', 'what it takes to have the topics that the pipelines declare'],
     ['millrace topics create clicks --partitions 4', 'make one'],
     ['millrace topics delete clicks', 'delete it, after asking'],
   ])

@@ -57,6 +57,48 @@ export function topicSuite(context: Context): void {
       assert.equal((await log.describeTopics(['t']))[0]!.partitions, 2)
     })
 
+    test(context, 'get more partitions, which are empty, and other limits', async store => {
+      const [log, other] = [await store.open(), await store.open()]
+      await log.createTopics([{ name: 't', partitions: 1 }])
+      await log.append([outgoing('t', 0, 'kept')])
+      const [before] = await other.describeTopics(['t'])
+      await log.alterTopics([{ name: 't', partitions: 3, cleanup: 'compact', retentionMs: 86_400_000 }])
+      await log.append([outgoing('t', 2, { key: 'k', value: 'new' })])
+      const [after] = await other.describeTopics(['t'])
+      assert.deepEqual(
+        {
+          id: after!.id,
+          partitions: after!.partitions,
+          cleanup: after!.cleanup,
+          retentionMs: after!.retentionMs,
+        },
+        { id: before!.id, partitions: 3, cleanup: 'compact', retentionMs: 86_400_000 },
+      )
+      assert.equal(after!.retentionBytes, before!.retentionBytes)
+      for (const [partition, values] of [['kept'], [], ['new']].entries())
+        assert.deepEqual(await valuesIn(other, 't', partition), values)
+    })
+
+    test(context, 'never lose partitions, and are not altered when one of them would', async store => {
+      const log = await store.open()
+      await log.createTopics([
+        { name: 't', partitions: 2 },
+        { name: 'u', partitions: 1 },
+      ])
+      await rejectsWith(
+        log.alterTopics([
+          { name: 'u', partitions: 2 },
+          { name: 't', partitions: 1 },
+        ]),
+        { code: 'topic-mismatch' },
+      )
+      await rejectsWith(log.alterTopics([{ name: 'absent', partitions: 2 }]), { code: 'unknown-topic' })
+      assert.deepEqual(
+        (await log.describeTopics(['t', 'u'])).map(({ partitions }) => partitions).sort(),
+        [1, 2],
+      )
+    })
+
     test(context, 'need a legal name and at least one partition', async store => {
       const log = await store.open()
       for (const spec of [

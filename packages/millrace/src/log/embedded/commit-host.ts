@@ -123,6 +123,8 @@ export class CommitHost {
         return () => this.#commit(request as RequestOf<'commit'>)
       case 'createTopics':
         return () => store.createTopics((request as RequestOf<'createTopics'>).specs)
+      case 'alterTopics':
+        return () => store.alterTopics((request as RequestOf<'alterTopics'>).changes)
       case 'deleteTopics':
         return () => store.deleteTopics((request as RequestOf<'deleteTopics'>).names)
       case 'trim':

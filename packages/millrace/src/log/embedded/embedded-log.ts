@@ -16,6 +16,7 @@ import {
   type Membership,
   type OutgoingBatch,
   type PartitionOffsets,
+  type TopicChange,
   type TopicInfo,
   type TopicPartition,
   type TopicSpec,
@@ -89,6 +90,10 @@ export class EmbeddedLog implements Log {
     this.#open()
     const topics = this.#reader.topics()
     return names === undefined ? topics : topics.filter(topic => names.includes(topic.name))
+  }
+
+  async alterTopics(changes: readonly TopicChange[]): Promise<void> {
+    await this.#open().ask('alterTopics', { changes })
   }
 
   async deleteTopics(names: readonly string[]): Promise<void> {

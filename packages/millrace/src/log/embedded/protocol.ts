@@ -9,6 +9,7 @@ import type {
   MemberIdentity,
   OutgoingBatch,
   PositionUpdate,
+  TopicChange,
   TopicPartition,
   TopicSpec,
 } from '../log.ts'
@@ -24,6 +25,7 @@ export interface Requests {
     answer: number[]
   }
   createTopics: { request: { specs: readonly TopicSpec[] }; answer: undefined }
+  alterTopics: { request: { changes: readonly TopicChange[] }; answer: undefined }
   deleteTopics: { request: { names: readonly string[] }; answer: undefined }
   trim: { request: { positions: readonly FetchPosition[] }; answer: undefined }
   clean: { request: { nowMs: number }; answer: undefined }

@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { LogError, type TopicSpec } from '../log.ts'
-import { topicFrom } from '../topic-defaults.ts'
+import { LogError, type TopicChange, type TopicSpec } from '../log.ts'
+import { alteredTopic, topicFrom } from '../topic-defaults.ts'
 import type { Catalog } from './catalog.ts'
 import { batchTable, createBatchTable } from './layout.ts'
 
@@ -12,6 +12,7 @@ export class TopicWriter {
   readonly #bump: StatementSync
   readonly #nextPartition: StatementSync
   readonly #addTopic: StatementSync
+  readonly #alterTopic: StatementSync
   readonly #addPartition: StatementSync
   readonly #removeTopic: StatementSync
   readonly #orphan: StatementSync
@@ -30,6 +31,9 @@ export class TopicWriter {
     this.#addTopic = db.prepare(
       `INSERT INTO topics (uid, name, partitions, cleanup, retention_ms, retention_bytes, internal)
        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id`,
+    )
+    this.#alterTopic = db.prepare(
+      'UPDATE topics SET partitions = ?2, cleanup = ?3, retention_ms = ?4, retention_bytes = ?5 WHERE id = ?1',
     )
     this.#addPartition = db.prepare('INSERT INTO partitions (id, topic, number) VALUES (?1, ?2, ?3)')
     this.#removeTopic = db.prepare('DELETE FROM topics WHERE id = ?1')
@@ -64,14 +68,32 @@ export class TopicWriter {
         retentionBytes,
         internal ? 1 : 0,
       )
-      for (let number = 0; number < partitions; number++) {
-        const partitionId = (this.#nextPartition.get() as { value: number }).value
-        this.#db.exec(createBatchTable(partitionId))
-        this.#addPartition.run(partitionId, (row as { id: number }).id, number)
-      }
+      this.#addPartitions((row as { id: number }).id, 0, partitions)
     }
     if (added.size > 0) this.#changed()
     return added.size > 0
+  }
+
+  #addPartitions(topicId: number, from: number, end: number): void {
+    for (let number = from; number < end; number++) {
+      const partitionId = (this.#nextPartition.get() as { value: number }).value
+      this.#db.exec(createBatchTable(partitionId))
+      this.#addPartition.run(partitionId, topicId, number)
+    }
+  }
+
+  /** Alters existing topics; true when one got more partitions. Throws `LogError` before it changes anything. */
+  alter(changes: readonly TopicChange[]): boolean {
+    const altered = changes.map(change => {
+      const { info, rowId } = this.#catalog.topic(change.name)
+      return { rowId, before: info.partitions, info: alteredTopic(info, change) }
+    })
+    for (const { rowId, before, info } of altered) {
+      this.#alterTopic.run(rowId, info.partitions, info.cleanup, info.retentionMs, info.retentionBytes)
+      this.#addPartitions(rowId, before, info.partitions)
+    }
+    if (altered.length > 0) this.#changed()
+    return altered.some(({ before, info }) => info.partitions > before)
   }
 
   /** Takes the topics and every position on them away; their batches are left to be dropped piece by piece. */

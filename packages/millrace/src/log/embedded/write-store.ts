@@ -1,6 +1,12 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { isBroken } from '../../std/broken-rules.ts'
-import { CommitError, type FetchPosition, type OutgoingBatch, type TopicSpec } from '../log.ts'
+import {
+  CommitError,
+  type FetchPosition,
+  type OutgoingBatch,
+  type TopicChange,
+  type TopicSpec,
+} from '../log.ts'
 import { Catalog } from './catalog.ts'
 import { GroupWriter } from './group-writer.ts'
 import type { LeaseFile } from './lease-file.ts'
@@ -131,6 +137,10 @@ export class WriteStore {
 
   createTopics(specs: readonly TopicSpec[]): void {
     if (this.topics.create(specs)) this.groups.reassignAll()
+  }
+
+  alterTopics(changes: readonly TopicChange[]): void {
+    if (this.topics.alter(changes)) this.groups.reassignAll()
   }
 
   deleteTopics(names: readonly string[]): void {

@@ -7,6 +7,8 @@ import type { KafkaSettings } from './settings.ts'
 export interface PartitionView {
   readonly leader: number
   readonly leaderEpoch: number
+  /** How many brokers are to have it. */
+  readonly replicas: number
 }
 
 export interface TopicView {
@@ -98,8 +100,12 @@ export class Cluster {
       if (errorCode === CODE.unknownTopic || errorCode === CODE.invalidTopic) continue
       if (errorCode !== 0) throw new KafkaError(errorCode, `describe topic ${name}`)
       const partitions: PartitionView[] = []
-      for (const { partitionIndex, errorCode: code, leaderId, leaderEpoch } of topic.partitions)
-        partitions[partitionIndex] = { leader: code === 0 ? leaderId : NO_LEADER, leaderEpoch }
+      for (const { partitionIndex, errorCode: code, leaderId, leaderEpoch, replicaNodes } of topic.partitions)
+        partitions[partitionIndex] = {
+          leader: code === 0 ? leaderId : NO_LEADER,
+          leaderEpoch,
+          replicas: replicaNodes.length,
+        }
       const view = { name, id: topic.topicId, partitions }
       views.push(view)
       this.#topics.set(name, { view, readAtMs: this.clock.monotonic() })

@@ -12,6 +12,7 @@ import type {
   Membership,
   OutgoingBatch,
   PartitionOffsets,
+  TopicChange,
   TopicInfo,
   TopicPartition,
   TopicSpec,
@@ -89,6 +90,10 @@ export class KafkaLog implements Log {
 
   describeTopics(names?: readonly string[]): Promise<TopicInfo[]> {
     return asLogErrors(this.#topics.describe(names))
+  }
+
+  alterTopics(changes: readonly TopicChange[]): Promise<void> {
+    return asLogErrors(this.#topics.alter(changes))
   }
 
   deleteTopics(names: readonly string[]): Promise<void> {

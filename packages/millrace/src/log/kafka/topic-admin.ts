@@ -1,11 +1,14 @@
-import { LogError, type TopicInfo, type TopicSpec } from '../log.ts'
-import { topicFrom } from '../topic-defaults.ts'
+import { LogError, type TopicChange, type TopicInfo, type TopicSettings, type TopicSpec } from '../log.ts'
+import { checkGrowth, topicFrom } from '../topic-defaults.ts'
 import type { Cluster, TopicView } from './cluster.ts'
 import { CODE, KafkaError } from './errors.ts'
 
 const TOPIC_RESOURCE = 2
 const POLL_MS = 20
 const SETTINGS = ['cleanup.policy', 'retention.ms', 'retention.bytes']
+const REPLICATION_FACTOR = 'replication.factor'
+/** Of IncrementalAlterConfigs: the setting gets the value. */
+const SET = 0
 
 /** Creates, describes and deletes topics. */
 export class TopicAdmin {
@@ -34,7 +37,7 @@ export class TopicAdmin {
     const topics = specs.map(spec => ({
       name: spec.name,
       numPartitions: spec.partitions,
-      replicationFactor,
+      replicationFactor: Number(spec.kafka?.[REPLICATION_FACTOR] ?? replicationFactor),
       assignments: [],
       configs: configsOf(spec, minInsyncReplicas),
     }))
@@ -47,19 +50,70 @@ export class TopicAdmin {
     })
   }
 
+  /** As the contract says; resolves when new partitions have leaders. */
+  async alter(changes: readonly TopicChange[]): Promise<void> {
+    const names = changes.map(({ name }) => name)
+    const views = new Map((await this.#cluster.refresh(names)).map(view => [view.name, view]))
+    const grown = changes.flatMap(({ name, partitions }) => {
+      const view = views.get(name)
+      if (view === undefined) throw new LogError('unknown-topic', `There is no topic ${name}`)
+      checkGrowth(name, view.partitions.length, partitions)
+      return partitions === undefined || partitions === view.partitions.length
+        ? []
+        : [{ name, count: partitions }]
+    })
+    await this.#set(changes)
+    if (grown.length === 0) return
+    const answer = await this.#cluster.retry(() =>
+      this.#cluster.requestAny('createPartitions', [grown, this.#cluster.settings.requestTimeoutMs, false]),
+    )
+    for (const { name, errorCode, errorMessage } of answer.results)
+      if (errorCode !== 0) throw new KafkaError(errorCode, `add partitions to topic ${name}`, errorMessage)
+    await this.#until(names, current =>
+      grown.every(({ name, count }) => {
+        const partitions = current.get(name)?.partitions ?? []
+        return partitions.length === count && partitions.every(({ leader }) => leader >= 0)
+      }),
+    )
+  }
+
+  /** The factor of replication takes a plan of which broker gets what, which the operator's own tools make. */
+  async #set(changes: readonly TopicChange[]): Promise<void> {
+    const resources = changes.flatMap(change => {
+      if (change.kafka?.[REPLICATION_FACTOR] !== undefined)
+        throw new LogError(
+          'topic-mismatch',
+          `The replication factor of ${change.name} cannot be altered here: kafka-reassign-partitions.sh`,
+        )
+      const configs = configsOf(change, undefined).map(each => ({ ...each, configOperation: SET as 0 }))
+      if (configs.length === 0) return []
+      return [{ resourceType: TOPIC_RESOURCE as 2, resourceName: change.name, configs }]
+    })
+    if (resources.length === 0) return
+    const answer = await this.#cluster.retry(() =>
+      this.#cluster.requestAny('incrementalAlterConfigs', [resources, false]),
+    )
+    for (const { resourceName, errorCode, errorMessage } of answer.responses)
+      if (errorCode !== 0) throw new KafkaError(errorCode, `alter topic ${resourceName}`, errorMessage)
+  }
+
   async describe(names?: readonly string[]): Promise<TopicInfo[]> {
     const views = await this.#cluster.retry(() => this.#cluster.refresh(names ?? null))
     if (views.length === 0) return []
-    const configs = await this.#cluster.retry(() => this.#configs(views))
-    return views.map(view => infoOf(view, configs.get(view.name)))
+    const isWhole = names !== undefined
+    const configs = await this.#cluster.retry(() => this.#configs(views, isWhole ? null : SETTINGS))
+    return views.map(view => infoOf(view, configs.get(view.name), isWhole))
   }
 
-  /** The settings of each topic; one that vanished meanwhile has none. */
-  async #configs(views: readonly TopicView[]): Promise<Map<string, Map<string, string>>> {
+  /** The settings of each topic, or those of these names; one that vanished meanwhile has none. */
+  async #configs(
+    views: readonly TopicView[],
+    configurationKeys: string[] | null,
+  ): Promise<Map<string, Map<string, string>>> {
     const resources = views.map(({ name }) => ({
       resourceType: TOPIC_RESOURCE as 2,
       resourceName: name,
-      configurationKeys: SETTINGS,
+      configurationKeys,
     }))
     const answer = await this.#cluster.requestAny('describeConfigs', [resources, false, false])
     const found = new Map<string, Map<string, string>>()
@@ -113,15 +167,17 @@ function checkCount(spec: TopicSpec, view: TopicView | undefined): void {
 }
 
 function configsOf(
-  spec: TopicSpec,
+  spec: TopicChange,
   minInsyncReplicas: number | undefined,
 ): { name: string; value: string }[] {
-  const { cleanup, retentionMs, retentionBytes } = spec
+  const { cleanup, retentionMs, retentionBytes, kafka } = spec
+  const { [REPLICATION_FACTOR]: _, ...settings } = kafka ?? {}
   const configs: Record<string, string | number | undefined> = {
     'cleanup.policy': cleanup,
     'retention.ms': retentionMs,
     'retention.bytes': retentionBytes,
     'min.insync.replicas': minInsyncReplicas,
+    ...settings,
   }
   return Object.entries(configs)
     .filter(([, value]) => value !== undefined)
@@ -129,7 +185,11 @@ function configsOf(
 }
 
 /** Kafka has no mark for internal topics; the names of Millrace's own end in what they are (SEMANTICS 1.4). */
-function infoOf(view: TopicView, configs: ReadonlyMap<string, string> | undefined): TopicInfo {
+function infoOf(
+  view: TopicView,
+  configs: ReadonlyMap<string, string> | undefined,
+  isWhole: boolean,
+): TopicInfo {
   const policies = (configs?.get('cleanup.policy') ?? 'delete').split(',').map(policy => policy.trim())
   const compacts = policies.includes('compact')
   const deletes = policies.includes('delete')
@@ -141,5 +201,10 @@ function infoOf(view: TopicView, configs: ReadonlyMap<string, string> | undefine
     retentionMs: Number(configs?.get('retention.ms') ?? -1),
     retentionBytes: Number(configs?.get('retention.bytes') ?? -1),
     internal: /\.(changelog|repartition)$/.test(view.name),
+    ...(isWhole && { kafka: settingsOf(view, configs) }),
   }
+}
+
+function settingsOf(view: TopicView, configs: ReadonlyMap<string, string> = new Map()): TopicSettings {
+  return { ...Object.fromEntries(configs), [REPLICATION_FACTOR]: String(view.partitions[0]?.replicas ?? 0) }
 }

@@ -9,11 +9,12 @@ import {
   type FetchPosition,
   LogError,
   type OutgoingBatch,
+  type TopicChange,
   type TopicInfo,
   type TopicPartition,
   type TopicSpec,
 } from '../log.ts'
-import { topicFrom } from '../topic-defaults.ts'
+import { alteredTopic, topicFrom } from '../topic-defaults.ts'
 import type { Fault, FaultPoint } from './faults.ts'
 import { MemoryGroup, partitionKey } from './group.ts'
 import { MemoryPartition, type PartitionContents } from './partition.ts'
@@ -119,6 +120,20 @@ export class MemoryBroker {
       this.#topics.set(info.name, { info, partitions })
     }
     if (added.size > 0) this.#rebalanceAll()
+  }
+
+  alterTopics(changes: readonly TopicChange[]): void {
+    const altered = changes.map(change => {
+      const topic = this.#topics.get(change.name)
+      if (topic === undefined) throw new LogError('unknown-topic', `Topic ${change.name} does not exist`)
+      const { info, partitions } = topic
+      return { info: alteredTopic(info, change), partitions }
+    })
+    for (const { info, partitions } of altered) {
+      const added = Array.from({ length: info.partitions - partitions.length }, () => new MemoryPartition())
+      this.#topics.set(info.name, { info, partitions: [...partitions, ...added] })
+    }
+    this.#rebalanceAll()
   }
 
   deleteTopics(names: readonly string[]): void {

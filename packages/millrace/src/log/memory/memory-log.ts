@@ -13,6 +13,7 @@ import {
   type Membership,
   type OutgoingBatch,
   type PartitionOffsets,
+  type TopicChange,
   type TopicInfo,
   type TopicPartition,
   type TopicSpec,
@@ -51,6 +52,10 @@ export class MemoryLog implements Log {
 
   async createTopics(specs: readonly TopicSpec[]): Promise<void> {
     this.#open().createTopics(specs)
+  }
+
+  async alterTopics(changes: readonly TopicChange[]): Promise<void> {
+    this.#open().alterTopics(changes)
   }
 
   async describeTopics(names?: readonly string[]): Promise<TopicInfo[]> {

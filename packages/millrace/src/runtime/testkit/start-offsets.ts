@@ -27,10 +27,10 @@ function scene(log: Log, prefix: string, source: SourceOptions = {}) {
     ticks,
     group: `${prefix}test.copying`,
     start: (options: StartOptions = {}) => start([copying], { ...common, ...options }),
-    async send(first: number, count: number) {
+    async send(first: number, count: number, partition?: number) {
       await using sender = await start([], common)
       for (let n = first; n < first + count; n++)
-        await sender.send(ticks, { n, at: from + n * 1000 }, { partition: n % 2 })
+        await sender.send(ticks, { n, at: from + n * 1000 }, { partition: partition ?? n % 2 })
     },
     async until(app: App, numbers: readonly number[]) {
       while ((await copied()).length < numbers.length)
@@ -110,6 +110,17 @@ export function startOffsetTests(
       } finally {
         await Promise.all(apps.map(app => app.stop()))
       }
+    }))
+
+  it('[1.6] [5.9] is the first record of a partition that is added later, whatever was asked for', () =>
+    withLog(async (log, prefix) => {
+      const { start, send, until, ticks } = scene(log, prefix, { start: 'latest' })
+      await send(0, 4)
+      await (await start()).stop()
+      await log.alterTopics([{ name: ticks.name, partitions: 3 }])
+      await send(4, 2, 2)
+      await using app = await start()
+      await until(app, [4, 5])
     }))
 
   it('[1.6] cannot be chosen for a topic while others run the group and have no position in it', () =>

@@ -42,6 +42,7 @@ export function prefixedLog(log: Log, prefix: string): Log {
       const topics = await log.describeTopics(names?.map(topicOut))
       return topics.filter(topic => topic.name.startsWith(prefix)).map(named)
     },
+    alterTopics: changes => log.alterTopics(changes.map(each => ({ ...each, name: topicOut(each.name) }))),
     deleteTopics: names => log.deleteTopics(names.map(topicOut)),
     offsets: topic => log.offsets(prefix + topic),
     offsetForTime: (topic, partition, timestamp) => log.offsetForTime(prefix + topic, partition, timestamp),
