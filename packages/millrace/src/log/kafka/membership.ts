@@ -9,6 +9,7 @@ import {
 import { assign, type GroupMemberOffer } from './assign.ts'
 import type { Cluster } from './cluster.ts'
 import { CommitGate } from './commit-gate.ts'
+import { type Era, newEra } from './era.ts'
 import { KafkaError } from './errors.ts'
 import {
   type Assignment,
@@ -37,13 +38,6 @@ export interface MembershipOptions {
   readonly pid: number
   /** Ends what transactions of these ids are open. */
   fence(transactionalIds: readonly string[]): Promise<void>
-}
-
-/** The time between two losses: what was owned in one is nobody's business in the next. */
-interface Era {
-  readonly over: Promise<void>
-  end(): void
-  isOver: boolean
 }
 
 /**
@@ -388,19 +382,6 @@ export class KafkaMembership implements Membership {
     this.#era.end()
     this.#rouse()
   }
-}
-
-function newEra(): Era {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  const era = {
-    over: promise,
-    isOver: false,
-    end: () => {
-      era.isOver = true
-      resolve()
-    },
-  }
-  return era
 }
 
 function fencedError(group: string): CommitError {
