@@ -15,7 +15,7 @@ export interface EntryPoints {
 }
 
 const commands = [
-  'packages/*/src/{index,testing}.ts',
+  'packages/*/src/{index,testing,registry,avro}.ts',
   'packages/*/src/cli/main.ts',
   'packages/*/bin/*.js',
   'examples/*/*.ts',
@@ -121,6 +121,7 @@ interface Manifest {
   readonly name: string
   readonly dependencies?: Readonly<Record<string, string>>
   readonly devDependencies?: Readonly<Record<string, string>>
+  readonly peerDependencies?: Readonly<Record<string, string>>
 }
 
 /** What a command line or the compiler uses without an import. */
@@ -138,7 +139,7 @@ export function dependencyProblems(files: ReadonlyMap<string, SourceFile>, entri
   for (const folder of folders) {
     const manifest = readManifest(`${folder}/package.json`)
     const own = [...files.values()].filter(file => file.path.startsWith(`${folder}/`))
-    const declared = Object.keys(manifest.dependencies ?? {})
+    const declared = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })
     const imported = new Set(own.flatMap(packagesOf))
     const idle = declared.filter(name => !imported.has(name))
     problems.push(...idle.map(name => `${folder}/package.json: nobody imports ${name}`))

@@ -21,7 +21,6 @@ export type {
   SendOptions,
   SentRecord,
   StartOptions,
-  StopOptions,
   StoreQuery,
   StoreView,
   TaskHealth,

@@ -1,3 +1,4 @@
+export { memoryRegistry } from './formats/registry/memory-registry.ts'
 export { CommitError, LogError } from './log/log.ts'
 export type { Fault, FaultPoint } from './log/memory/faults.ts'
 export { type TestDriver, testDriver } from './testing/driver.ts'

@@ -4,7 +4,6 @@ import type { StoreDefinition } from '../state/row-codec.ts'
 import type { Column } from './aggregates/column.ts'
 import { columnsOf } from './aggregates/columns.ts'
 import type { Reach } from './reach.ts'
-import { type Panes, panesOf } from './windows/panes.ts'
 
 /** One emission of an aggregate step. */
 export interface EmissionPlan {
@@ -25,8 +24,6 @@ export interface StepPlan {
   readonly width: number
   readonly initial: Float64Array
   readonly reach: Reach
-  /** Set where hopping windows share rows. */
-  readonly panes: Panes | undefined
   /** How many aggregates lie in front of it in its task: at one time, upstream closes first. */
   readonly depth: number
 }
@@ -57,7 +54,6 @@ export function planStep(graph: Graph, node: AggregateNode, reach: Reach): StepP
     width: initial.length,
     initial: Float64Array.from(initial),
     reach,
-    panes: panesOf(node.window, columns, emits),
     depth: depthOf(graph, node),
   }
 }
@@ -87,7 +83,7 @@ export function storeDefinition(plan: StepPlan, keySerde: string, nextSeed: () =
     kind: node.window ? 'windows' : 'table',
     columns: [...columns.map(layoutColumn), ...own],
     keySerde,
-    window: node.window && windowLayout(node.window, plan.panes),
+    window: node.window && windowLayout(node.window),
     version: 1,
   }
   const widths = columns.map(column => (column.object ? [] : column.initial))
@@ -99,12 +95,9 @@ export function storeDefinition(plan: StepPlan, keySerde: string, nextSeed: () =
   }
 }
 
-/** Grace may change while the state stays; rows of panes are no rows of windows. */
-function windowLayout(
-  { graceMs: _, ...window }: WindowSpec,
-  panes: Panes | undefined,
-): StoreLayout['window'] {
-  return panes === undefined ? window : { ...window, panes: panes.perWindow }
+/** Grace may change while the state stays. */
+function windowLayout({ graceMs: _, ...window }: WindowSpec): StoreLayout['window'] {
+  return window
 }
 
 function layoutColumn(column: Column): LayoutColumn {

@@ -8,6 +8,8 @@ import { groupName } from '../plan/names.ts'
 import { SnapshotDamagedError } from '../state/snapshot-format.ts'
 import type { Clock } from '../std/clock.ts'
 import { Backoff, isRetriable } from './backoff.ts'
+import { InputPreparation } from './input-preparation.ts'
+import { keyPreparation, preparationOf, prepareWriting } from './preparation.ts'
 import { type RestoreSource, restoreTask, startPositions } from './restore.ts'
 import { TaskRunner } from './task-runner.ts'
 import { inputTopics, type PartitionCounts } from './topics.ts'
@@ -28,6 +30,7 @@ export interface TaskOptions {
   readonly files: { write(path: string, line: string): void; flush(): Promise<void> }
   readonly snapshotOf: (partition: TopicPartition) => Promise<RestoreSource | undefined>
   readonly onIncident: (incident: Incident) => void
+  readonly warn: (message: string) => void
   readonly wake: () => void
 }
 
@@ -48,6 +51,8 @@ export class AssignedTasks {
   readonly #world: TaskWorld
   #partitions: TopicPartition[] = []
   #epoch = 0
+  /** That records cannot be written yet has been said. */
+  #isWarned = false
 
   constructor(options: TaskOptions) {
     this.#options = options
@@ -175,12 +180,14 @@ export class AssignedTasks {
   }
 
   async #startTask({ plan, program, partition, topics }: Place): Promise<TaskRunner> {
-    const { log, clock, snapshotOf, endOf } = this.#options
+    const { graph, log, clock, snapshotOf, endOf, warn, wake } = this.#options
+    await this.#prepareWriting()
     const inputs = plan.sub.inputs.map((origin, i) => ({ origin, topic: topics[i]!, partition }))
     const positions = await startPositions(log, this.group, inputs)
     const restored = async (source: typeof snapshotOf) => {
       const task = createTask(plan, program, partition, positions, this.#world)
-      await restoreTask(task, { log, clock, snapshotOf: source, pause: nextTurn })
+      const keys = keyPreparation(task)
+      await restoreTask(task, { log, clock, keys, snapshotOf: source, pause: nextTurn })
       return task
     }
     // The changelog alone is whole (SEMANTICS 2.3).
@@ -190,7 +197,23 @@ export class AssignedTasks {
     })
     const ends =
       endOf && inputs.map(input => (input.origin.kind === 'source' ? endOf(input) : Number.POSITIVE_INFINITY))
-    return new TaskRunner(task, ends)
+    const preparations = task.inputs.map(input => {
+      const preparation = preparationOf(graph, input)
+      return preparation && new InputPreparation({ input, preparation, clock, warn, wake })
+    })
+    return new TaskRunner(task, ends, preparations)
+  }
+
+  async #prepareWriting(): Promise<void> {
+    const { graph, warn } = this.#options
+    try {
+      await prepareWriting(graph)
+    } catch (error) {
+      if (isRetriable(error) && !this.#isWarned) warn(`${(error as Error).message}. It is tried again`)
+      this.#isWarned = true
+      throw error
+    }
+    this.#isWarned = false
   }
 
   #upstreams(keyBy: number): string[] {

@@ -39,5 +39,6 @@ export class Backoff {
 
 /** The same call may succeed later. */
 export function isRetriable(error: unknown): boolean {
-  return error instanceof LogError && error.retriable
+  if (error instanceof LogError) return error.retriable
+  return error instanceof Error && 'retriable' in error && error.retriable === true
 }

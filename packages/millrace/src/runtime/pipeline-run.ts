@@ -210,6 +210,13 @@ export class PipelineRun {
     return this.#commits.acknowledged()
   }
 
+  /** Resolves when what records need to be read, and is fetched now, is there or has failed; false when nothing is fetched. */
+  async fetched(): Promise<boolean> {
+    const fetching = [...this.runners.values()].flatMap(runner => runner.fetching ?? [])
+    await Promise.all(fetching)
+    return fetching.length > 0
+  }
+
   /** Resolves when what a task has done so far is committed; false when it was dropped instead. */
   committed(task: Task): Promise<boolean> {
     return this.#commits.committed(task)

@@ -6,6 +6,8 @@ import type { Log, TopicPartition } from '../log/log.ts'
 import { changelogTopic } from '../plan/names.ts'
 import { RecordCursor } from '../record/cursor.ts'
 import { CorruptBatchError } from '../record/errors.ts'
+import type { Preparation } from '../serde/serde.ts'
+import { WINDOW_START_BYTES } from '../state/changelog-key.ts'
 import { SnapshotDamagedError } from '../state/snapshot-format.ts'
 import type { Clock } from '../std/clock.ts'
 
@@ -25,6 +27,8 @@ export interface RestoreOptions {
   readonly snapshotOf: (partition: TopicPartition) => Promise<RestoreSource | undefined>
   /** Lets the loop go on; awaited after every batch. */
   readonly pause: () => Promise<void>
+  /** Present where the keys of the stores cannot be read before something is fetched, such as their schemas. */
+  readonly keys?: Preparation
 }
 
 /** Where a task goes on: its committed positions; a partition without one is read from its beginning (SEMANTICS 1.6). */
@@ -62,15 +66,29 @@ export async function restoreTask(task: Task, options: RestoreOptions): Promise<
   return records
 }
 
+/** A row's key will be read when the row goes out. */
+async function prepareKeys(cursor: RecordCursor, step: AggregateStep, keys: Preparation): Promise<void> {
+  const before = step.window === undefined ? 0 : WINDOW_START_BYTES
+  const { mark, left } = cursor
+  const fetches = new Set<Promise<void>>()
+  while (cursor.next()) {
+    const fetch = keys.forReading(cursor.buffer, cursor.keyStart + before, cursor.keyEnd)
+    if (fetch !== undefined) fetches.add(fetch)
+  }
+  cursor.rewind(mark, left)
+  await Promise.all(fetches)
+}
+
 async function restoreStep(
   step: AggregateStep,
   changelog: TopicPartition,
-  { log, clock, snapshotOf, pause }: RestoreOptions,
+  { log, clock, snapshotOf, pause, keys }: RestoreOptions,
 ): Promise<number> {
   const cursor = new RecordCursor()
   let records = 0
-  const apply = (batch: Uint8Array, from: number) => {
+  const apply = async (batch: Uint8Array, from: number) => {
     cursor.open(batch)
+    if (keys !== undefined) await prepareKeys(cursor, step, keys)
     while (cursor.next()) {
       if (cursor.offset < from) continue
       step.store.apply(cursor, clock.now())
@@ -85,7 +103,7 @@ async function restoreStep(
   if (snapshot !== undefined) {
     for await (const batch of snapshot.batches()) {
       try {
-        apply(batch, 0)
+        await apply(batch, 0)
       } catch (error) {
         if (error instanceof CorruptBatchError) throw new SnapshotDamagedError(error.message)
         throw error
@@ -108,7 +126,7 @@ async function restoreStep(
     }
     if (fetched!.error !== undefined) throw fetched!.error
     for (const batch of fetched!.batches) {
-      apply(batch, offset)
+      await apply(batch, offset)
       offset = Math.max(offset, nextOffset(batch))
       await pause()
     }

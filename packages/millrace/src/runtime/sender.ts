@@ -11,6 +11,7 @@ import { toEventTime } from '../serde/timestamp.ts'
 import type { Clock } from '../std/clock.ts'
 import { partitionOf } from '../std/murmur2.ts'
 import type { SendOptions, SentRecord } from './app.ts'
+import { prepareTopic } from './preparation.ts'
 import { ensureTopics } from './topics.ts'
 
 interface Pending {
@@ -38,6 +39,7 @@ export class Sender {
   }
 
   async send(topic: Topic, value: unknown, options: SendOptions): Promise<SentRecord> {
+    if (hasPreparation(topic)) await prepareTopic(topic)
     const bytes = value === null ? null : topic.value.serialize(value)
     const key = this.#keyOf(topic, value, options)
     const timestamp = this.#timeOf(topic, value, bytes, options)
@@ -175,6 +177,10 @@ export class Sender {
       for (const { settle } of pending) for (const { reject } of settle) reject(error)
     }
   }
+}
+
+function hasPreparation({ value, keySerde }: Topic): boolean {
+  return value.preparation !== undefined || keySerde.preparation !== undefined
 }
 
 /** The value that a reader of the topic gets: a topic's event time is taken from that one, its key from the one given. */

@@ -1,9 +1,11 @@
 import type { AggregateStep } from '../engine/aggregate-step.ts'
 import { rowResult } from '../engine/interpret-aggregate.ts'
 import type { Task } from '../engine/task.ts'
-import { encodeKey } from '../serde/key.ts'
+import { encodeKey, type KeySerde } from '../serde/key.ts'
 import { KeyKind } from '../serde/serde.ts'
 import { KeyBuffer } from '../serde/sink.ts'
+import type { TableStore } from '../state/table-store.ts'
+import type { WindowStore } from '../state/window-store.ts'
 import { isBroken } from '../std/broken-rules.ts'
 import { partitionOf } from '../std/murmur2.ts'
 import type { StoreQuery, StoreView, WindowResult } from './app.ts'
@@ -28,7 +30,7 @@ export class LocalStore implements StoreView {
 
   async get(key: unknown, query: StoreQuery = {}): Promise<unknown> {
     for (;;) {
-      await this.#run.settled()
+      await this.#settled()
       const { task, step, bytes } = this.#find(key)
       const value = this.#read(step, bytes, query.start)
       if (query.consistency !== 'committed' || neverWaits) return value
@@ -38,14 +40,33 @@ export class LocalStore implements StoreView {
   }
 
   async windows(key: unknown): Promise<readonly WindowResult[]> {
-    await this.#run.settled()
+    await this.#settled()
     const { step, bytes } = this.#find(key)
     if (step.window === undefined)
       throw new StoreUnavailable(`Step "${this.#step}" has no windows; use get(key)`)
-    return step.starts.flatMap(start => {
+    return (step.store as WindowStore).starts.flatMap(start => {
       const value = this.#read(step, bytes, start)
       return value === undefined ? [] : [{ start, end: step.endOf(start), value }]
     })
+  }
+
+  /** Resolves when no task is being restored and keys can be written. */
+  async #settled(): Promise<void> {
+    await this.#run.settled()
+    const serde = this.#keySerde(this.#tasks())
+    if (serde?.preparation !== undefined) await serde.preparation.forWriting()
+  }
+
+  #tasks(): Task[] {
+    return this.#run.tasks.filter(task => task.steps.some(step => step?.name === this.#step))
+  }
+
+  /** The serde of keys that are those of a source; undefined where they are of any kind. */
+  #keySerde([task]: readonly Task[]): KeySerde<unknown> | undefined {
+    const origin = task?.inputs[0]?.origin
+    if (origin?.kind !== 'source') return undefined
+    const { keySerde } = origin.node.topic
+    return keySerde.kind === KeyKind.serde ? keySerde : undefined
   }
 
   #read(step: AggregateStep, bytes: KeyBuffer, start: number | undefined): unknown {
@@ -56,18 +77,20 @@ export class LocalStore implements StoreView {
           : `Step "${this.#step}" has windows; say which: get(key, { start }), or use windows(key)`,
       )
     }
-    const found = step.find(start, bytes.buffer, 0, bytes.position)
-    if (found === undefined) return undefined
-    const result = rowResult(step.plan, found.table, found.row, start ?? 0, undefined)
+    const { store } = step
+    const table = start === undefined ? (store as TableStore).table : (store as WindowStore).openTable(start)
+    const row = table?.find(bytes.buffer, 0, bytes.position) ?? 0
+    if (row === 0) return undefined
+    const result = rowResult(step.plan, table!, row, start ?? 0, undefined)
     return typeof result === 'object' && result !== null ? structuredClone(columnsOnly(result, step)) : result
   }
 
   #find(key: unknown): { task: Task; step: AggregateStep; bytes: KeyBuffer } {
     const bytes = new KeyBuffer(64)
-    const tasks = this.#run.tasks.filter(task => task.steps.some(step => step?.name === this.#step))
-    const serde = tasks[0]?.inputs[0]?.origin
-    if (serde?.kind === 'source' && serde.node.topic.keySerde.kind === KeyKind.serde) {
-      const encoded = serde.node.topic.keySerde.serialize(key)
+    const tasks = this.#tasks()
+    const serde = this.#keySerde(tasks)
+    if (serde !== undefined) {
+      const encoded = serde.serialize(key)
       bytes.ensure(encoded.length)
       bytes.buffer.set(encoded, 0)
       bytes.position = encoded.length

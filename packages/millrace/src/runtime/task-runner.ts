@@ -5,6 +5,7 @@ import type { TaskInput } from '../engine/task-input.ts'
 import { watermarkOf } from '../engine/time.ts'
 import type { FetchedPartition } from '../log/log.ts'
 import { isBroken } from '../std/broken-rules.ts'
+import type { InputPreparation } from './input-preparation.ts'
 
 /** Bytes an input may hold before it is left out of the fetches. */
 const bufferedBytesMax = 4 * 1024 * 1024
@@ -18,12 +19,19 @@ export class TaskRunner {
   readonly task: Task
   /** In a bounded run, the offset at which each source input ends. */
   readonly #ends: readonly number[] | undefined
+  /** By input, where its records may need something to be fetched before they can be read. */
+  readonly #preparations: readonly (InputPreparation | undefined)[]
   /** Monotonic time since when an input has been waited for. */
   #waitingSinceMs: number | undefined
 
-  constructor(task: Task, ends?: readonly number[]) {
+  constructor(
+    task: Task,
+    ends?: readonly number[],
+    preparations: readonly (InputPreparation | undefined)[] = [],
+  ) {
     this.task = task
     this.#ends = ends
+    this.#preparations = preparations
   }
 
   /** The positions to fetch: inputs that have room. */
@@ -77,7 +85,7 @@ export class TaskRunner {
   }
 
   #runOnly(input: TaskInput): boolean {
-    if (!input.openBatch()) return false
+    if (!this.#open(input)) return false
     this.task.program.run(this.task, input, Number.POSITIVE_INFINITY)
     return true
   }
@@ -110,11 +118,16 @@ export class TaskRunner {
 
   #findHead(input: TaskInput): 'head' | 'none' | 'stopped' {
     while (!input.held) {
-      if (!input.openBatch()) return 'none'
+      if (!this.#open(input)) return 'none'
       const stop = this.task.program.run(this.task, input, Number.NEGATIVE_INFINITY)
       if (stop === RunStop.closing || stop === RunStop.parked || stop === RunStop.full) return 'stopped'
     }
     return 'head'
+  }
+
+  /** False while there is no batch, or while something is fetched that its records need to be read. */
+  #open(input: TaskInput): boolean {
+    return input.openBatch() && (this.#preparations[input.index]?.isReady ?? true)
   }
 
   #waitedLongEnough(input: TaskInput): boolean {
@@ -163,6 +176,12 @@ export class TaskRunner {
       task.effects.isIdle &&
       task.inputs.every(input => input.isEmpty)
     )
+  }
+
+  /** Resolves when what is fetched for its inputs is there or has failed; undefined where nothing is. */
+  get fetching(): Promise<unknown> | undefined {
+    const all = this.#preparations.flatMap(each => each?.fetching ?? [])
+    return all.length === 0 ? undefined : Promise.all(all)
   }
 
   get isDrained(): boolean {

@@ -1,6 +1,6 @@
 import { canonicalJson } from './canonical-json.ts'
 import { KeyError, shown } from './key-error.ts'
-import { KeyKind } from './serde.ts'
+import { KeyKind, type Preparation, type SerdePlace } from './serde.ts'
 import { type ByteSink, copyBytes } from './sink.ts'
 import { readUtf8, writeUtf8 } from './utf8.ts'
 
@@ -12,6 +12,10 @@ export interface KeySerde<K> {
   serialize(key: K): Uint8Array
   /** Throws `KeyError` with reason `bad-bytes`. */
   deserialize(bytes: Uint8Array, start: number, end: number): K
+  /** See `Serde`. */
+  readonly preparation?: Preparation
+  /** See `Serde`. */
+  forTopic?(place: SerdePlace): KeySerde<K>
 }
 
 /** The kind a key of any type is written as; throws `KeyError` where there is none. An object is not looked into. */

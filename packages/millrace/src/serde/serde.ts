@@ -20,8 +20,32 @@ export interface Serde<T, I = T> {
   deserialize(bytes: Uint8Array, start: number, end: number): T
   /** Present on JSON serdes: the engine may then decode single fields (SEMANTICS 5.5, 5.6). */
   readonly json?: JsonTraits
+  /** Present where something must be fetched before values can be read or written, such as a schema of a registry. */
+  readonly preparation?: Preparation
+  /** The serde as keys or values of one topic use it; `topic()` calls it. */
+  forTopic?(place: SerdePlace): Serde<T, I>
   /** Phantom, for inference only. */
   readonly types?: { readonly value: T; readonly input: I }
+}
+
+/** Where a serde is used. */
+export interface SerdePlace {
+  readonly topic: string
+  readonly part: 'key' | 'value'
+}
+
+/**
+ * What a serde has to fetch. Records are read and written synchronously, so whoever calls the serde awaits this
+ * before. A rejection with `retriable: true` may go better later.
+ */
+export interface Preparation {
+  /** Resolves when values can be written; called before the first one, and again at will. */
+  forWriting(): Promise<void>
+  /**
+   * Undefined when the bytes `[start, end)` can be read, or never will be. Otherwise resolves once that has become true;
+   * the bytes are not looked at after the call.
+   */
+  forReading(bytes: Uint8Array, start: number, end: number): Promise<void> | undefined
 }
 
 /** What the engine may assume of a JSON serde, and its parts one by one (SEMANTICS 5.6). */

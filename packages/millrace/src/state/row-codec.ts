@@ -68,15 +68,14 @@ export class RowCodec {
     this.#view = this.#target
   }
 
-  /** `extraDoubles` stand behind a row's own and begin with 0. */
-  newTable(extraDoubles = 0): KeyTable {
+  newTable(): KeyTable {
     const objects = this.#objectPlaces.map((column, i) => {
       const codec = this.#definition.objects[i]!
       return { column, initial: () => codec.initial() }
     })
     return new KeyTable({
-      columns: this.#initial.length + extraDoubles,
-      initial: Float64Array.of(...this.#initial, ...new Array<number>(extraDoubles).fill(0)),
+      columns: this.#initial.length,
+      initial: this.#initial,
       seed: this.#definition.nextSeed(),
       objects,
     })

@@ -44,7 +44,6 @@ export function topic<V, I = V, K = string>(name: string, options: TopicOptions<
   checkTopicName(name)
   checkOptions(name, options)
   const {
-    value,
     key,
     timestamp,
     partitions = 1,
@@ -54,12 +53,13 @@ export function topic<V, I = V, K = string>(name: string, options: TopicOptions<
     kafka,
     validate = 'full',
   } = options
+  const keySerde = options.keySerde ?? (keys.string as unknown as KeySerde<K>)
   return Object.freeze({
     kind: 'topic',
     name,
-    value,
+    value: options.value.forTopic?.({ topic: name, part: 'value' }) ?? options.value,
     key,
-    keySerde: options.keySerde ?? (keys.string as unknown as KeySerde<K>),
+    keySerde: keySerde.forTopic?.({ topic: name, part: 'key' }) ?? keySerde,
     timestamp,
     partitions,
     retentionMs: retention === undefined ? undefined : retentionMs(name, retention),

@@ -23,7 +23,7 @@ import {
 import { inputsInOrder } from './input-order.ts'
 import { Lockstep, type LockstepOptions } from './lockstep.ts'
 import { MemoryFiles } from './memory-files.ts'
-import { outputRecord, updatedWindows } from './output-record.ts'
+import { outputRecord, prepareDecoding, updatedWindows } from './output-record.ts'
 import type { StoredRecord } from './read-partition.ts'
 import { sideRecord } from './side-stream.ts'
 import { TopicReader } from './topic-reader.ts'
@@ -124,11 +124,14 @@ export class TestDriver implements AsyncDisposable {
   output<V, K>(topic: Topic<V, K, any>): DriverOutput<V, K> {
     const windows = updatedWindows(this.#graphs, topic.name)
     const reader = this.#reader(topic.name)
-    const decode = (record: StoredRecord) => outputRecord<V, K>(topic, record, windows)
-    const read = () => this.#run(async ({ log }) => (await reader.read(log)).map(decode))
+    const decode = async (records: readonly StoredRecord[]) => {
+      await prepareDecoding(topic, records, windows)
+      return records.map(record => outputRecord<V, K>(topic, record, windows))
+    }
+    const read = () => this.#run(async ({ log }) => decode(await reader.read(log)))
     return {
       read,
-      readAll: () => this.#run(async ({ log }) => (await reader.readAll(log)).map(decode)),
+      readAll: () => this.#run(async ({ log }) => decode(await reader.readAll(log))),
       values: async () => (await read()).flatMap(({ value }) => (value === null ? [] : [value])),
     }
   }

@@ -4,6 +4,7 @@ import { MemoryLog } from '../log/memory/memory-log.ts'
 import type { Graph } from '../plan/graph.ts'
 import { ChangelogUpkeep } from '../runtime/changelog-upkeep.ts'
 import { PipelineRun, type PipelineRunOptions } from '../runtime/pipeline-run.ts'
+import { prepareWriting } from '../runtime/preparation.ts'
 import { Sender } from '../runtime/sender.ts'
 import { recordStart } from '../runtime/start-offsets.ts'
 import { preparePipelineTopics } from '../runtime/topics.ts'
@@ -71,6 +72,7 @@ export class Lockstep {
     const { app, clock, mode, freeze, random, print, files, manualCommits } = options
     const upkeep = new ChangelogUpkeep({ log: this.log, clock, warn: () => {}, trimEveryMs: 0 })
     const counts = await preparePipelineTopics(this.log, app, graph)
+    await prepareWriting(graph)
     await recordStart(this.log, app, graph)
     const interval = manualCommits ? Number.POSITIVE_INFINITY : graph.options.commitIntervalMs
     return new PipelineRun({
@@ -89,6 +91,7 @@ export class Lockstep {
       snapshotOf: async () => undefined,
       onCommitted: tasks => upkeep.committed(tasks),
       onIncident: () => {},
+      warn: () => {},
       onError: error => {
         this.#error ??= error
       },
@@ -101,7 +104,10 @@ export class Lockstep {
     let restoring = 0
     for (let quiet = 0; quiet <= this.#patience() && restoring <= patience.restoring; ) {
       let worked = await this.#worker.step()
-      for (const run of this.runs) worked = (await run.acknowledged()) || worked
+      for (const run of this.runs) {
+        worked = (await run.acknowledged()) || worked
+        worked = (await run.fetched()) || worked
+      }
       if (this.#error !== undefined) throw this.#error
       const isRestoring = this.runs.some(run => run.isRestoring)
       restoring = isRestoring ? restoring + 1 : 0

@@ -1,5 +1,6 @@
 import type { Graph, PlanNode, WindowSpec } from '../plan/graph.ts'
 import type { Topic } from '../plan/topic.ts'
+import { topicPreparation } from '../runtime/preparation.ts'
 import type { StoredRecord } from './read-partition.ts'
 
 /** A record of a topic, decoded as the topic's declaration says. */
@@ -15,6 +16,22 @@ export interface OutputRecord<V, K> {
   readonly windowStart?: number
 }
 
+/** Fetches what records cannot be decoded without. */
+export async function prepareDecoding(
+  topic: Topic,
+  records: readonly StoredRecord[],
+  windows: readonly WindowSpec[],
+): Promise<void> {
+  const { key: keys, value: values } = topicPreparation(topic)
+  if (keys === undefined && values === undefined) return
+  await Promise.all(
+    records.flatMap(({ key, value }) => [
+      key && keys?.forReading(key, 0, keyLengthOf(key, windows)),
+      value && values?.forReading(value, 0, value.length),
+    ]),
+  )
+}
+
 /** Decodes a record; `windows` are those whose updates the topic may hold. Throws what its serdes throw, naming the place. */
 export function outputRecord<V, K>(
   topic: Topic<V, K, any>,
@@ -23,7 +40,7 @@ export function outputRecord<V, K>(
 ): OutputRecord<V, K> {
   const { key, value, timestamp, headers, partition, offset } = record
   const windowStart = key === null ? undefined : startBehind(key, windows)
-  const keyLength = key === null ? 0 : key.length - (windowStart === undefined ? 0 : startBytes)
+  const keyLength = key === null ? 0 : keyLengthOf(key, windows)
   try {
     return {
       key: key === null ? null : topic.keySerde.deserialize(key, 0, keyLength),
@@ -43,6 +60,10 @@ export function outputRecord<V, K>(
 }
 
 const startBytes = 8
+
+function keyLengthOf(key: Buffer, windows: readonly WindowSpec[]): number {
+  return key.length - (startBehind(key, windows) === undefined ? 0 : startBytes)
+}
 
 /** The window start behind the key's bytes, if there is one that belongs to one of the windows. */
 function startBehind(key: Buffer, windows: readonly WindowSpec[]): number | undefined {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { Log } from '../../log/log.ts'
 import type { Topic } from '../../plan/topic.ts'
+import { fetchFor, topicPreparation } from '../../runtime/preparation.ts'
 import type { Cli } from '../cli.ts'
 import { CliError, usageError } from '../cli-error.ts'
 import { withExistingLog } from '../data-directory.ts'
@@ -120,6 +121,7 @@ async function show(cli: Cli, log: Log, showing: Showing): Promise<void> {
   let read = 0
   for await (const { cursor, range } of readTopic(log, name, ranges, { follow, signal: interrupt.signal })) {
     let text = ''
+    if (declared !== undefined) await Promise.all(fetchFor(cursor, topicPreparation(declared)))
     while (shown < max && cursor.next()) {
       if (cursor.offset < range.start || (!follow && cursor.offset >= range.end)) continue
       read++

@@ -1,6 +1,7 @@
 import { addAbortSignal, type Readable } from 'node:stream'
 import type { Log } from '../../log/log.ts'
 import type { Topic } from '../../plan/topic.ts'
+import { prepareTopic } from '../../runtime/preparation.ts'
 import { ensureTopics } from '../../runtime/topics.ts'
 import type { Cli } from '../cli.ts'
 import { CliError } from '../cli-error.ts'
@@ -51,7 +52,10 @@ export async function produceLines(
 ): Promise<ProduceResult> {
   const { topic, declared } = options
   const { clock, interrupt, terminal } = cli
-  if (declared !== undefined) await ensureTopics(log, [declared])
+  if (declared !== undefined) {
+    await ensureTopics(log, [declared])
+    await prepareTopic(declared)
+  }
   const { partitions } = await existingTopic(log, topic)
   const encode = lineEncoder({ ...options, topic: declared, now: () => clock.now() })
   const run = new ProduceRun(cli, encode, new Appender(log, topic, partitions), input, options)

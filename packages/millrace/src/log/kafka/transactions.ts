@@ -48,7 +48,6 @@ export class Transactions {
   /** Positions as this identity last knew them, to hold against `previousOffset`. */
   readonly #known = new Map<string, CommittedPosition | undefined>()
   #knownFor = ''
-  #memberId = ''
 
   constructor({ cluster, positions, transactionalId, isFlow1 }: TransactionsOptions) {
     this.#cluster = cluster
@@ -72,7 +71,7 @@ export class Transactions {
       await checkOutgoing(this.#cluster, batches)
       await this.#checkPrevious(identity, positions)
       const isOld = this.#isFlow1 || !(await this.#cluster.retry(() => this.#requests.hasFlow2()))
-      await this.#begin(identity)
+      await this.#begin()
       const baseOffsets = await this.#write(commit, isOld)
       await this.#end(commit, isOld)
       for (const position of positions) this.#known.set(partitionKey(position), position)
@@ -82,10 +81,8 @@ export class Transactions {
     }
   }
 
-  /** Makes sure there is a producer epoch of our own; a new member has ended that of the one before. */
-  async #begin({ memberId }: MemberIdentity): Promise<void> {
-    if (memberId !== this.#memberId) this.#producer.use(undefined)
-    this.#memberId = memberId
+  /** Makes sure there is a producer epoch of our own. */
+  async #begin(): Promise<void> {
     if (this.#producer.identity !== undefined) return
     this.#producer.use(await this.#cluster.retry(() => this.#requests.init()))
   }

@@ -35,6 +35,7 @@ export async function runPipeline(
     files: { write: () => {}, flush: async () => {} },
     snapshotOf: async () => undefined,
     onIncident: () => {},
+    warn: () => {},
     onError: error => errors.push(error),
     wake: () => worker.wake(),
     ...parts,

@@ -1,0 +1,6 @@
+export {
+  type AvroSchema,
+  avro,
+  type PlainAvroOptions,
+  type RegistryAvroOptions,
+} from './formats/avro/avro.ts'
