@@ -21,6 +21,7 @@ export type {
   SendOptions,
   SentRecord,
   StartOptions,
+  StopOptions,
   StoreQuery,
   StoreView,
   TaskHealth,

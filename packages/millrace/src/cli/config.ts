@@ -4,12 +4,17 @@ import type { KafkaProperties } from '../log/kafka/settings.ts'
 export interface MillraceConfig {
   /** Prefix of every name outside the process; default: the name in package.json. `MILLRACE_APP`, `--app`. */
   readonly app?: string
-  /** Directory of the embedded log, relative to this file; default `.millrace`. `MILLRACE_DATA`, `--data`. */
+  /**
+   * Directory of the embedded log, or on Kafka of local snapshots and the process's name, relative to this file; default
+   * `.millrace`. `MILLRACE_DATA`, `--data`.
+   */
   readonly data?: string
   /** Run on Apache Kafka instead: `host:9092`, one or several. `MILLRACE_BROKERS`, `--brokers`. */
   readonly brokers?: string | readonly string[]
   /** Settings of the connection to Kafka, under Kafka's own names: `{ 'security.protocol': 'SSL' }`. */
   readonly kafka?: KafkaProperties
+  /** On Kafka: what this process is called in its groups; default: a name kept in `data`. `MILLRACE_INSTANCE`, `--instance`. */
+  readonly instance?: string
   /** Worker threads of each process; default: everything runs in one thread. `MILLRACE_THREADS`, `--threads`. */
   readonly threads?: number
   /** Files with the project's pipelines, as patterns relative to this file; default `pipelines/*.ts`. */

@@ -15,7 +15,7 @@ function withDataFlags(command: Command): Command {
   return command
     .option(
       '--data <directory>',
-      'directory of the embedded log (MILLRACE_DATA; default .millrace beside package.json)',
+      'directory of the embedded log, or of local state on Kafka (MILLRACE_DATA; default .millrace beside package.json)',
     )
     .option(
       '--app <name>',
@@ -29,7 +29,7 @@ export type RunsOn = 'any log' | 'embedded log'
 
 /** The flags of the commands that run pipelines; on the embedded log alone unless `brokers` are named too. */
 export function withRunFlags(command: Command, on: RunsOn): Command {
-  return (on === 'any log' ? withLogFlags : withDataFlags)(command)
+  return (on === 'any log' ? withKafkaRunFlags : withDataFlags)(command)
     .option('--threads <n>', 'worker threads (MILLRACE_THREADS; default: everything in one thread)')
     .option(
       '--stop-timeout <duration>',
@@ -38,6 +38,13 @@ export function withRunFlags(command: Command, on: RunsOn): Command {
     )
     .option('--fresh', 'delete all topics and state first')
     .option('-y, --yes', 'do not ask')
+}
+
+function withKafkaRunFlags(command: Command): Command {
+  return withLogFlags(command).option(
+    '--instance <id>',
+    'on Kafka: the name of this process in its groups (MILLRACE_INSTANCE; default: one kept in the data directory)',
+  )
 }
 
 /** Examples and exit codes below a command's help. */

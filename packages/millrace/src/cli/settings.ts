@@ -14,6 +14,7 @@ export interface SettingFlags {
   readonly app?: string
   readonly data?: string
   readonly brokers?: string
+  readonly instance?: string
   readonly threads?: string
   readonly config?: string
 }
@@ -29,6 +30,8 @@ export interface LogSettings {
 export interface Settings extends LogSettings {
   readonly project: Project
   readonly app: string
+  /** On Kafka: the name of this process, where one was chosen. */
+  readonly instance: string | undefined
   readonly threads: number | undefined
   /** Patterns of the pipeline files, relative to the project's directory. */
   readonly pipelines: readonly string[]
@@ -45,6 +48,7 @@ const CONFIG_MEMBERS: readonly (keyof MillraceConfig)[] = [
   'data',
   'brokers',
   'kafka',
+  'instance',
   'threads',
   'pipelines',
 ]
@@ -74,6 +78,7 @@ export async function loadSettings(
     data,
     brokers: flags.brokers ?? env.MILLRACE_BROKERS ?? config.brokers,
     kafka: config.kafka,
+    instance: flags.instance ?? env.MILLRACE_INSTANCE ?? config.instance,
     threads: threadsOf(flags.threads, env.MILLRACE_THREADS, config.threads),
     pipelines: typeof pipelines === 'string' ? [pipelines] : pipelines,
   }
@@ -117,11 +122,12 @@ function checkConfig(config: unknown, file: string): asserts config is MillraceC
   const unknown = Object.keys(config).find(name => !CONFIG_MEMBERS.includes(name as keyof MillraceConfig))
   if (unknown !== undefined)
     throw usageError(`${file} sets "${unknown}", which means nothing`, `one of ${CONFIG_MEMBERS.join(', ')}`)
-  const { app, data, brokers, kafka, pipelines } = config as MillraceConfig
+  const { app, data, brokers, kafka, instance, pipelines } = config as MillraceConfig
   const isText = (value: unknown) => value === undefined || typeof value === 'string'
   if (!isText(app)) throw wrongType(file, 'app', 'a text')
   if (!isText(data)) throw wrongType(file, 'data', 'a path')
   if (![brokers].flat().every(isText)) throw wrongType(file, 'brokers', "'host:9092', or several")
+  if (!isText(instance)) throw wrongType(file, 'instance', 'a text')
   if (kafka !== undefined && (typeof kafka !== 'object' || kafka === null))
     throw wrongType(file, 'kafka', "settings under Kafka's names: { 'client.id': 'shop' }")
   const patterns = Array.isArray(pipelines) ? pipelines : [pipelines]

@@ -4,10 +4,14 @@ import type { KeyTable } from '../state/key-table.ts'
 import type { TableStore } from '../state/table-store.ts'
 import type { WindowStore } from '../state/window-store.ts'
 import { isBroken } from '../std/broken-rules.ts'
+import type { HoppingWindow } from '../window/hopping.ts'
 import { closeTime, windowEnd } from '../window/window.ts'
 import type { Due } from './closing.ts'
 import type { EmissionPlan, StepPlan } from './step-plan.ts'
 import type { Task } from './task.ts'
+import { PaneWindows } from './windows/pane-windows.ts'
+import type { ClosingRows, FoundRow, StepWindows } from './windows/step-windows.ts'
+import { WholeWindows } from './windows/whole-windows.ts'
 
 const keepsRowsGone = isBroken('3.7')
 
@@ -23,14 +27,15 @@ const noWindow = 0
 export class AggregateStep {
   readonly plan: StepPlan
   readonly window: WindowSpec | undefined
-  /** The window of the last record: most records hit it again. */
-  lastStart = Number.NaN
+  /** The slot (`StepWindows`) of the last record: most records hit it again. */
+  lastSlot = Number.NaN
   lastTable: KeyTable | undefined
   /** The kind of its keys, 0 until the first one. */
   kind: KeyKind | 0
   readonly #task: Task
-  readonly #windows: WindowStore | undefined
+  readonly #windowStore: WindowStore | undefined
   readonly #table: TableStore | undefined
+  readonly #windows: StepWindows | undefined
   /** Changed rows per ticking emission, by window start. */
   readonly #changed: Map<EmissionPlan, Map<number, number[]>>
   readonly #ticks: readonly EmissionPlan[]
@@ -38,20 +43,21 @@ export class AggregateStep {
   /** Event time of the next tick per event-time emission; Infinity when nothing changed. */
   readonly #tickDue = new Map<EmissionPlan, number>()
   /** A close that takes several slices: its rows so far, those of them that went out since the last cut. */
-  #closing: { start: number; rows: RowWalk; gone: number[] } | undefined
+  #closing: (ClosingRows & { start: number; gone: number[] }) | undefined
 
   constructor(task: Task, plan: StepPlan, store: WindowStore | TableStore) {
     this.#task = task
     this.plan = plan
     this.window = plan.node.window
-    this.#windows = plan.node.window ? (store as WindowStore) : undefined
+    this.#windowStore = plan.node.window ? (store as WindowStore) : undefined
+    this.#windows = this.#windowStore && windowsOf(plan, this.#windowStore)
     this.#table = plan.node.window ? undefined : (store as TableStore)
     this.#ticks = plan.emissions.filter(emission => emission.flagAt >= 0)
     this.#finals = plan.emissions.filter(emission => emission.node.emission.kind === 'final')
     this.kind = store.keyKind as KeyKind | 0
     this.#changed = new Map(this.#ticks.map(emission => [emission, new Map()]))
     if (this.#table) {
-      this.lastStart = noWindow
+      this.lastSlot = noWindow
       this.lastTable = this.#table.table
     }
   }
@@ -61,12 +67,37 @@ export class AggregateStep {
   }
 
   get store(): WindowStore | TableStore {
-    return this.#windows ?? this.#table!
+    return this.#windowStore ?? this.#table!
   }
 
   /** Windows that start before this have gone out. */
   get closedBelow(): number {
     return this.#windows?.closedBelow ?? Number.NEGATIVE_INFINITY
+  }
+
+  /** Starts of the open windows, ascending. */
+  get starts(): readonly number[] {
+    return this.#windows?.starts ?? []
+  }
+
+  /** The row of a key, or of a key in an open window; it may be changed by the next call. */
+  find(start: number | undefined, key: Buffer, keyStart: number, keyEnd: number): FoundRow | undefined {
+    if (this.#windows !== undefined) return this.#windows.find(start!, key, keyStart, keyEnd)
+    const { table } = this.#table!
+    const row = table.find(key, keyStart, keyEnd)
+    return row === 0 ? undefined : { table, row }
+  }
+
+  /** How many of a pane's windows take no record any more that has come at this watermark (`Panes`). */
+  missed(paneStart: number, watermark: number): number {
+    const { sizeMs, advanceMs } = this.window as HoppingWindow
+    const { closedBelow } = this
+    let missed = 0
+    for (let start = paneStart - sizeMs + advanceMs; ; start += advanceMs, missed++) {
+      const isOpen =
+        start >= closedBelow && closeTime(start, this.window!) + this.plan.reach.holdMs > watermark
+      if (isOpen) return missed
+    }
   }
 
   /** The end, exclusive, of the window that starts at `start`. */
@@ -81,14 +112,14 @@ export class AggregateStep {
     return accepted
   }
 
-  /** The table of the window that starts at `start`, opened when it is new. */
-  tableFor(start: number): KeyTable {
-    if (this.#windows === undefined) return this.#table!.table
-    const known = this.#windows.openTable(start)
-    const table = known ?? this.#windows.tableFor(start)
-    this.lastStart = start
+  /** The table of a slot, opened when it is new. */
+  tableFor(slot: number): KeyTable {
+    if (this.#windowStore === undefined) return this.#table!.table
+    const known = this.#windowStore.openTable(slot)
+    const table = known ?? this.#windowStore.tableFor(slot)
+    this.lastSlot = slot
     this.lastTable = table
-    if (known === undefined) this.#task.time.lowerNextDue(this.#closeAt(start))
+    if (known === undefined) this.#task.time.lowerNextDue(this.#closeAt(this.#windows!.firstOf(slot)))
     return table
   }
 
@@ -129,8 +160,9 @@ export class AggregateStep {
   restored(): void {
     this.store.finishRestore()
     this.kind = this.store.keyKind as KeyKind | 0
+    const next = this.#windows?.next
+    if (next !== undefined) this.#task.time.lowerNextDue(this.#closeAt(next))
     for (const [start, table] of this.#openTables()) {
-      if (this.#windows) this.#task.time.lowerNextDue(this.#closeAt(start))
       for (let row = table.firstRow(); row !== 0 && this.#ticks.length > 0; row = table.nextRow(row)) {
         for (const emission of this.#ticks) {
           if (table.f64[row + emission.flagAt] === 0) continue
@@ -142,14 +174,14 @@ export class AggregateStep {
 
   *#openTables(): Iterable<[number, KeyTable]> {
     if (this.#table) yield [noWindow, this.#table.table]
-    for (const start of this.#windows?.starts ?? []) yield [start, this.#windows!.openTable(start)!]
+    for (const slot of this.#windowStore?.starts ?? []) yield [slot, this.#windowStore!.openTable(slot)!]
   }
 
   /** What is due first: the window or tick with the smallest task watermark. */
   nextDue(): Due | undefined {
     let first: Due | undefined
-    const start = this.#windows?.earliestStart
-    if (start !== undefined && Number.isFinite(start)) {
+    const start = this.#windows?.next
+    if (start !== undefined) {
       first = {
         at: this.#closeAt(start),
         depth: this.plan.depth,
@@ -180,7 +212,7 @@ export class AggregateStep {
     const pending = [...byStart]
     byStart.clear()
     for (const [start, rows] of pending) {
-      const table = this.#windows ? this.#windows.openTable(start)! : this.#table!.table
+      const table = this.#windowStore ? this.#windowStore.openTable(start)! : this.#table!.table
       for (const row of rows) this.#emitChanged(emission, table, row, start)
     }
     return true
@@ -195,9 +227,13 @@ export class AggregateStep {
 
   /** Hands out a window's rows and drops it; false when the slice is used up before the end. */
   #close(start: number): boolean {
-    const table = this.#windows!.openTable(start)!
-    if (this.#closing?.start !== start) this.#closing = { start, rows: this.#walk(table), gone: [] }
-    const { rows, gone } = this.#closing
+    if (this.#closing?.start !== start) {
+      const byKey = this.#finals.some(
+        ({ node }) => node.emission.kind === 'final' && node.emission.order === 'key',
+      )
+      this.#closing = { ...this.#windows!.begin(start, byKey), start, gone: [] }
+    }
+    const { table, rows, gone } = this.#closing
     const end = this.endOf(start)
     const closeAt = this.#closeAt(start)
     let slice = 0
@@ -213,8 +249,7 @@ export class AggregateStep {
   /** Before a cut: rows that went out leave the store in the same commit as their output (SEMANTICS 3.7). */
   settleClosing(): void {
     if (this.#closing === undefined || keepsRowsGone) return
-    const table = this.#windows!.openTable(this.#closing.start)!
-    for (const row of this.#closing.gone) table.remove(row)
+    this.#windows!.settle(this.#closing.start, this.#closing.gone)
     this.#closing.gone = []
   }
 
@@ -230,52 +265,16 @@ export class AggregateStep {
     task.rowWatermark = Number.NaN
   }
 
-  #walk(table: KeyTable): RowWalk {
-    const byKey = this.#finals.some(
-      ({ node }) => node.emission.kind === 'final' && node.emission.order === 'key',
-    )
-    return byKey ? new SortedWalk(table) : new MemoryWalk(table)
-  }
-
   #drop(start: number): void {
     this.#closing = undefined
     for (const byStart of this.#changed.values()) byStart.delete(start)
-    if (this.lastStart === start) {
-      this.lastStart = Number.NaN
-      this.lastTable = undefined
-    }
-    this.#windows!.drop(start)
+    // Its slot may be one of those that close.
+    this.lastSlot = Number.NaN
+    this.lastTable = undefined
+    this.#windows!.end(start)
   }
 }
 
-/** Gives one row after the other, 0 at the end; rows given before may be removed meanwhile. */
-interface RowWalk {
-  next(): number
-}
-
-class MemoryWalk implements RowWalk {
-  readonly #table: KeyTable
-  #row = -1
-  constructor(table: KeyTable) {
-    this.#table = table
-  }
-  next(): number {
-    this.#row = this.#row === -1 ? this.#table.firstRow() : this.#table.nextRow(this.#row)
-    return this.#row
-  }
-}
-
-class SortedWalk implements RowWalk {
-  readonly #rows: number[] = []
-  #at = 0
-  constructor(table: KeyTable) {
-    for (let row = table.firstRow(); row !== 0; row = table.nextRow(row)) this.#rows.push(row)
-    const bytes = table.keyBytes
-    this.#rows.sort((a, b) =>
-      bytes.compare(bytes, table.keyStart(b), table.keyEnd(b), table.keyStart(a), table.keyEnd(a)),
-    )
-  }
-  next(): number {
-    return this.#rows[this.#at++] ?? 0
-  }
+function windowsOf(plan: StepPlan, store: WindowStore): StepWindows {
+  return plan.panes === undefined ? new WholeWindows(store) : new PaneWindows(plan, plan.panes, store)
 }

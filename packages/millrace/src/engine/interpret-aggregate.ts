@@ -30,7 +30,7 @@ export function foldRecord(
   const { node } = plan
   const { v, raw, kb, ks, ke, k, t, h } = flow
   const step = task.steps[node.id]!
-  let additions: { start: number; changes: Change[] }[]
+  let additions: { start: number; slot: number; changes: Change[] }[]
   try {
     checkKey(task, plan, flow)
     const starts = startsOf(plan, t).filter(start => !isLate(task, plan, flow, start))
@@ -40,16 +40,17 @@ export function foldRecord(
       return task.sides.late(node.id, byRelease, raw, v, kb, ks, ke, k, t, h)
     }
     const values = plan.columns.map(column => argumentOf(task, plan, column, flow))
-    additions = starts.map(start => {
-      const table = step.tableFor(start)
+    additions = slotsOf(task, plan, flow, starts).map(({ start, slot }) => {
+      const table = step.tableFor(slot)
       const changes = plan.columns.map((column, i) => changeOf(task, plan, column, i, values[i], table, flow))
-      return { start, changes }
+      return { start, slot, changes }
     })
   } catch (error) {
     task.sides.failed(node.id, error, raw, v, kb, ks, ke, k, t, h)
     return
   }
-  for (const { start, changes } of additions) addTo(task, plan, flow, start, changes, emit)
+  for (const { start, slot, changes } of additions)
+    addTo(task, plan, flow, start, step.tableFor(slot), changes, emit)
 }
 
 function addTo(
@@ -57,13 +58,13 @@ function addTo(
   plan: StepPlan,
   flow: Flow,
   start: number,
+  table: KeyTable,
   changes: readonly Change[],
   emit: (node: EmitNode, flow: Flow) => void,
 ): void {
   const { node } = plan
   const { kb, ks, ke, t } = flow
   const step = task.steps[node.id]!
-  const table = step.tableFor(start)
   const isNew = table.find(kb, ks, ke) === 0
   const row = table.upsert(kb, ks, ke)
   const before = fingerprints(plan, table, row)
@@ -101,6 +102,21 @@ function checkKey(task: Task, { node }: StepPlan, { k, ks }: Flow): void {
 /** The windows that hold a record, latest first. */
 function startsOf({ node: { window } }: StepPlan, t: number): number[] {
   return window === undefined ? [0] : windowStarts(t, window)
+}
+
+/** Where the record's rows lie: one for each window, or one for all where they share rows (`Panes`). */
+function slotsOf(
+  task: Task,
+  { node, panes }: StepPlan,
+  { judged }: Flow,
+  starts: readonly number[],
+): { start: number; slot: number }[] {
+  if (panes === undefined) return starts.map(start => ({ start, slot: start }))
+  const [start] = starts as [number]
+  const X = task.time.registers
+  const watermark = judged ? Math.max(X[TaskWatermark]!, X[task.input.judgedAt]!) : Number.NEGATIVE_INFINITY
+  const missed = task.steps[node.id]!.missed(start, watermark)
+  return [{ start, slot: panes.slot(panes.numberOf(start), missed) }]
 }
 
 /** The task watermark at which the window closes. */

@@ -39,6 +39,21 @@ for (const mode of ['compiled', 'interpreted'] as const) {
       assert.deepEqual(idsIn(run), [1, 2, 3])
     })
 
+    it('[7.2] memory of a batch is given back when its last record is through, not while a call waits', () => {
+      const fn = flaky([2], 1)
+      const build = (p: PipelineBuilder) => p.from(hits).map(fn, { retry: backoff }).to(out)
+      const { run, clock } = started(mode, build)
+      run.append('hits', 0, [at(1, { id: 1 }), at(2, { id: 2 })])
+      run.append('hits', 0, [at(3, { id: 3 })])
+      run.drain()
+      assert.ok(run.task('hits/0').isParked)
+      assert.deepEqual([run.memory.lent, run.memory.returned], [1, 0], 'both batches came in one answer')
+      clock.advance(1_000)
+      run.drain()
+      assert.deepEqual(idsIn(run), [1, 2, 3])
+      assert.equal(run.memory.returned, 1)
+    })
+
     it('[7.2] when the attempts are used up the record fails and the next one goes on', () => {
       const fn = flaky([2], 99)
       const { run, clock } = started(mode, p => p.from(hits).map(fn, { retry: backoff }).to(out))

@@ -4,6 +4,7 @@ import type { StoreDefinition } from '../state/row-codec.ts'
 import type { Column } from './aggregates/column.ts'
 import { columnsOf } from './aggregates/columns.ts'
 import type { Reach } from './reach.ts'
+import { type Panes, panesOf } from './windows/panes.ts'
 
 /** One emission of an aggregate step. */
 export interface EmissionPlan {
@@ -24,6 +25,8 @@ export interface StepPlan {
   readonly width: number
   readonly initial: Float64Array
   readonly reach: Reach
+  /** Set where hopping windows share rows. */
+  readonly panes: Panes | undefined
   /** How many aggregates lie in front of it in its task: at one time, upstream closes first. */
   readonly depth: number
 }
@@ -54,6 +57,7 @@ export function planStep(graph: Graph, node: AggregateNode, reach: Reach): StepP
     width: initial.length,
     initial: Float64Array.from(initial),
     reach,
+    panes: panesOf(node.window, columns, emits),
     depth: depthOf(graph, node),
   }
 }
@@ -83,7 +87,7 @@ export function storeDefinition(plan: StepPlan, keySerde: string, nextSeed: () =
     kind: node.window ? 'windows' : 'table',
     columns: [...columns.map(layoutColumn), ...own],
     keySerde,
-    window: node.window && windowLayout(node.window),
+    window: node.window && windowLayout(node.window, plan.panes),
     version: 1,
   }
   const widths = columns.map(column => (column.object ? [] : column.initial))
@@ -95,9 +99,12 @@ export function storeDefinition(plan: StepPlan, keySerde: string, nextSeed: () =
   }
 }
 
-/** Grace may change while the state stays. */
-function windowLayout({ graceMs: _, ...window }: WindowSpec): StoreLayout['window'] {
-  return window
+/** Grace may change while the state stays; rows of panes are no rows of windows. */
+function windowLayout(
+  { graceMs: _, ...window }: WindowSpec,
+  panes: Panes | undefined,
+): StoreLayout['window'] {
+  return panes === undefined ? window : { ...window, panes: panes.perWindow }
 }
 
 function layoutColumn(column: Column): LayoutColumn {

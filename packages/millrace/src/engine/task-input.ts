@@ -33,7 +33,9 @@ export class TaskInput {
   /** Monotonic time since when the partition has been drained (SEMANTICS 3.4), undefined while it is not. */
   drainedSinceMs: number | undefined
 
-  readonly #queue: Uint8Array[] = []
+  readonly #queue: Queued[] = []
+  /** Gives the memory of the open batch, and of those before it in the same answer, back to the log. */
+  #release: (() => void) | undefined
   #open = false
   #exhausted = false
   /** Next offset once the open batch is used up, or where to start. */
@@ -65,14 +67,17 @@ export class TaskInput {
 
   /** Takes what a fetch brought; an answer to an older position is dropped. */
   offer(fetched: FetchedPartition, nextOffsetOf: (batch: Uint8Array) => number, monotonicMs: number): void {
-    if (fetched.offset !== this.fetchOffset) return
+    const { batches, release } = fetched
+    const isOld = fetched.offset !== this.fetchOffset
+    if (isOld || batches.length === 0) release?.()
+    if (isOld) return
     this.highWatermark = fetched.highWatermark
-    for (const batch of fetched.batches) {
-      this.#queue.push(batch)
+    for (const batch of batches) {
+      this.#queue.push({ batch, release: batch === batches.at(-1) ? release : undefined })
       this.bufferedBytes += batch.length
       this.fetchOffset = nextOffsetOf(batch)
     }
-    if (fetched.batches.length > 0) this.drainedSinceMs = undefined
+    if (batches.length > 0) this.drainedSinceMs = undefined
     else if (this.isDrained) this.drainedSinceMs ??= monotonicMs
   }
 
@@ -96,18 +101,30 @@ export class TaskInput {
   /** Makes sure a batch is open, or answers false when nothing is buffered. Throws `CorruptBatchError`. */
   openBatch(): boolean {
     if (this.#open && !this.#exhausted) return true
-    const batch = this.#queue.shift()
-    if (batch === undefined) return false
-    this.cursor.open(batch)
-    this.bufferedBytes -= batch.length
+    const queued = this.#queue.shift()
+    if (queued === undefined) return false
+    this.cursor.open(queued.batch)
+    this.bufferedBytes -= queued.batch.length
+    this.#release = queued.release
     this.#open = true
     this.#exhausted = false
     return true
   }
 
-  /** The loop calls it when the cursor has no further record. */
+  /**
+   * The loop calls it when the cursor has no further record. From here on nothing points into the batch: values, keys and headers
+   * that callbacks hold are copies, what was written is in a batch of its own, and a call that waits keeps its batch open.
+   */
   closeBatch(): void {
     this.#exhausted = true
     this.#nextOffset = this.cursor.lastOffset + 1
+    this.#release?.()
+    this.#release = undefined
   }
+}
+
+/** A batch that waits; `release` with the last one of an answer. */
+interface Queued {
+  readonly batch: Uint8Array
+  readonly release: (() => void) | undefined
 }

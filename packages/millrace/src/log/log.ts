@@ -155,18 +155,26 @@ export interface JoinOptions {
    */
   onIdentity(identity: MemberIdentity): void
   /**
-   * The membership is gone (session expired, fenced): nothing of it may be committed any more. It
-   * rejoins by itself as a new member, unless another process took its instance id: then it is over.
+   * The membership is gone (session expired, fenced): nothing of it may be committed any more. It rejoins by itself as
+   * a new member, unless it is `over`: another process took its instance id, or the log refuses it for good.
    */
-  onLost(reason: Error): void
+  onLost(reason: Error, isOver: boolean): void
 }
 
 export interface Membership {
   /** The identity to capture with a commit, or undefined between a loss and the next assignment. */
   readonly identity: MemberIdentity | undefined
   readonly assignment: readonly TopicPartition[]
-  /** Leaves the group: revokes everything (awaited) and gives the partitions to others at once. */
-  leave(): Promise<void>
+  /**
+   * Leaves the group: revokes everything (awaited) and gives the partitions to others at once. With an instance id,
+   * `keepPlace` lets a log hold the place for the session instead: whoever joins under the id by then has the
+   * partitions, and nobody else notices.
+   */
+  leave(options?: LeaveOptions): Promise<void>
+}
+
+export interface LeaveOptions {
+  readonly keepPlace?: boolean
 }
 
 export interface GroupMember {

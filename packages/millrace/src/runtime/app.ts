@@ -15,7 +15,10 @@ export interface Logger {
 export interface StartOptions {
   /** Prefix of every name outside the process; default: the name in the nearest package.json. */
   readonly app?: string
-  /** Directory of the embedded log; default `.millrace` beside the nearest package.json. */
+  /**
+   * Directory of the embedded log; on Kafka, of the local snapshots of state and the name of this machine's processes.
+   * Default `.millrace` beside the nearest package.json.
+   */
   readonly data?: string
   /** An open log to use instead; `stop` leaves it open. */
   readonly log?: Log
@@ -23,6 +26,11 @@ export interface StartOptions {
   readonly brokers?: string | readonly string[]
   /** Settings of the connection to Kafka, under Kafka's own names: `{ 'security.protocol': 'SSL' }`. */
   readonly kafka?: KafkaProperties
+  /**
+   * What this process is called in its groups: restarted under the same name it takes its old place at once. No two
+   * processes may have one name. Default on Kafka: the name in the data directory and the lowest number no process has there.
+   */
+  readonly instance?: string
   /** Creates sources and sinks that do not exist. Default: everywhere but on Kafka, where topics are others' too. */
   readonly createTopics?: boolean
   /**
@@ -117,6 +125,16 @@ export interface TaskHealth {
   readonly parked: boolean
 }
 
+export interface StopOptions {
+  /** After so many ms what is uncommitted is given up. Default 30 s. */
+  readonly timeout?: number
+  /**
+   * On Kafka: gives its partitions to other processes at once. By default they wait for this one to come back, for the
+   * session timeout, so that a restart moves nothing.
+   */
+  readonly leave?: boolean
+}
+
 /** A running app; made by `start`. `await using` stops it. */
 export interface App extends AsyncDisposable {
   /** Writes one record and resolves when it is durable. Throws what the topic's serde or schema throws. */
@@ -125,13 +143,13 @@ export interface App extends AsyncDisposable {
   endInput(topic: Topic): Promise<void>
   store(step: string): StoreView
   health(): Health
-  /** Finishes what is under way, commits and leaves; after `timeout` ms (default 30 s) what is uncommitted is given up. */
-  stop(options?: { readonly timeout?: number }): Promise<void>
+  /** Finishes what is under way and commits it. */
+  stop(options?: StopOptions): Promise<void>
   /** Rejects with `PipelineStopped` when a pipeline stops with an error; never resolves. */
   readonly failed: Promise<never>
   /** Resolves when a `once` run has processed everything, or the app was stopped. */
   readonly finished: Promise<void>
   readonly log: Log
-  /** The data directory of the embedded log. */
+  /** The data directory. */
   readonly data: string | undefined
 }

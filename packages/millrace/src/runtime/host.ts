@@ -42,8 +42,6 @@ export interface RunSettings {
   readonly app: string
   readonly mode: 'compiled' | 'interpreted'
   readonly freeze: boolean
-  /** The data directory, for snapshots of the state; undefined keeps none. */
-  readonly data: string | undefined
   readonly pipelines: readonly PipelineSettings[]
 }
 
@@ -53,6 +51,8 @@ export interface PipelineSettings {
   readonly counts: ReadonlyMap<string, number>
   /** In a bounded run, where each source partition ends, by `endKey`. */
   readonly ends: ReadonlyMap<string, number> | undefined
+  /** The folder for snapshots of its state; undefined keeps none. */
+  readonly snapshots: string | undefined
 }
 
 export function endKey({ topic, partition }: TopicPartition): string {

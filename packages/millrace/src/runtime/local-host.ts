@@ -2,7 +2,6 @@ import { threadId } from 'node:worker_threads'
 import type { Task } from '../engine/task.ts'
 import type { Log } from '../log/log.ts'
 import type { Graph } from '../plan/graph.ts'
-import { groupName } from '../plan/names.ts'
 import { nodeDisk } from '../state/disk.ts'
 import type { Clock } from '../std/clock.ts'
 import type { PipelineHealth, StoreView } from './app.ts'
@@ -19,7 +18,7 @@ import {
 import { LineFiles } from './line-files.ts'
 import type { CommitPoint } from './pipeline-commits.ts'
 import { PipelineRun } from './pipeline-run.ts'
-import { ownUnfinished, prepareFolder, snapshotFolder } from './snapshot-folder.ts'
+import { ownUnfinished, prepareFolder } from './snapshot-folder.ts'
 import { Snapshots } from './snapshots.ts'
 import { LocalStore } from './store-view.ts'
 import { taskHealth } from './task-health.ts'
@@ -55,7 +54,7 @@ export class LocalHost implements Host {
   #run(parts: LocalHostParts, graph: Graph, pipeline: PipelineSettings): PipelineRun {
     const { log, clock, random, settings, events, onPoint, progress } = parts
     const { ends, counts } = pipeline
-    const snapshots = this.#snapshotsOf(parts, graph.name)
+    const snapshots = this.#snapshotsIn(pipeline.snapshots, parts)
     const upkeep = new ChangelogUpkeep({ log, clock, warn: events.warn })
     this.#upkeeps.push(upkeep)
     return new PipelineRun({
@@ -93,13 +92,11 @@ export class LocalHost implements Host {
     })
   }
 
-  #snapshotsOf(
-    { log, clock, random, settings, events }: LocalHostParts,
-    pipeline: string,
+  #snapshotsIn(
+    folder: string | undefined,
+    { log, clock, random, events }: LocalHostParts,
   ): Snapshots | undefined {
-    const { app, data } = settings
-    if (data === undefined) return undefined
-    const folder = snapshotFolder(data, groupName(app, pipeline))
+    if (folder === undefined) return undefined
     const snapshots = new Snapshots({
       log,
       clock,

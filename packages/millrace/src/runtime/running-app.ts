@@ -1,8 +1,18 @@
-import type { Log, Membership } from '../log/log.ts'
+import type { LeaveOptions, Log, Membership } from '../log/log.ts'
 import type { Graph } from '../plan/graph.ts'
+import { groupName } from '../plan/names.ts'
 import type { Topic } from '../plan/topic.ts'
 import type { Clock } from '../std/clock.ts'
-import type { App, Health, Logger, SendOptions, SentRecord, StartOptions, StoreView } from './app.ts'
+import type {
+  App,
+  Health,
+  Logger,
+  SendOptions,
+  SentRecord,
+  StartOptions,
+  StopOptions,
+  StoreView,
+} from './app.ts'
 import {
   endKey,
   type Host,
@@ -15,8 +25,10 @@ import { LocalHost } from './local-host.ts'
 import type { CommitPoint } from './pipeline-commits.ts'
 import type { LoadedPipeline } from './pipeline-source.ts'
 import { PipelineStopped } from './pipeline-stopped.ts'
+import type { Places } from './places.ts'
 import { prepareWriting } from './preparation.ts'
 import { Sender } from './sender.ts'
+import { snapshotFolder } from './snapshot-folder.ts'
 import { recordStart } from './start-offsets.ts'
 import { ThreadHost } from './thread-host.ts'
 import { preparePipelineTopics } from './topics.ts'
@@ -25,7 +37,10 @@ export interface RunningAppParts {
   readonly name: string
   readonly log: Log
   readonly ownsLog: boolean
+  /** The data directory; undefined for a log that was given. */
   readonly data: string | undefined
+  /** On Kafka: what the process is called there, and where it keeps its snapshots. */
+  readonly places?: Places
   readonly clock: Clock
   readonly logger: Logger
   readonly random: () => number
@@ -48,6 +63,7 @@ export class RunningApp implements App {
   readonly #sender: Sender
   /** By pipeline; each waits for the one before it to be left. */
   readonly #memberships = new Map<string, Promise<Membership>>()
+  readonly #instanceIds = new Map<string, string>()
   #host: Host | undefined
   #status: Health['status'] = 'running'
   #error: Error | undefined
@@ -91,12 +107,11 @@ export class RunningApp implements App {
   }
 
   async #hostFor(pipelines: readonly LoadedPipeline[]): Promise<Host> {
-    const { name, log, clock, random, options, data, onPoint } = this.#parts
+    const { name, log, clock, random, options, onPoint } = this.#parts
     const settings: RunSettings = {
       app: name,
       mode: options.mode ?? 'compiled',
       freeze: options.freeze ?? false,
-      data,
       pipelines: await Promise.all(pipelines.map(({ pipeline }) => this.#prepare(pipeline.graph))),
     }
     const events = this.#events()
@@ -124,7 +139,22 @@ export class RunningApp implements App {
     const counts = await preparePipelineTopics(log, name, graph, options.createTopics)
     await prepareWriting(graph)
     await recordStart(log, name, graph, options.start)
-    return { name: graph.name, counts, ends: options.once ? await this.#endsOf(graph) : undefined }
+    return {
+      name: graph.name,
+      counts,
+      ends: options.once ? await this.#endsOf(graph) : undefined,
+      snapshots: await this.#snapshotsOf(graph.name),
+    }
+  }
+
+  /** Takes a place for a pipeline on Kafka; on the embedded log its processes share one folder. */
+  async #snapshotsOf(pipeline: string): Promise<string | undefined> {
+    const { name, data, places } = this.#parts
+    const group = groupName(name, pipeline)
+    if (places === undefined) return data === undefined ? undefined : snapshotFolder(data, group)
+    const { instanceId, folder } = await places.take(group)
+    this.#instanceIds.set(group, instanceId)
+    return folder
   }
 
   async #endsOf(graph: Graph): Promise<Map<string, number>> {
@@ -165,7 +195,8 @@ export class RunningApp implements App {
     const rejoined = this.#memberships.get(name)?.then(async membership => {
       try {
         if (this.#isStopping) return membership
-        await membership.leave()
+        // Under one instance id the others do not notice: the new member takes the old one's place.
+        await membership.leave({ keepPlace: true })
         return this.#isStopping ? membership : await this.#join(pipeline)
       } catch (error) {
         this.#pipelineFailed(name, error as Error)
@@ -184,6 +215,7 @@ export class RunningApp implements App {
     const sessionTimeoutMs = options.sessionTimeoutMs ?? 10_000
     return log.join({
       group: pipeline.group,
+      instanceId: this.#instanceIds.get(pipeline.group) ?? options.instance,
       topicSets: pipeline.topicSets,
       weight: Math.max(1, options.threads ?? 1),
       sessionTimeoutMs,
@@ -191,7 +223,10 @@ export class RunningApp implements App {
       onAssigned: (partitions, identity) => pipeline.assign(partitions, identity),
       onRevoked: partitions => pipeline.revoke(partitions),
       onIdentity: identity => pipeline.setIdentity(identity),
-      onLost: () => pipeline.lost(),
+      onLost: (reason, isOver) => {
+        pipeline.lost()
+        if (isOver) this.#pipelineFailed(pipeline.name, reason)
+      },
     })
   }
 
@@ -246,20 +281,20 @@ export class RunningApp implements App {
 
   // Stop
 
-  stop({ timeout = stopTimeoutMs }: { readonly timeout?: number } = {}): Promise<void> {
-    this.#stopped ??= this.#stop(timeout)
+  stop({ timeout = stopTimeoutMs, leave = false }: StopOptions = {}): Promise<void> {
+    this.#stopped ??= this.#stop(timeout, { keepPlace: !leave })
     return this.#stopped
   }
 
-  async #stop(timeoutMs: number): Promise<void> {
+  async #stop(timeoutMs: number, how: LeaveOptions): Promise<void> {
     const failed = this.#status === 'failed'
     if (!failed) this.#status = 'stopping'
     await this.#host?.stop(timeoutMs)
-    const leave = this.#leave()
-    await this.#within(timeoutMs, leave)
+    await this.#within(timeoutMs, this.#leave(how))
     await this.#host?.close()
     await this.#sender.flush()
     if (this.#parts.ownsLog) await this.#parts.log.close()
+    this.#parts.places?.release()
     if (!failed) this.#status = 'stopped'
     this.#finish()
   }
@@ -274,8 +309,8 @@ export class RunningApp implements App {
   }
 
   /** Leaving revokes everything, and a revoke commits first. */
-  async #leave(): Promise<void> {
-    await Promise.all([...this.#memberships.values()].map(async joined => (await joined).leave()))
+  async #leave(how: LeaveOptions): Promise<void> {
+    await Promise.all([...this.#memberships.values()].map(async joined => (await joined).leave(how)))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

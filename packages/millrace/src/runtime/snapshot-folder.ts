@@ -2,7 +2,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Disk } from '../state/disk.ts'
 
-/** Where a pipeline keeps its snapshots. */
+/** Where all processes of a pipeline on the embedded log keep its snapshots. */
 export function snapshotFolder(data: string, group: string): string {
   return join(data, 'state', group)
 }

@@ -1,14 +1,14 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { openEmbeddedLog } from '../log/embedded/open.ts'
-import type { Log } from '../log/log.ts'
 import { systemClock } from '../std/clock.ts'
 import { systemRandom } from '../std/random.ts'
 import type { App, Logger, StartOptions } from './app.ts'
 import { appName } from './app-name.ts'
 import type { PipelineSource } from './pipeline-source.ts'
 import { loadPipelines } from './pipeline-source.ts'
-import { RunningApp } from './running-app.ts'
+import { Places } from './places.ts'
+import { RunningApp, type RunningAppParts } from './running-app.ts'
 
 const silent: Logger = { info() {}, warn() {}, error() {} }
 
@@ -28,15 +28,10 @@ export async function start(pipelines: readonly PipelineSource[], options: Start
   const logger = options.logger ?? silent
   const loaded = await loadPipelines(pipelines)
   const home = await nearestPackage(process.cwd())
-  const isEmbedded = options.log === undefined && options.brokers === undefined && options.kafka === undefined
-  const data = isEmbedded ? resolve(options.data ?? join(home.directory, '.millrace')) : undefined
-  const log =
-    options.log ?? (data === undefined ? await openKafka(options) : await openEmbedded(data, logger))
+  const directory = resolve(options.data ?? join(home.directory, '.millrace'))
   const app = new RunningApp({
     name: options.app ?? home.name,
-    log,
-    ownsLog: options.log === undefined,
-    data,
+    ...(await openLog(options, directory, logger)),
     clock,
     logger,
     random: systemRandom,
@@ -51,14 +46,23 @@ export async function start(pipelines: readonly PipelineSource[], options: Start
   return app
 }
 
-function openEmbedded(directory: string, logger: Logger): Promise<Log> {
-  return openEmbeddedLog({ directory, onWarning: message => logger.warn(message) })
-}
-
-/** What speaks to Kafka takes a third of a second to load, so it is loaded where it is used. */
-async function openKafka({ brokers, kafka, clock }: StartOptions): Promise<Log> {
+/** The log to run on, with what the data directory is for there; a log that is given keeps its data itself. */
+async function openLog(
+  options: StartOptions,
+  directory: string,
+  logger: Logger,
+): Promise<Pick<RunningAppParts, 'log' | 'ownsLog' | 'data' | 'places'>> {
+  const { log, brokers, kafka, clock, instance } = options
+  if (log !== undefined) return { log, ownsLog: false, data: undefined }
+  if (brokers === undefined && kafka === undefined) {
+    const onWarning = (message: string) => logger.warn(message)
+    return { log: await openEmbeddedLog({ directory, onWarning }), ownsLog: true, data: directory }
+  }
+  // What speaks to Kafka takes a third of a second to load, so it is loaded where it is used.
   const { openKafkaLog } = await import('../log/kafka/open.ts')
-  return openKafkaLog({ brokers, kafka, clock })
+  const onKafka = await openKafkaLog({ brokers, kafka, clock })
+  const places = new Places({ directory, cluster: onKafka.clusterId, instance })
+  return { log: onKafka, ownsLog: true, data: directory, places }
 }
 
 /** The package the process was started in: its name is the app's, its directory holds the data. */

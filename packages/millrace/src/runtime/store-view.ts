@@ -4,8 +4,6 @@ import type { Task } from '../engine/task.ts'
 import { encodeKey, type KeySerde } from '../serde/key.ts'
 import { KeyKind } from '../serde/serde.ts'
 import { KeyBuffer } from '../serde/sink.ts'
-import type { TableStore } from '../state/table-store.ts'
-import type { WindowStore } from '../state/window-store.ts'
 import { isBroken } from '../std/broken-rules.ts'
 import { partitionOf } from '../std/murmur2.ts'
 import type { StoreQuery, StoreView, WindowResult } from './app.ts'
@@ -44,7 +42,7 @@ export class LocalStore implements StoreView {
     const { step, bytes } = this.#find(key)
     if (step.window === undefined)
       throw new StoreUnavailable(`Step "${this.#step}" has no windows; use get(key)`)
-    return (step.store as WindowStore).starts.flatMap(start => {
+    return step.starts.flatMap(start => {
       const value = this.#read(step, bytes, start)
       return value === undefined ? [] : [{ start, end: step.endOf(start), value }]
     })
@@ -77,11 +75,9 @@ export class LocalStore implements StoreView {
           : `Step "${this.#step}" has windows; say which: get(key, { start }), or use windows(key)`,
       )
     }
-    const { store } = step
-    const table = start === undefined ? (store as TableStore).table : (store as WindowStore).openTable(start)
-    const row = table?.find(bytes.buffer, 0, bytes.position) ?? 0
-    if (row === 0) return undefined
-    const result = rowResult(step.plan, table!, row, start ?? 0, undefined)
+    const found = step.find(start, bytes.buffer, 0, bytes.position)
+    if (found === undefined) return undefined
+    const result = rowResult(step.plan, found.table, found.row, start ?? 0, undefined)
     return typeof result === 'object' && result !== null ? structuredClone(columnsOnly(result, step)) : result
   }
 

@@ -158,10 +158,11 @@ export class Worker {
       const unanswered = [...wanted]
       for (const fetched of answer) {
         const at = unanswered.findIndex(({ input, offset }) => isAnswer(fetched, input, offset))
-        if (at < 0) continue
-        const [ask] = unanswered.splice(at, 1) as [Wanted]
-        if (fetched.error !== undefined) this.#fetchFailed(ask, fetched.error)
-        else if (this.#runOf(ask.runner) !== undefined) {
+        const [ask] = at < 0 ? [] : unanswered.splice(at, 1)
+        if (ask === undefined) fetched.release?.()
+        else if (fetched.error !== undefined) this.#fetchFailed(ask, fetched.error)
+        else if (this.#runOf(ask.runner) === undefined) fetched.release?.()
+        else {
           this.#retries.succeeded(ask.input)
           ask.runner.offer(ask.input, fetched)
         }

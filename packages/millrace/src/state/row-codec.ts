@@ -68,14 +68,15 @@ export class RowCodec {
     this.#view = this.#target
   }
 
-  newTable(): KeyTable {
+  /** `extraDoubles` stand behind a row's own and begin with 0. */
+  newTable(extraDoubles = 0): KeyTable {
     const objects = this.#objectPlaces.map((column, i) => {
       const codec = this.#definition.objects[i]!
       return { column, initial: () => codec.initial() }
     })
     return new KeyTable({
-      columns: this.#initial.length,
-      initial: this.#initial,
+      columns: this.#initial.length + extraDoubles,
+      initial: Float64Array.of(...this.#initial, ...new Array<number>(extraDoubles).fill(0)),
       seed: this.#definition.nextSeed(),
       objects,
     })

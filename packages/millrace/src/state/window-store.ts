@@ -98,8 +98,18 @@ export class WindowStore {
   /** Closes the earliest window: its rows are gone, and the next write says so with one record. */
   drop(start: number): void {
     invariant(start === this.earliestStart, `Window ${start} closes before ${this.earliestStart}`)
-    this.#dropBelow(start + 1)
+    this.closeBelow(start + 1)
+  }
+
+  /** Closes everything that starts before `bound`: the rows are gone, and the next write says so with one record. */
+  closeBelow(bound: number): void {
+    this.#dropBelow(bound)
     this.#closeIsDue = true
+  }
+
+  /** An empty table for rows of this store and so many doubles more that are no part of it. */
+  newTable(extraDoubles?: number): KeyTable {
+    return this.#codec.newTable(extraDoubles)
   }
 
   /**

@@ -82,6 +82,33 @@ describeModes('hopping windows', mode => {
     ])
   })
 
+  it('[2.7] tell the rows of open windows, however these share what they are made of', async () => {
+    const shared = pipeline('shared', p => {
+      const windows = p
+        .from(views)
+        .byKey()
+        .window(hopping('10s', { advance: '5s' }))
+      windows
+        .aggregate('counts', { n: count(), ms: sum('ms') })
+        .emit('final')
+        .to(rows)
+    })
+    await using driver = await testDriver([shared], { mode })
+    const { send } = driver.input(views)
+    for (const s of [1, 6, 7, 11]) await send(view('/', s * 1000))
+    const open = await driver.table('counts').windows('/')
+    assert.deepEqual(
+      open.map(({ start, end, value }) => [(start - t0) / 1000, (end - t0) / 1000, value]),
+      [
+        [5, 15, { n: 3, ms: 3 }],
+        [10, 20, { n: 1, ms: 1 }],
+      ],
+    )
+    const closed = { start: t0 }
+    assert.equal(await driver.table('counts').get('/', closed), undefined)
+    assert.equal(await driver.table('counts').get('/other', { start: t0 + 5_000 }), undefined)
+  })
+
   it('a callback that throws leaves its record out of every window', async () => {
     const longest = custom<View, { ms: number }, number>({
       init: () => ({ ms: 0 }),

@@ -35,7 +35,7 @@ function session(plans: readonly ('load' | 'start' | 'ok')[]) {
     terminal,
     clock: new VirtualClock(),
     cwd: '/',
-    options: { app: 'a', data: '/d', threads: undefined, stopTimeoutMs: 1 },
+    options: { app: 'a', data: '/d', instance: undefined, threads: undefined, stopTimeoutMs: 1 },
     pipelineFiles: () => ['/p.ts'],
     fork,
     onFiles: files => watched.push(...files),

@@ -14,6 +14,7 @@ export interface RunFlags extends SettingFlags {
 /** What a run goes by; plain data on the embedded log, so that it can be sent to a child process. */
 export interface RunOptions extends LogSettings {
   readonly app: string
+  readonly instance: string | undefined
   readonly threads: number | undefined
   readonly stopTimeoutMs: number
 }
@@ -22,23 +23,26 @@ export interface RunOptions extends LogSettings {
 export async function prepareRun(cli: Cli, flags: RunFlags, on: RunsOn): Promise<Settings> {
   const loaded = await loadSettings(flags, cli.env, cli.cwd)
   if (on === 'any log' && loaded.brokers !== undefined) {
-    if (!flags.fresh) return loaded
+    if (!flags.fresh) {
+      prepareDataDirectory(loaded.data)
+      return loaded
+    }
     throw usageError(
       '--fresh deletes the embedded log; Kafka would stay as it is',
       'millrace reset <pipeline>',
     )
   }
-  const settings = { ...loaded, brokers: undefined, kafka: undefined }
+  const settings = { ...loaded, brokers: undefined, kafka: undefined, instance: undefined }
   if (flags.fresh) await deleteData(cli, settings, flags.yes ?? false)
   prepareDataDirectory(settings.data)
   return settings
 }
 
 export function runOptions(
-  { app, data, brokers, kafka, threads }: Settings,
+  { app, data, brokers, kafka, instance, threads }: Settings,
   { stopTimeout = '30s' }: RunFlags,
 ): RunOptions {
-  return { app, data, brokers, kafka, threads, stopTimeoutMs: durationOf(stopTimeout) }
+  return { app, data, brokers, kafka, instance, threads, stopTimeoutMs: durationOf(stopTimeout) }
 }
 
 function durationOf(text: string): number {

@@ -1,6 +1,7 @@
 import type { App } from '../../runtime/app.ts'
 import type { Cli } from '../cli.ts'
 import { CliError } from '../cli-error.ts'
+import { ExitCode } from '../exit-codes.ts'
 import { explainError } from '../explain.ts'
 import { count, span } from '../format.ts'
 import type { LoadedPipeline } from '../load/load-pipeline.ts'
@@ -56,10 +57,11 @@ function sayWhat(
 
 /** Stops within the stated time, and a little for closing files. */
 async function stopApp(cli: Cli, app: App, timeoutMs: number): Promise<void> {
-  const { clock, terminal } = cli
+  const { clock, terminal, interrupt } = cli
   const startMs = clock.monotonic()
   const processed = totals(app)
-  await app.stop({ timeout: timeoutMs })
+  // Who is told to end by a supervisor is started again, or replaced under the same name.
+  await app.stop({ timeout: timeoutMs, leave: interrupt.exitCode !== ExitCode.terminated })
   const { late, rejected, failed } = processed
   const odd = [
     late > 0 ? `${count(late)} late` : '',

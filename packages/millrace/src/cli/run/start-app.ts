@@ -20,7 +20,18 @@ export async function startApp(
   pipelines: readonly LoadedPipeline[],
   options: AppOptions,
 ): Promise<App> {
-  const { app, data, brokers, kafka, threads, once, freeze, createTopics, onError = () => {} } = options
+  const {
+    app,
+    data,
+    brokers,
+    kafka,
+    instance,
+    threads,
+    once,
+    freeze,
+    createTopics,
+    onError = () => {},
+  } = options
   // Commands that run nothing do without the engine, which is half of what there is to load.
   const { start } = await import('../../runtime/start.ts')
   // Workers import the modules again; one thread takes the objects that are here.
@@ -32,6 +43,7 @@ export async function startApp(
     data,
     brokers,
     kafka: brokers === undefined ? undefined : kafka,
+    instance,
     createTopics,
     start: options.start,
     threads,

@@ -1,4 +1,5 @@
 import type { FieldOrFn } from '../../plan/graph.ts'
+import type { KeyTable } from '../../state/key-table.ts'
 import type { ObjectCodec } from '../../state/row-codec.ts'
 
 /**
@@ -21,6 +22,13 @@ export interface Column {
   /** Only with `object`: returns the next state. */
   updateObject?(state: any, argument: any, record: any): unknown
   result(f64: Float64Array, at: number, objects: readonly unknown[]): unknown
+  /**
+   * Adds what another row's column has taken, and keeps nothing of it. Absent where the order of the records matters: there
+   * two halves do not make a whole.
+   */
+  merge?(into: KeyTable, at: number, from: KeyTable, fromAt: number): void
+  /** Takes away what was merged; false where that is impossible. */
+  subtract?(into: KeyTable, at: number, from: KeyTable, fromAt: number): boolean
 }
 
 /** What a column takes from each record before anything is changed. */

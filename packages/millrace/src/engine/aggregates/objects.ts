@@ -2,9 +2,10 @@ import { DDSketch } from '@datadog/sketches-js'
 import type { CustomAggregator } from '../../plan/graph.ts'
 import { encodeKey } from '../../serde/key.ts'
 import { KeyBuffer } from '../../serde/sink.ts'
+import type { KeyTable } from '../../state/key-table.ts'
 import type { Column } from './column.ts'
 
-type ObjectColumn = Pick<Column, 'initial' | 'object' | 'update' | 'updateObject' | 'result'>
+type ObjectColumn = Pick<Column, 'initial' | 'object' | 'update' | 'updateObject' | 'result' | 'merge'>
 
 const pointsToObject = { initial: [0], update: () => {} } satisfies Partial<Column>
 
@@ -23,6 +24,10 @@ export function lastColumn(): ObjectColumn {
     ...firstColumn(),
     updateObject: (state: unknown[], value) => (value === undefined ? state : [value]),
   }
+}
+
+function objectAt(table: KeyTable, at: number): unknown {
+  return table.objects[table.f64[at]!]
 }
 
 function boxedValue(f64: Float64Array, at: number, objects: readonly unknown[]): unknown {
@@ -48,6 +53,10 @@ export function countDistinctColumn(): ObjectColumn {
     },
     updateObject: (state: Set<string>, value) => (value === undefined ? state : state.add(identity(value))),
     result: (f64, at, objects) => (objects[f64[at]!] as Set<string>).size,
+    merge(into, at, from, fromAt) {
+      const all = objectAt(into, at) as Set<string>
+      for (const value of objectAt(from, fromAt) as Set<string>) all.add(value)
+    },
   }
 }
 
@@ -71,7 +80,18 @@ export function quantileColumn(q: number, relativeAccuracy: number): ObjectColum
       const value = (objects[f64[at]!] as DDSketch).getValueAtQuantile(q)
       return Number.isNaN(value) ? null : value
     },
+    merge(into, at, from, fromAt) {
+      mergeSketch(objectAt(into, at) as DDSketch, objectAt(from, fromAt) as DDSketch)
+    },
   }
+}
+
+/** `DDSketch.merge` of the library forgets the negative values. */
+function mergeSketch(into: DDSketch, from: DDSketch): void {
+  into.store.merge(from.store)
+  into.negativeStore.merge(from.negativeStore)
+  into.zeroCount += from.zeroCount
+  into.count += from.count
 }
 
 /** Bucket keys and counts of one half of the sketch, in pairs. */

@@ -1,4 +1,5 @@
 import { isBroken } from '../../std/broken-rules.ts'
+import type { HoppingWindow } from '../../window/hopping.ts'
 import { advanceOf } from '../../window/window.ts'
 import type { Argument } from '../aggregates/column.ts'
 import { isTrue, keyChangedFailure, keyKindFailure, noKeyFailure, notANumber, settled } from '../results.ts'
@@ -88,10 +89,12 @@ function windowCode(code: Code, plan: StepPlan, step: string, path: Path): strin
   const { offsetMs } = window
   const advanceMs = advanceOf(window)
   const start = code.variable('start')
-  code.line(`let ${start} = ${step}.lastStart`)
-  // Most records hit the window of the one before; a division is far dearer than two comparisons.
-  code.line(`if (!(${path.t} >= ${start} && ${path.t} < ${start} + ${advanceMs})) {`)
-  code.line(`${start} = Math.floor((${path.t} - ${offsetMs}) / ${advanceMs}) * ${advanceMs} + ${offsetMs} }`)
+  const found = `Math.floor((${path.t} - ${offsetMs}) / ${advanceMs}) * ${advanceMs} + ${offsetMs}`
+  if (plan.panes === undefined) {
+    code.line(`let ${start} = ${step}.lastSlot`)
+    // Most records hit the window of the one before; a division is far dearer than two comparisons.
+    code.line(`if (!(${path.t} >= ${start} && ${path.t} < ${start} + ${advanceMs})) ${start} = ${found}`)
+  } else code.line(`const ${start} = ${found}`)
   code.line(`if (${lateText(plan, step, start, path)}) {`)
   const own = path.late?.own ?? '-Infinity'
   const closeTime = closeTimeText(plan, start)
@@ -100,7 +103,20 @@ function windowCode(code: Code, plan: StepPlan, step: string, path: Path): strin
     : `${closeTime} > ${own}`
   code.line(`T.sides.late(${plan.node.id}, ${byRelease}, ${path.raw}, ${argumentsOf(path)})`)
   code.line('} else {')
-  return start
+  return plan.panes === undefined ? start : slotCode(code, plan, step, start, path)
+}
+
+/** Declares the slot of a record whose windows share rows (`Panes`). */
+function slotCode(code: Code, plan: StepPlan, step: string, start: string, { late, mayBeRow }: Path): string {
+  const { offsetMs, advanceMs, sizeMs, graceMs } = plan.node.window as HoppingWindow
+  const slot = code.variable('slot')
+  code.line(`let ${slot} = (${start} - ${offsetMs}) / ${advanceMs} * ${plan.panes!.stride}`)
+  const firstCloses = `${start} + ${advanceMs + graceMs + plan.reach.holdMs}`
+  const misses = late === undefined ? [] : [`${firstCloses} <= ${late.task}`, `${firstCloses} <= ${late.own}`]
+  if (mayBeRow) misses.push(`${start} - ${sizeMs - advanceMs} < ${step}.closedBelow`)
+  const watermark = late === undefined ? '-Infinity' : `Math.max(${late.task}, ${late.own})`
+  code.line(`if (${misses.join(' || ')}) ${slot} += ${step}.missed(${start}, ${watermark})`)
+  return slot
 }
 
 function closeTimeText({ node, reach }: StepPlan, start: string): string {
@@ -131,7 +147,7 @@ function updateCode(
 ): void {
   const { window } = plan.node
   const hasCustom = plan.columns.some(({ argument }) => argument.kind === 'value')
-  if (window?.kind !== 'hopping') {
+  if (window?.kind !== 'hopping' || plan.panes !== undefined) {
     const table = tableCode(code, plan, step, latest)
     const next = customCode(code, plan, table, path)
     changeCode(code, plan, step, latest, table, values, next, path, go, directSinks)

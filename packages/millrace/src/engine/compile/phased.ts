@@ -2,6 +2,7 @@ import type { AggregateNode, PlanNode, SourceNode } from '../../plan/graph.ts'
 import { compileProjection, type JsonProjection, Tag } from '../../serde/json/projection.ts'
 import { KeyKind } from '../../serde/serde.ts'
 import { isBroken } from '../../std/broken-rules.ts'
+import { advanceOf } from '../../window/window.ts'
 import type { Column } from '../aggregates/column.ts'
 import type { StepPlan } from '../step-plan.ts'
 import { outputOf, type SubPlan } from '../sub-plan.ts'
@@ -29,7 +30,7 @@ export function phasedPlan(plan: SubPlan): PhasedPlan | undefined {
   if (node === undefined || !isReadInPart(source, plan.closedLog)) return undefined
   const step = plan.steps.find(each => each.node.id === node.id)!
   // A record of several windows changes rows of several tables, which are not looked ahead for.
-  if (node.window !== undefined && node.window.kind !== 'tumbling') return undefined
+  if (node.window?.kind === 'hopping' && step.panes === undefined) return undefined
   const isFinal = step.emissions.every(({ node: emit }) => emit.emission.kind === 'final')
   if (!isFinal || !step.columns.every(isPlain)) return undefined
   return { source, step, projection: compileProjection(fieldsOf(source, step)) }
@@ -168,22 +169,27 @@ function timeCode(
   )
 }
 
+/** Declares the record's table, unless the record is late for one of its windows. */
+function tableCode(code: Code, { node: { window }, reach, panes }: StepPlan): void {
+  if (window === undefined) return code.line('const table = hashed')
+  const { offsetMs, graceMs } = window
+  const advanceMs = advanceOf(window)
+  const found = `Math.floor((t - ${offsetMs}) / ${advanceMs}) * ${advanceMs} + ${offsetMs}`
+  if (panes !== undefined) code.line(`const start = ${found}`)
+  else code.line(`let start = S.lastSlot; if (!(t >= start && t < start + ${advanceMs})) start = ${found}`)
+  // The first of the windows ends an advance behind the start of the last.
+  const closeTime = `start + ${advanceMs + graceMs + reach.holdMs}`
+  code.line(`if (${closeTime} <= X[${TaskWatermark}] || ${closeTime} <= X[${watermarkOf(0)}]) break`)
+  code.line(`const slot = ${panes ? `(start - ${offsetMs}) / ${advanceMs} * ${panes.stride}` : 'start'}`)
+  code.line('const table = slot === S.lastSlot ? S.lastTable : S.tableFor(slot)')
+}
+
 function updateCode(code: Code, { source, step }: PhasedPlan, scratch: Scratch): void {
-  const { window } = step.node
   code.line('for (; i < m; i++) {')
   code.line(`const t = ${scratch.times}[i], w = t - ${source.outOfOrderMs}`)
   code.line(`const rises = t > X[${maxTimeOf(0)}]`)
   code.line(`if (rises && w > X[${TaskWatermark}] && w >= X[${NextDue}]) break`)
-  if (window === undefined) code.line('const table = hashed')
-  else {
-    const { sizeMs, offsetMs, graceMs } = window
-    const closeTime = `start + ${sizeMs + graceMs + step.reach.holdMs}`
-    code.line('let start = S.lastStart')
-    code.line(`if (!(t >= start && t < start + ${sizeMs}))`)
-    code.line(`start = Math.floor((t - ${offsetMs}) / ${sizeMs}) * ${sizeMs} + ${offsetMs}`)
-    code.line(`if (${closeTime} <= X[${TaskWatermark}] || ${closeTime} <= X[${watermarkOf(0)}]) break`)
-    code.line('const table = start === S.lastStart ? S.lastTable : S.tableFor(start)')
-  }
+  tableCode(code, step)
   const key = `kb, ${scratch.starts}[i], ${scratch.ends}[i]`
   code.line(
     `const row = table === hashed ? table.upsertHashed(${key}, ${scratch.hashes}[i]) : table.upsert(${key})`,

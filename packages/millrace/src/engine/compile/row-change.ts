@@ -15,7 +15,7 @@ export function tableCode(code: Code, { node }: StepPlan, step: string, start: s
   const cached =
     node.window === undefined
       ? `${step}.lastTable`
-      : `${start} === ${step}.lastStart ? ${step}.lastTable : ${step}.tableFor(${start})`
+      : `${start} === ${step}.lastSlot ? ${step}.lastTable : ${step}.tableFor(${start})`
   code.line(`const ${table} = ${cached}`)
   return table
 }

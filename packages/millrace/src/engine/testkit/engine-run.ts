@@ -17,6 +17,7 @@ import { RunStop } from '../program.ts'
 import type { SubPlan } from '../sub-plan.ts'
 import type { Task } from '../task.ts'
 import type { TaskInput } from '../task-input.ts'
+import { LentMemory } from './lent-memory.ts'
 import { Topics } from './topics.ts'
 
 export interface EngineRunOptions {
@@ -52,6 +53,7 @@ export class EngineRun {
   readonly topics = new Topics()
   readonly tasks = new Map<string, Task>()
   readonly incidents: Incident[] = []
+  readonly memory = new LentMemory()
   readonly clock: Clock
   /** Times a callback with asynchronous calls told that it goes on. */
   wakes = 0
@@ -120,9 +122,10 @@ export class EngineRun {
     return task
   }
 
-  /** Fetches for an input; true when something new came. */
+  /** Fetches for an input; true when something new came. What the task gives back is overwritten at once, as a log may do. */
   poll(input: TaskInput, batchesMax?: number): boolean {
-    const fetched = this.topics.fetch(input.topic, input.partition, input.fetchOffset, batchesMax)
+    const { topic, partition, fetchOffset } = input
+    const fetched = this.memory.lend(this.topics.fetch(topic, partition, fetchOffset, batchesMax))
     input.offer(fetched, batch => batchInfo(batch).lastOffset + 1, this.clock.monotonic())
     return fetched.batches.length > 0
   }

@@ -114,7 +114,7 @@ export class EmbeddedMembership implements Membership {
       ? `another process joined ${join.group} as instance ${join.instanceId}`
       : `its session of ${join.sessionTimeoutMs} ms ended, or it did not give up its partitions within ${join.rebalanceTimeoutMs} ms`
     if (replaced) this.end()
-    join.onLost(new Error(`Member ${this.memberId} is out of group ${join.group}: ${why}`))
+    join.onLost(new Error(`Member ${this.memberId} is out of group ${join.group}: ${why}`), replaced)
     if (!this.#isOver) await this.join()
   }
 
@@ -126,6 +126,7 @@ export class EmbeddedMembership implements Membership {
       new Error(`Member ${this.memberId} cannot follow group ${join.group}: ${error.message}`, {
         cause: error,
       }),
+      true,
     )
   }
 

@@ -36,6 +36,7 @@ function given(
     partitionsOf: () => 4,
     formerUnits: new Map(),
     formerIds: [],
+    formerVanishedIds: [],
     ...rest,
   })
   return (id: string) =>
@@ -77,8 +78,26 @@ describe('the assignment of a leader', () => {
       partitionsOf: () => 1,
       formerUnits: new Map(),
       formerIds: ['txn-a', 'txn-b'],
+      formerVanishedIds: [],
     })
     assert.deepEqual(assignments.get('a')!.vanishedIds, ['txn-b'])
     assert.deepEqual(assignments.get('a')!.transactionalIds, ['txn-a'])
+  })
+
+  it('goes on naming them until every partition has an owner again, and no longer those who are back', () => {
+    const named = (members: GroupMemberOffer[]) => {
+      const { assignments } = assign({
+        generation: 4,
+        members,
+        partitionsOf: () => 2,
+        formerUnits: new Map(),
+        formerIds: ['txn-a', 'txn-c'],
+        formerVanishedIds: ['txn-b', 'txn-d'],
+      })
+      return assignments.get('a')!.vanishedIds
+    }
+    assert.deepEqual(named([member('a', [0])]), ['txn-b', 'txn-d', 'txn-c'])
+    assert.deepEqual(named([member('a', [0]), member('b')]), ['txn-d', 'txn-c'])
+    assert.deepEqual(named([member('a', [0, 1])]), ['txn-c'])
   })
 })

@@ -17,6 +17,8 @@ export interface AssignInput {
   readonly formerUnits: ReadonlyMap<string, readonly string[]>
   /** Transactional ids of the generation before. */
   readonly formerIds: readonly string[]
+  /** Of members that vanished before. */
+  readonly formerVanishedIds: readonly string[]
 }
 
 export interface AssignOutput {
@@ -30,7 +32,7 @@ export interface AssignOutput {
  * sees that it goes, gives it up and joins again.
  */
 export function assign(input: AssignInput): AssignOutput {
-  const { members, generation, partitionsOf, formerUnits, formerIds } = input
+  const { members, generation, partitionsOf, formerUnits } = input
   const units = unitsOf(
     members.flatMap(({ subscription }) => subscription.topicSets),
     partitionsOf,
@@ -42,7 +44,7 @@ export function assign(input: AssignInput): AssignOutput {
   )
   const byId = new Map(units.map(unit => [unit.id, unit]))
   const transactionalIds = members.flatMap(({ subscription }) => subscription.transactionalIds)
-  const vanishedIds = formerIds.filter(id => !transactionalIds.includes(id))
+  const vanishedIds = vanished(input, transactionalIds, units, owners)
   const assignments = new Map<string, Assignment>()
   const unitsOfInstances = new Map<string, readonly string[]>()
   for (const { memberId, instanceId } of members) {
@@ -54,6 +56,18 @@ export function assign(input: AssignInput): AssignOutput {
     if (instanceId !== undefined) unitsOfInstances.set(instanceId, target)
   }
   return { assignments, unitsOfInstances }
+}
+
+/** They are named until every partition has an owner again: each of them ends their transactions before it restores. */
+function vanished(
+  { formerIds, formerVanishedIds }: AssignInput,
+  presentIds: readonly string[],
+  units: readonly Unit[],
+  owners: ReadonlyMap<string, string>,
+): string[] {
+  const isTakenOver = units.every(unit => unit.partitions.every(each => owners.has(partitionKey(each))))
+  const gone = new Set(isTakenOver ? formerIds : [...formerVanishedIds, ...formerIds])
+  return [...gone].filter(id => !presentIds.includes(id))
 }
 
 /** Who has each partition. Of two that claim it the one of the newer generation has it: the other has missed one. */

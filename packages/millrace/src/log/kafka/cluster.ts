@@ -30,11 +30,17 @@ export class Cluster {
   readonly #coordinators = new Map<string, number>()
   readonly #wake = new Set<() => void>()
   #turn = 0
+  #id = ''
 
   constructor(options: LinksOptions) {
     this.settings = options.settings
     this.clock = options.clock
     this.links = new Links(options)
+  }
+
+  /** The name the cluster has given itself; known once it was asked about anything. */
+  get id(): string {
+    return this.#id
   }
 
   /** Sends a request to one broker; error codes are in the answer. */
@@ -90,6 +96,7 @@ export class Cluster {
   /** Reads what the cluster says of these topics, or of all. Those that do not exist are not in the answer. */
   async refresh(names: readonly string[] | null): Promise<TopicView[]> {
     const answer = await this.requestAny('metadata', [names === null ? null : [...names], false, false])
+    this.#id = answer.clusterId ?? ''
     this.#nodes.clear()
     for (const { nodeId, host, port } of answer.brokers) this.#nodes.set(nodeId, { host, port })
     const views: TopicView[] = []

@@ -133,7 +133,9 @@ export class GroupRequests {
     const { group, instanceId } = this.#join
     const error = new KafkaError(code, `${doing} (group ${group})`)
     if (code === CODE.fencedInstance)
-      throw new FencedInstanceError(`Another process of group ${group} has the instance id '${instanceId}'`)
+      throw new FencedInstanceError(
+        `Another process has joined group ${group} as instance "${instanceId}" and taken this one's place; every process needs an instance id of its own`,
+      )
     if (errorRule(code).action === 'fenced')
       throw new LostMembershipError(`Group ${group} does not know the member any more: ${error.rule.name}`)
     if (!isRetriable(error) && code !== CODE.rebalanceInProgress) throw error

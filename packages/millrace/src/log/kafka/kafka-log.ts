@@ -84,6 +84,11 @@ export class KafkaLog implements Log {
     await asLogErrors(this.#cluster.refresh([]))
   }
 
+  /** Tells this cluster from all others. */
+  get clusterId(): string {
+    return this.#cluster.id
+  }
+
   createTopics(specs: readonly TopicSpec[]): Promise<void> {
     return asLogErrors(this.#topics.create(specs))
   }
@@ -142,6 +147,10 @@ export class KafkaLog implements Log {
       join: options,
       lane: `group ${this.#joins++}`,
       transactionalIds: workers.map(worker => this.#transactionalId(group, instanceId, worker)),
+      isOwnId: id => {
+        const own = this.#transactionalId(group, instanceId, '')
+        return id.startsWith(own) && /^\d+$/.test(id.slice(own.length))
+      },
       host: this.#options.host,
       pid: this.#options.pid,
       fence: ids => this.#fence(ids),
@@ -152,7 +161,7 @@ export class KafkaLog implements Log {
   }
 
   /** One per group and worker; the same after a restart where the process has a stable name. */
-  #transactionalId(group: string, instanceId: string | undefined, worker: number): string {
+  #transactionalId(group: string, instanceId: string | undefined, worker: number | ''): string {
     return `${group}-${instanceId ?? this.#options.handleId}-${worker}`
   }
 

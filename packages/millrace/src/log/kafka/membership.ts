@@ -1,6 +1,7 @@
 import {
   CommitError,
   type JoinOptions,
+  type LeaveOptions,
   type MemberIdentity,
   type Membership,
   type TopicPartition,
@@ -8,6 +9,7 @@ import {
 import { assign, type GroupMemberOffer } from './assign.ts'
 import type { Cluster } from './cluster.ts'
 import { CommitGate } from './commit-gate.ts'
+import { type Era, newEra } from './era.ts'
 import { KafkaError } from './errors.ts'
 import {
   type Assignment,
@@ -30,17 +32,12 @@ export interface MembershipOptions {
   readonly lane: string
   /** Under which its process's transactions run. */
   readonly transactionalIds: readonly string[]
+  /** Whether a transactional id is of a process that has, or had, this one's name. */
+  isOwnId(transactionalId: string): boolean
   readonly host: string
   readonly pid: number
   /** Ends what transactions of these ids are open. */
   fence(transactionalIds: readonly string[]): Promise<void>
-}
-
-/** The time between two losses: what was owned in one is nobody's business in the next. */
-interface Era {
-  readonly over: Promise<void>
-  end(): void
-  isOver: boolean
 }
 
 /**
@@ -64,6 +61,11 @@ export class KafkaMembership implements Membership {
   #isLeader = false
   #rejoinWanted = true
   #isOver = false
+  #keepsPlace = false
+  /** Nothing was ever assigned: what an earlier process of this name left open is still to be ended. */
+  #isFresh = true
+  /** Of members that vanished, and whose partitions not all have a new owner yet. */
+  #vanishedIds: readonly string[] = []
   #leaving: { resolve(): void; reject(error: unknown): void; readonly promise: Promise<void> } | undefined
   #wake = Promise.withResolvers<void>()
   #cancelBeat = () => {}
@@ -191,13 +193,14 @@ export class KafkaMembership implements Membership {
     const revoked = this.assignment.filter(partition => !target.has(partitionKey(partition)))
     const added = assigned.partitions.filter(partition => !owned.has(partitionKey(partition)))
     this.#knownIds = assigned.transactionalIds
+    this.#vanishedIds = assigned.vanishedIds
     if (revoked.length > 0) {
       this.#gate.open()
       await this.#revoke(revoked, era)
       this.#rejoinWanted = true
       return
     }
-    if (added.length > 0 && assigned.vanishedIds.length > 0) await this.#options.fence(assigned.vanishedIds)
+    if (added.length > 0) await this.#endOpenTransactions()
     if (this.#era !== era || this.#isOver) return
     const { group, instanceId } = this.#join
     const identity: MemberIdentity = {
@@ -211,6 +214,15 @@ export class KafkaMembership implements Membership {
     this.#gate.open()
     if (added.length < assigned.partitions.length || added.length === 0) this.#join.onIdentity(identity)
     if (added.length > 0) this.#join.onAssigned(added, identity)
+  }
+
+  /** Before anything is restored: neither what vanished members left open is waited for, nor what this place did before its restart. */
+  async #endOpenTransactions(): Promise<void> {
+    // The process before may have had more threads than this one.
+    const { transactionalIds, isOwnId, fence } = this.#options
+    const own = this.#isFresh ? [...transactionalIds, ...this.#knownIds.filter(isOwnId)] : []
+    await fence([...new Set([...this.#vanishedIds, ...own])])
+    this.#isFresh = false
   }
 
   /** Waits for the engine to give partitions up. Throws when it takes too long. */
@@ -262,6 +274,7 @@ export class KafkaMembership implements Membership {
       partitionsOf: topic => counts.get(topic) ?? 0,
       formerUnits: this.#unitsOfInstances,
       formerIds: this.#knownIds,
+      formerVanishedIds: this.#vanishedIds,
     })
     this.#unitsOfInstances = unitsOfInstances
     return [...assignments].map(([memberId, each]) => ({ memberId, assignment: encodeAssignment(each) }))
@@ -319,12 +332,16 @@ export class KafkaMembership implements Membership {
     this.identity = undefined
     this.#own([])
     this.#generation = -1
-    if (this.#isOver) this.#leaving?.resolve()
+    if (this.#isOver) {
+      this.#leaving?.resolve()
+      this.#started.reject(reason)
+    }
     this.#wantRejoin()
-    this.#join.onLost(reason)
+    this.#join.onLost(reason, this.#isOver)
   }
 
-  leave(): Promise<void> {
+  leave({ keepPlace = false }: LeaveOptions = {}): Promise<void> {
+    this.#keepsPlace = keepPlace && this.#join.instanceId !== undefined
     if (this.#isOver) return this.#leaving?.promise ?? Promise.resolve()
     this.#leaving ??= Promise.withResolvers<void>()
     this.#rouse()
@@ -335,7 +352,7 @@ export class KafkaMembership implements Membership {
     const leaving = this.#leaving!
     try {
       if (this.assignment.length > 0) await this.#revoke(this.assignment, this.#era)
-      if (!this.#isOver) await this.#requests.leave()
+      if (!this.#isOver && !this.#keepsPlace) await this.#requests.leave()
     } catch (error) {
       if (!(error instanceof LostMembershipError || error instanceof KafkaError)) return leaving.reject(error)
     } finally {
@@ -365,19 +382,6 @@ export class KafkaMembership implements Membership {
     this.#era.end()
     this.#rouse()
   }
-}
-
-function newEra(): Era {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  const era = {
-    over: promise,
-    isOver: false,
-    end: () => {
-      era.isOver = true
-      resolve()
-    },
-  }
-  return era
 }
 
 function fencedError(group: string): CommitError {

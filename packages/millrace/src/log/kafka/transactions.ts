@@ -48,6 +48,7 @@ export class Transactions {
   /** Positions as this identity last knew them, to hold against `previousOffset`. */
   readonly #known = new Map<string, CommittedPosition | undefined>()
   #knownFor = ''
+  #memberId = ''
 
   constructor({ cluster, positions, transactionalId, isFlow1 }: TransactionsOptions) {
     this.#cluster = cluster
@@ -71,7 +72,7 @@ export class Transactions {
       await checkOutgoing(this.#cluster, batches)
       await this.#checkPrevious(identity, positions)
       const isOld = this.#isFlow1 || !(await this.#cluster.retry(() => this.#requests.hasFlow2()))
-      await this.#begin()
+      await this.#begin(identity)
       const baseOffsets = await this.#write(commit, isOld)
       await this.#end(commit, isOld)
       for (const position of positions) this.#known.set(partitionKey(position), position)
@@ -81,8 +82,10 @@ export class Transactions {
     }
   }
 
-  /** Makes sure there is a producer epoch of our own. */
-  async #begin(): Promise<void> {
+  /** Makes sure there is a producer epoch of our own; a new member has ended that of the one before. */
+  async #begin({ memberId }: MemberIdentity): Promise<void> {
+    if (memberId !== this.#memberId) this.#producer.use(undefined)
+    this.#memberId = memberId
     if (this.#producer.identity !== undefined) return
     this.#producer.use(await this.#cluster.retry(() => this.#requests.init()))
   }

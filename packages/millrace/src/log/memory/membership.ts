@@ -96,7 +96,7 @@ export class MemoryMembership implements Membership {
     this.#cancelHeartbeat()
     if (replaced) this.#over = true
     else this.#join()
-    this.#options.onLost(reason)
+    this.#options.onLost(reason, replaced)
   }
 
   /** Stops the heartbeats and holds back every callback, as if the process were stopped by a signal. */

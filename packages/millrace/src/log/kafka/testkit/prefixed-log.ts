@@ -67,7 +67,7 @@ export function prefixedLog(log: Log, prefix: string): Log {
         get assignment(): readonly TopicPartition[] {
           return membership.assignment.map(back)
         },
-        leave: () => membership.leave(),
+        leave: how => membership.leave(how),
       }
     },
     committed: async (group, partitions): Promise<CommittedPosition[]> =>
