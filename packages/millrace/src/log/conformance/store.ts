@@ -139,6 +139,10 @@ export function outgoing(
 }
 
 const SHOWN_WITHIN_MS = 1000
+/** A log that cannot reach a partition now has tried for a while already. */
+const TRIES_MAX = 40
+/** What lies behind a transaction is waited for, however long its end takes to get round. */
+const ALL: FetchOptions = { ...AT_ONCE, maxWaitMs: SHOWN_WITHIN_MS, waitForOpen: true }
 
 /** Every record of the partition from `offset` (default: the first) on. */
 export async function readAll(
@@ -150,14 +154,9 @@ export async function readAll(
   const records: ReadRecord[] = []
   const cursor = new RecordCursor()
   for (let at = offset ?? bounds.earliest; at < bounds.latest; ) {
-    const from = [{ topic, partition, offset: at }]
-    let [found] = await log.fetch(from, AT_ONCE)
-    assert.equal(found!.error, undefined)
-    // What a commit resolved for may show a moment later; where it does not, the rest of the offsets hold nothing.
-    if (found!.batches.length === 0)
-      [found] = await log.fetch(from, { ...AT_ONCE, maxWaitMs: SHOWN_WITHIN_MS })
-    if (found!.batches.length === 0) break
-    for (const batch of found!.batches) {
+    const batches = await readSome(log, { topic, partition, offset: at })
+    if (batches.length === 0) break
+    for (const batch of batches) {
       cursor.open(batch)
       while (cursor.next()) {
         const text = (start: number, end: number) =>
@@ -170,6 +169,16 @@ export async function readAll(
     }
   }
   return records
+}
+
+/** What can be read there; nothing when the rest of the offsets hold nothing. A partition without a leader gets one in a while. */
+async function readSome(log: Log, from: FetchPosition): Promise<readonly Uint8Array[]> {
+  for (let tries = 0; ; tries++) {
+    const [found] = await log.fetch([from], tries === 0 ? AT_ONCE : ALL)
+    const { batches, error } = found!
+    if (error !== undefined && (!error.retriable || tries >= TRIES_MAX)) throw error
+    if (batches.length > 0 || (error === undefined && tries > 0)) return batches
+  }
 }
 
 export async function valuesIn(log: Log, topic: string, partition = 0): Promise<(string | null)[]> {

@@ -5,11 +5,28 @@ import { batchInfo } from '../../record/batch.ts'
 import { joinGroup } from '../conformance/member.ts'
 import { AT_ONCE, type Context, outgoing, readAll } from '../conformance/store.ts'
 import { CommitError } from '../log.ts'
+import { type Dial, systemDial } from './dial.ts'
 import type { KafkaLog } from './kafka-log.ts'
-import { openKafkaLog } from './open.ts'
+import { openKafkaIn } from './open.ts'
 import { isWithoutJava } from './testkit/java-client.ts'
+import { REQUEST, watchRequests } from './testkit/watch-requests.ts'
 
 const limits = { sessionTimeoutMs: 60_000, rebalanceTimeoutMs: 60_000 } as Context
+/** Knows which port each kind of request went to last, and tells of one before it goes. */
+class RequestWatch {
+  readonly ports = new Map<number, number>()
+  before: { readonly request: number; readonly run: () => void } | undefined
+  readonly dial: Dial = options =>
+    watchRequests(systemDial(undefined)(options), (request, send) => {
+      this.ports.set(request, options.port)
+      if (this.before?.request === request) {
+        this.before.run()
+        this.before = undefined
+      }
+      return send()
+    })
+}
+
 /**
  * Of this minute: a broker that loads a partition anew forgets a producer whose last record is older than
  * `producer.id.expiration.ms` by its own time, and then takes a repetition for something new.
@@ -27,9 +44,11 @@ const rounds = 60
 describe('three brokers, each killed and started again', { skip: isWithoutJava, timeout: 300_000 }, () => {
   let cluster: TestCluster
   let log: KafkaLog
+  const requests = new RequestWatch()
   before(async () => {
     cluster = await startCluster(3, { isShortLived: true })
-    log = await openKafkaLog({ brokers: cluster.brokers, kafka: { 'request.timeout.ms': 10_000 } })
+    const options = { brokers: cluster.brokers, kafka: { 'request.timeout.ms': 10_000 } }
+    log = await openKafkaIn({ dial: requests.dial }, options)
     await log.createTopics(topics)
   })
   after(async () => {
@@ -127,6 +146,38 @@ describe('three brokers, each killed and started again', { skip: isWithoutJava, 
       const values = (await readAll(log, { topic: 'out', partition })).map(record => record.value)
       assert.deepEqual(values, expected, `partition ${partition}, ${aborted} aborted`)
     }
+    await member.membership.leave()
+  })
+
+  it('[2.1] give all of a commit to a reader that waits, whose leader died between its records and its end', async () => {
+    const out = 'markers'
+    await log.createTopics([{ name: out, partitions: 6, retentionMs: -1 }])
+    const member = await joinGroup(limits, log, { group: 'h' })
+    while (member.owned().length === 0) await new Promise(resolve => setTimeout(resolve, 10))
+    const commit = (offset: number) => ({
+      identity: member.identity(),
+      batches: [0, 1, 2, 3, 4, 5].map(partition => outgoing(out, partition, recordOf(offset))),
+      positions: [
+        { topic: 't', partition: 0, previousOffset: offset - 1, offset, metadata: new Uint8Array(0) },
+      ],
+    })
+    await log.commit(commit(0))
+    const coordinators = [REQUEST.txnOffsetCommit, REQUEST.endTxn].map(each => requests.ports.get(each))
+    const victim = cluster.brokers.findIndex(broker => !coordinators.includes(Number(broker.split(':')[1])))
+    let killed: Promise<void> | undefined
+    requests.before = {
+      request: REQUEST.endTxn,
+      run: () => {
+        killed = cluster.kill(victim + 1)
+      },
+    }
+    await log.commit(commit(1))
+    assert.ok(killed, 'the leader of two partitions died before the transaction was ended')
+    for (const partition of [0, 1, 2, 3, 4, 5]) {
+      const values = (await readAll(log, { topic: out, partition })).map(record => record.value)
+      assert.deepEqual(values, ['0', '1'], `partition ${partition}`)
+    }
+    await cluster.start(victim + 1)
     await member.membership.leave()
   })
 })

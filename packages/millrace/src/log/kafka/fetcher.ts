@@ -3,6 +3,7 @@ import type { Cluster, TopicView } from './cluster.ts'
 import { CODE, errorRule, isRetriable } from './errors.ts'
 import { type FetchAsk, FetchLane, type NodeAnswer } from './fetch-lane.ts'
 import type { FetchPart } from './fetch-response.ts'
+import type { HighWatermarks } from './high-watermarks.ts'
 import { toLogError } from './log-error.ts'
 import type { Offsets } from './offsets.ts'
 import { visibleBatches } from './visible-batches.ts'
@@ -140,7 +141,7 @@ export class Fetcher {
   ): Promise<void> {
     try {
       const answer = await this.#ask(call, node, asks, waitMs)
-      if (!call.isOver) moved.push(...take(call, asks, answer))
+      if (!call.isOver) moved.push(...take(call, asks, answer, this.#offsets.highWatermarks))
     } catch (error) {
       if (!isRetriable(error)) throw error
       this.#cluster.learnFrom(error)
@@ -229,15 +230,22 @@ function requestsOf(asks: readonly Ask[]): Ask[][] {
 }
 
 /** Puts a broker's answer into the call; gives the partitions that it does not lead any more. */
-function take(call: FetchCall, asks: readonly Ask[], { frame, parts }: NodeAnswer): Moved[] {
+function take(
+  call: FetchCall,
+  asks: readonly Ask[],
+  { frame, parts }: NodeAnswer,
+  ends: HighWatermarks,
+): Moved[] {
   const moved: Moved[] = []
   const memory = new SharedMemory(() => frame.release())
   for (const part of parts) {
     const ask = asks.find(each => each.topicId === part.topicId && each.partition === part.partition)
     if (ask === undefined) continue
     const { topic, partition } = call.positions[ask.indexes[0]!]!
-    if (part.errorCode === 0) call.accept(ask.indexes, part, frame.bytes, memory)
-    else {
+    if (part.errorCode === 0) {
+      const highWatermark = ends.raise(part.topicId, part.partition, part.highWatermark)
+      call.accept(ask.indexes, part, highWatermark, frame.bytes, memory)
+    } else {
       const { name, action } = errorRule(part.errorCode)
       const message = `${topic}/${partition} cannot be read at ${ask.offset}: ${name}`
       if (action === 'retry')
@@ -289,9 +297,15 @@ class FetchCall {
     this.#stableOffsets = new Array(positions.length).fill(-1)
   }
 
-  accept(indexes: readonly number[], part: FetchPart, bytes: Buffer, memory: SharedMemory): void {
+  accept(
+    indexes: readonly number[],
+    part: FetchPart,
+    highWatermark: number,
+    bytes: Buffer,
+    memory: SharedMemory,
+  ): void {
     const { topic, partition, offset } = this.positions[indexes[0]!]!
-    const { highWatermark, logStartOffset } = part
+    const { logStartOffset } = part
     try {
       const batches = visibleBatches(bytes, part.recordsStart, part.recordsEnd, part.aborted)
       if (batches.length > 0) this.isUseful = true
@@ -319,7 +333,7 @@ class FetchCall {
     return part !== undefined && (part.error !== undefined || part.batches.length > 0)
   }
 
-  /** A partition looks empty because transactions are open in it. */
+  /** A partition looks empty because transactions are open in it, or because its leader is new. */
   get isUndecided(): boolean {
     return this.parts.some(
       (part, index) =>

@@ -1,6 +1,7 @@
 import { type FetchPosition, LogError, type PartitionOffsets } from '../log.ts'
 import type { Cluster, TopicView } from './cluster.ts'
 import { KafkaError, UnreachableError } from './errors.ts'
+import { HighWatermarks } from './high-watermarks.ts'
 
 const EARLIEST = -2n
 const LATEST = -1n
@@ -10,6 +11,8 @@ const UNCOMMITTED = 0
 
 /** Where partitions begin and end, and how they are cut at the front. */
 export class Offsets {
+  /** As named to this log, by whatever request. */
+  readonly highWatermarks = new HighWatermarks()
   readonly #cluster: Cluster
 
   constructor(cluster: Cluster) {
@@ -65,7 +68,12 @@ export class Offsets {
           ])
           for (const { partitionIndex, errorCode, offset } of answer.topics[0]!.partitions) {
             if (errorCode !== 0) throw new KafkaError(errorCode, `list offsets of ${topic}/${partitionIndex}`)
-            found.set(partitionIndex, Number(offset))
+            const named = Number(offset)
+            const isEnd = timestamp === LATEST
+            found.set(
+              partitionIndex,
+              isEnd ? this.highWatermarks.raise(view.id, partitionIndex, named) : named,
+            )
           }
         }),
       )
