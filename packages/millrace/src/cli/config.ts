@@ -1,4 +1,6 @@
 import type { KafkaProperties } from '../log/kafka/settings.ts'
+import type { Guarantee } from '../runtime/guarantee.ts'
+import type { Duration } from '../std/duration.ts'
 
 /** What `millrace.config.ts` may set; environment variables go before it, flags before both. */
 export interface MillraceConfig {
@@ -17,6 +19,10 @@ export interface MillraceConfig {
   readonly instance?: string
   /** Worker threads of each process; default: everything runs in one thread. `MILLRACE_THREADS`, `--threads`. */
   readonly threads?: number
+  /** What a crash may do to results on Kafka; default `exactly-once`. `MILLRACE_GUARANTEE`, `--guarantee`. */
+  readonly guarantee?: Guarantee
+  /** Longest time between commits, instead of each pipeline's own. `MILLRACE_COMMIT_INTERVAL`, `--commit-interval`. */
+  readonly commitInterval?: Duration
   /** Files with the project's pipelines, as patterns relative to this file; default `pipelines/*.ts`. */
   readonly pipelines?: string | readonly string[]
 }

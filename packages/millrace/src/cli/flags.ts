@@ -32,6 +32,14 @@ export function withRunFlags(command: Command, on: RunsOn): Command {
   return (on === 'any log' ? withKafkaRunFlags : withDataFlags)(command)
     .option('--threads <n>', 'worker threads (MILLRACE_THREADS; default: everything in one thread)')
     .option(
+      '--guarantee <which>',
+      'exactly-once (default), or at-least-once: on Kafka without transactions (MILLRACE_GUARANTEE)',
+    )
+    .option(
+      '--commit-interval <duration>',
+      'longest time between commits (MILLRACE_COMMIT_INTERVAL; default: of each pipeline, else 100ms, at-least-once 1s)',
+    )
+    .option(
       '--stop-timeout <duration>',
       'how long a stop may drain before it gives up what is uncommitted',
       '30s',

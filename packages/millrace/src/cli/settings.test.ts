@@ -57,6 +57,29 @@ describe('settings', () => {
     assert.match((await refusal(`export default { app: 'a.b' }\n`)).message, /cannot be an app's name/)
   })
 
+  it('take the guarantee and the commit interval from flags, environment and configuration', async () => {
+    const config = `export default { guarantee: 'at-least-once', commitInterval: '2s' }\n`
+    using project = testProject({ 'millrace.config.ts': config })
+    const read = async (flags: object, env: Record<string, string>) => {
+      const { guarantee, commitIntervalMs } = await loadSettings(flags, env, project.directory)
+      return [guarantee, commitIntervalMs]
+    }
+    const env = { MILLRACE_GUARANTEE: 'exactly-once', MILLRACE_COMMIT_INTERVAL: '50ms' }
+    assert.deepEqual(await read({}, {}), ['at-least-once', 2000])
+    assert.deepEqual(await read({}, env), ['exactly-once', 50])
+    assert.deepEqual(await read({ guarantee: 'at-least-once', commitInterval: '1m' }, env), [
+      'at-least-once',
+      60_000,
+    ])
+    await assert.rejects(read({ guarantee: 'at-most-once' }, {}), {
+      message: '--guarantee is "at-most-once"',
+      wayOut: 'exactly-once or at-least-once',
+      exitCode: 2,
+    })
+    await assert.rejects(read({ commitInterval: '0s' }, {}), /--commit-interval is "0s"/)
+    await assert.rejects(read({ commitInterval: 'soon' }, {}), /--commit-interval: 'soon' is not a duration/)
+  })
+
   it('show where a configuration does not load', async () => {
     const error = await refusal(`\nimport { x } from './y'\n`)
     assert.equal(error.place, 'millrace.config.ts:2:20')

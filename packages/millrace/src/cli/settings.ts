@@ -3,7 +3,9 @@ import { join, resolve } from 'node:path'
 import type { KafkaProperties } from '../log/kafka/settings.ts'
 import { isName } from '../plan/names.ts'
 import { appName } from '../runtime/app-name.ts'
+import type { Guarantee } from '../runtime/guarantee.ts'
 import { type CliError, usageError } from './cli-error.ts'
+import { commitIntervalMsOf, guaranteeOf } from './commit-settings.ts'
 import type { MillraceConfig } from './config.ts'
 import { placeText } from './load/load-error.ts'
 import { loadModule } from './load/load-module.ts'
@@ -16,6 +18,8 @@ export interface SettingFlags {
   readonly brokers?: string
   readonly instance?: string
   readonly threads?: string
+  readonly guarantee?: string
+  readonly commitInterval?: string
   readonly config?: string
 }
 
@@ -33,6 +37,8 @@ export interface Settings extends LogSettings {
   /** On Kafka: the name of this process, where one was chosen. */
   readonly instance: string | undefined
   readonly threads: number | undefined
+  readonly guarantee: Guarantee | undefined
+  readonly commitIntervalMs: number | undefined
   /** Patterns of the pipeline files, relative to the project's directory. */
   readonly pipelines: readonly string[]
 }
@@ -50,6 +56,8 @@ const CONFIG_MEMBERS: readonly (keyof MillraceConfig)[] = [
   'kafka',
   'instance',
   'threads',
+  'guarantee',
+  'commitInterval',
   'pipelines',
 ]
 
@@ -80,6 +88,16 @@ export async function loadSettings(
     kafka: config.kafka,
     instance: flags.instance ?? env.MILLRACE_INSTANCE ?? config.instance,
     threads: threadsOf(flags.threads, env.MILLRACE_THREADS, config.threads),
+    guarantee: guaranteeOf({
+      flag: flags.guarantee,
+      variable: env.MILLRACE_GUARANTEE,
+      config: config.guarantee,
+    }),
+    commitIntervalMs: commitIntervalMsOf({
+      flag: flags.commitInterval,
+      variable: env.MILLRACE_COMMIT_INTERVAL,
+      config: config.commitInterval,
+    }),
     pipelines: typeof pipelines === 'string' ? [pipelines] : pipelines,
   }
 }

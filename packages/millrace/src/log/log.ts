@@ -120,6 +120,11 @@ export interface Commit {
   readonly identity: MemberIdentity
   readonly batches: readonly OutgoingBatch[]
   readonly positions: readonly PositionUpdate[]
+  /**
+   * Lets a log that pays for "together" do without: the first `outputs` batches are durable before the others, and all of them
+   * before the positions. What fails in between is in the log in part. Logs of our own commit as ever.
+   */
+  readonly atLeastOnce?: { readonly outputs: number }
 }
 
 export interface CommitResult {

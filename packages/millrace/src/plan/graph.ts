@@ -177,8 +177,8 @@ export interface Graph {
 }
 
 export interface PipelineOptions {
-  /** Longest time between commits; shorter when the inputs are drained (SEMANTICS 2.5). */
-  readonly commitIntervalMs: number
+  /** Longest time between commits; shorter when the inputs are drained (SEMANTICS 2.5). Undefined goes by the run. */
+  readonly commitIntervalMs: number | undefined
   /** A task stops when more than this share of its last 100 or more records failed (SEMANTICS 7.1). */
   readonly maxFailureRate: number
 }

@@ -3,6 +3,7 @@ import type { Log } from '../log/log.ts'
 import type { Start } from '../plan/start.ts'
 import type { Topic } from '../plan/topic.ts'
 import type { Clock } from '../std/clock.ts'
+import type { Guarantee } from './guarantee.ts'
 
 /** Takes what Millrace has to say. */
 export interface Logger {
@@ -58,6 +59,13 @@ export interface StartOptions {
   readonly mode?: 'compiled' | 'interpreted'
   /** Freezes values, so that a callback that changes one fails; for development. */
   readonly freeze?: boolean
+  /**
+   * `exactly-once`, the default: output, state and positions are one commit. `at-least-once` commits without transactions on Kafka:
+   * after a crash records may be processed again, with what they led to written twice. The embedded log is exactly-once either way.
+   */
+  readonly guarantee?: Guarantee
+  /** Longest time between commits, for all pipelines. Default: each pipeline's own, 100 ms exactly-once and 1 s at-least-once. */
+  readonly commitIntervalMs?: number
   readonly clock?: Clock
   /** How long a member may be silent before its tasks move. Default 10 s. */
   readonly sessionTimeoutMs?: number

@@ -6,13 +6,17 @@ import type { Log, TopicPartition } from '../log/log.ts'
 import type { Graph } from '../plan/graph.ts'
 import { groupName } from '../plan/names.ts'
 import { SnapshotDamagedError } from '../state/snapshot-format.ts'
+import { isBroken } from '../std/broken-rules.ts'
 import type { Clock } from '../std/clock.ts'
 import { Backoff, isRetriable } from './backoff.ts'
+import type { Guarantee } from './guarantee.ts'
 import { InputPreparation } from './input-preparation.ts'
 import { keyPreparation, preparationOf, prepareWriting } from './preparation.ts'
 import { type RestoreSource, restoreTask, startPositions } from './restore.ts'
 import { TaskRunner } from './task-runner.ts'
 import { inputTopics, type PartitionCounts } from './topics.ts'
+
+const trustsTime = isBroken('2.8')
 
 export interface TaskOptions {
   readonly app: string
@@ -22,6 +26,7 @@ export interface TaskOptions {
   readonly counts: PartitionCounts
   readonly mode: 'compiled' | 'interpreted'
   readonly freeze: boolean
+  readonly guarantee: Guarantee
   /** In a bounded run: where each source partition ends. */
   readonly endOf?: (partition: TopicPartition) => number
   readonly random: () => number
@@ -56,9 +61,10 @@ export class AssignedTasks {
 
   constructor(options: TaskOptions) {
     this.#options = options
-    const { graph, app, log, clock, mode, freeze } = options
+    const { graph, app, log, clock, mode, freeze, guarantee } = options
+    const mayRepeat = guarantee === 'at-least-once' && !trustsTime
     this.group = groupName(app, graph.name)
-    this.#programs = buildPrograms(graph, { app, closedLog: log.closed, mode, freeze })
+    this.#programs = buildPrograms(graph, { app, closedLog: log.closed, mode, freeze, mayRepeat })
     this.#world = {
       clock,
       nextSeed: () => Math.floor(options.random() * 2 ** 31),

@@ -1,5 +1,6 @@
 import type { MemberIdentity, TopicPartition } from '../log/log.ts'
 import type { PipelineHealth, StoreView } from './app.ts'
+import type { Guarantee } from './guarantee.ts'
 
 /** A pipeline where it runs: in this thread, or spread over worker threads. The membership talks to it. */
 export interface HostedPipeline {
@@ -42,6 +43,9 @@ export interface RunSettings {
   readonly app: string
   readonly mode: 'compiled' | 'interpreted'
   readonly freeze: boolean
+  readonly guarantee: Guarantee
+  /** Instead of each pipeline's own. */
+  readonly commitIntervalMs: number | undefined
   readonly pipelines: readonly PipelineSettings[]
 }
 

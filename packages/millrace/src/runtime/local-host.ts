@@ -7,6 +7,7 @@ import type { Clock } from '../std/clock.ts'
 import type { PipelineHealth, StoreView } from './app.ts'
 import { ChangelogUpkeep } from './changelog-upkeep.ts'
 import type { CommittedTask } from './commit-content.ts'
+import { commitPace } from './guarantee.ts'
 import {
   endKey,
   type Host,
@@ -65,6 +66,8 @@ export class LocalHost implements Host {
       counts,
       mode: settings.mode,
       freeze: settings.freeze,
+      guarantee: settings.guarantee,
+      commitPace: commitPace(graph, log.kind, settings),
       endOf: ends && (partition => ends.get(endKey(partition)) ?? 0),
       random,
       print: events.print,

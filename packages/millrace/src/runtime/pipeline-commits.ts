@@ -7,10 +7,11 @@ import type { Clock } from '../std/clock.ts'
 import type { AssignedTasks } from './assigned-tasks.ts'
 import { Backoff } from './backoff.ts'
 import { CommitContent, type CommittedTask } from './commit-content.ts'
+import type { CommitPace, Guarantee } from './guarantee.ts'
 import { sideTopicSpec } from './topics.ts'
 
-/** Shortest time between two commits of a drained pipeline (SEMANTICS 2.5). */
-const drainedCommitMs = 5
+/** How often a task is looked at that cannot be cut yet. */
+const lookAgainMs = 5
 const liveIdentity = isBroken('2.2')
 const ignoresInterval = isBroken('2.5')
 
@@ -24,17 +25,10 @@ export interface CommitOptions {
   /** Told of every acknowledged commit, before anything else happens to its tasks. */
   readonly onCommitted?: (tasks: readonly CommittedTask[]) => void
   readonly wake: () => void
-  /** Instead of the pipeline's own interval and the 5 ms of a drained one. */
-  readonly commitPace?: CommitPace
+  readonly commitPace: CommitPace
+  readonly guarantee: Guarantee
   /** Reached points of the commit, for tests that kill the process there. */
   readonly onPoint?: (point: CommitPoint) => void
-}
-
-/** When a commit is due, in ms since the one before; Infinity for never. */
-export interface CommitPace {
-  readonly intervalMs: number
-  /** Once every task has drained its inputs (SEMANTICS 2.5). */
-  readonly drainedMs: number
 }
 
 export type CommitPoint = 'cut' | 'before-commit' | 'after-commit' | 'after-acknowledge' | 'restored'
@@ -71,10 +65,10 @@ export class PipelineCommits {
     this.#tasks = tasks
     this.#state = state
     this.#failed = failed
-    const { clock, graph, commitPace } = options
+    const { clock, commitPace } = options
     this.#lastCommitMs = clock.monotonic()
     this.failures = new Backoff(clock)
-    this.#pace = commitPace ?? { intervalMs: graph.options.commitIntervalMs, drainedMs: drainedCommitMs }
+    this.#pace = commitPace
   }
 
   get isInFlight(): boolean {
@@ -143,8 +137,7 @@ export class PipelineCommits {
     while (isDirty && isHere() && task.commits === cuts) {
       if (this.#inFlight === undefined) this.#start()
       // A task that waits for a retry or for calls cannot be cut yet.
-      await (this.#inFlight ??
-        new Promise<void>(resolve => this.#options.clock.after(drainedCommitMs, resolve)))
+      await (this.#inFlight ?? new Promise<void>(resolve => this.#options.clock.after(lookAgainMs, resolve)))
     }
     await this.#inFlight
     return isHere()
@@ -175,7 +168,7 @@ export class PipelineCommits {
   }
 
   async #commit(identity: MemberIdentity, content: CommitContent, epoch: number): Promise<void> {
-    const { log, files, onPoint, onCommitted } = this.#options
+    const { log, files, guarantee, onPoint, onCommitted } = this.#options
     const { outputs, changelog, positions } = content
     try {
       await this.#ensureSideTopics(outputs.map(({ topic }) => topic))
@@ -185,6 +178,7 @@ export class PipelineCommits {
         identity: liveIdentity ? (this.#state.identity ?? identity) : identity,
         batches: [...outputs, ...changelog],
         positions,
+        ...(guarantee === 'at-least-once' && { atLeastOnce: { outputs: outputs.length } }),
       })
       if (epoch !== this.#tasks.epoch) return
       this.failures.reset()

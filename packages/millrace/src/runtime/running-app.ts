@@ -13,6 +13,7 @@ import type {
   StopOptions,
   StoreView,
 } from './app.ts'
+import { checkCommits } from './guarantee.ts'
 import {
   endKey,
   type Host,
@@ -108,10 +109,14 @@ export class RunningApp implements App {
 
   async #hostFor(pipelines: readonly LoadedPipeline[]): Promise<Host> {
     const { name, log, clock, random, options, onPoint } = this.#parts
+    const { guarantee = 'exactly-once', commitIntervalMs } = options
+    checkCommits(guarantee, commitIntervalMs)
     const settings: RunSettings = {
       app: name,
       mode: options.mode ?? 'compiled',
       freeze: options.freeze ?? false,
+      guarantee,
+      commitIntervalMs,
       pipelines: await Promise.all(pipelines.map(({ pipeline }) => this.#prepare(pipeline.graph))),
     }
     const events = this.#events()

@@ -19,7 +19,7 @@ export interface Pipeline {
 }
 
 export interface PipelineSettings {
-  /** Longest time between commits, 100 ms by default; shorter when the inputs are drained. */
+  /** Longest time between commits, 100 ms by default (1 s at-least-once); shorter when the inputs are drained. */
   readonly commitInterval?: Duration
   /** A task stops when more than this share of its last 100 or more records failed; 0.5 by default. */
   readonly maxFailureRate?: number
@@ -71,11 +71,14 @@ export function pipeline(name: string, ...rest: [unknown, unknown?]): Pipeline {
 }
 
 function pipelineOptions(builder: GraphBuilder, settings: PipelineSettings): PipelineOptions {
-  const { commitInterval = 100, maxFailureRate = 0.5 } = settings
+  const { commitInterval, maxFailureRate = 0.5 } = settings
   if (!(maxFailureRate >= 0 && maxFailureRate <= 1))
     builder.fail(undefined, `maxFailureRate is ${maxFailureRate}`, 'give a number from 0 to 1')
   return {
-    commitIntervalMs: toMs(commitInterval, `pipeline "${builder.pipeline}", commitInterval`),
+    commitIntervalMs:
+      commitInterval === undefined
+        ? undefined
+        : toMs(commitInterval, `pipeline "${builder.pipeline}", commitInterval`),
     maxFailureRate,
   }
 }

@@ -3,6 +3,7 @@ import type { MemoryBroker } from '../log/memory/broker.ts'
 import { MemoryLog } from '../log/memory/memory-log.ts'
 import type { Graph } from '../plan/graph.ts'
 import { ChangelogUpkeep } from '../runtime/changelog-upkeep.ts'
+import { commitPace } from '../runtime/guarantee.ts'
 import { PipelineRun, type PipelineRunOptions } from '../runtime/pipeline-run.ts'
 import { prepareWriting } from '../runtime/preparation.ts'
 import { Sender } from '../runtime/sender.ts'
@@ -74,7 +75,8 @@ export class Lockstep {
     const counts = await preparePipelineTopics(this.log, app, graph)
     await prepareWriting(graph)
     await recordStart(this.log, app, graph)
-    const interval = manualCommits ? Number.POSITIVE_INFINITY : graph.options.commitIntervalMs
+    const pace = commitPace(graph, this.log.kind, { guarantee: 'exactly-once' })
+    const interval = manualCommits ? Number.POSITIVE_INFINITY : pace.intervalMs
     return new PipelineRun({
       app,
       graph,
@@ -86,6 +88,7 @@ export class Lockstep {
       random,
       print,
       files,
+      guarantee: 'exactly-once',
       // The clock stands still while work goes on, so that a drained pipeline commits without any delay.
       commitPace: { intervalMs: interval, drainedMs: manualCommits ? interval : 0 },
       snapshotOf: async () => undefined,

@@ -1,3 +1,4 @@
+import type { Guarantee } from '../../runtime/guarantee.ts'
 import { toMs } from '../../std/duration.ts'
 import type { Cli } from '../cli.ts'
 import { usageError } from '../cli-error.ts'
@@ -16,6 +17,8 @@ export interface RunOptions extends LogSettings {
   readonly app: string
   readonly instance: string | undefined
   readonly threads: number | undefined
+  readonly guarantee: Guarantee | undefined
+  readonly commitIntervalMs: number | undefined
   readonly stopTimeoutMs: number
 }
 
@@ -39,10 +42,11 @@ export async function prepareRun(cli: Cli, flags: RunFlags, on: RunsOn): Promise
 }
 
 export function runOptions(
-  { app, data, brokers, kafka, instance, threads }: Settings,
+  { app, data, brokers, kafka, instance, threads, guarantee, commitIntervalMs }: Settings,
   { stopTimeout = '30s' }: RunFlags,
 ): RunOptions {
-  return { app, data, brokers, kafka, instance, threads, stopTimeoutMs: durationOf(stopTimeout) }
+  const stopTimeoutMs = durationOf(stopTimeout)
+  return { app, data, brokers, kafka, instance, threads, guarantee, commitIntervalMs, stopTimeoutMs }
 }
 
 function durationOf(text: string): number {

@@ -46,13 +46,14 @@ export async function runApp(
 function sayWhat(
   { terminal }: Cli,
   pipelines: readonly LoadedPipeline[],
-  { app, data, brokers, threads }: AppOptions,
+  { app, data, brokers, threads, guarantee }: AppOptions,
 ): void {
   terminal.note('app', app)
   if (brokers === undefined) terminal.note('data', data)
   else terminal.note('brokers', [brokers].flat().join(', '))
   terminal.note('pipelines', pipelines.map(({ pipeline }) => pipeline.name).join(', '))
   if (threads !== undefined) terminal.note('threads', count(threads))
+  if (guarantee !== undefined) terminal.note('guarantee', guarantee)
 }
 
 /** Stops within the stated time, and a little for closing files. */

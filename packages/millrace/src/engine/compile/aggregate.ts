@@ -107,13 +107,19 @@ function windowCode(code: Code, plan: StepPlan, step: string, path: Path): strin
 }
 
 /** Declares the slot of a record whose windows share rows (`Panes`). */
-function slotCode(code: Code, plan: StepPlan, step: string, start: string, { late, mayBeRow }: Path): string {
+function slotCode(
+  code: Code,
+  plan: StepPlan,
+  step: string,
+  start: string,
+  { late, mayBeGone }: Path,
+): string {
   const { offsetMs, advanceMs, sizeMs, graceMs } = plan.node.window as HoppingWindow
   const slot = code.variable('slot')
   code.line(`let ${slot} = (${start} - ${offsetMs}) / ${advanceMs} * ${plan.panes!.stride}`)
   const firstCloses = `${start} + ${advanceMs + graceMs + plan.reach.holdMs}`
   const misses = late === undefined ? [] : [`${firstCloses} <= ${late.task}`, `${firstCloses} <= ${late.own}`]
-  if (mayBeRow) misses.push(`${start} - ${sizeMs - advanceMs} < ${step}.closedBelow`)
+  if (mayBeGone) misses.push(`${start} - ${sizeMs - advanceMs} < ${step}.closedBelow`)
   const watermark = late === undefined ? '-Infinity' : `Math.max(${late.task}, ${late.own})`
   code.line(`if (${misses.join(' || ')}) ${slot} += ${step}.missed(${start}, ${watermark})`)
   return slot
@@ -127,10 +133,10 @@ function closeTimeText({ node, reach }: StepPlan, start: string): string {
 }
 
 /** Whether a window has closed for the record. */
-function lateText(plan: StepPlan, step: string, start: string, { late, mayBeRow }: Path): string {
+function lateText(plan: StepPlan, step: string, start: string, { late, mayBeGone }: Path): string {
   const closeTime = closeTimeText(plan, start)
   const isLate = late === undefined ? [] : [`${closeTime} <= ${late.task}`, `${closeTime} <= ${late.own}`]
-  if (mayBeRow) isLate.push(`${start} < ${step}.closedBelow`)
+  if (mayBeGone) isLate.push(`${start} < ${step}.closedBelow`)
   return isLate.join(' || ')
 }
 

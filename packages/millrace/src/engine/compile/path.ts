@@ -18,6 +18,8 @@ export interface Path {
   readonly late?: { readonly own: string; readonly task: string }
   /** Rows of a store may come this way too. */
   readonly mayBeRow: boolean
+  /** Windows may have gone out that the watermarks say are open: those of rows, and of records that come again. */
+  readonly mayBeGone: boolean
   /** Start of the window an update belongs to; `NaN` elsewhere. */
   readonly start: string
 }
@@ -45,5 +47,6 @@ export function arrivalPath(raw: boolean): Path {
     start: 'start',
     late,
     mayBeRow: true,
+    mayBeGone: true,
   }
 }

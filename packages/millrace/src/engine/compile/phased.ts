@@ -75,7 +75,7 @@ function fieldsOf({ topic }: SourceNode, { columns }: StepPlan): string[] {
  * that closes a window …) for the record loop. Nothing is decided by where a chunk ends: lateness and time are
  * judged record by record. Gives the function's name.
  */
-export function phasedCode(code: Code, plan: PhasedPlan): string {
+export function phasedCode(code: Code, plan: PhasedPlan, mayRepeat: boolean): string {
   const name = code.variable('phases')
   const { step } = plan
   const scratch = scratchOf(code, plan)
@@ -95,7 +95,7 @@ export function phasedCode(code: Code, plan: PhasedPlan): string {
   code.line(`hashed.hashAll(kb, ${scratch.starts}, ${scratch.ends}, m, ${scratch.hashes})`)
   code.line(`hashed.prefetch(${scratch.hashes}, m, ${scratch.rows})`)
   code.line('let i = 0')
-  updateCode(code, plan, scratch)
+  updateCode(code, plan, scratch, mayRepeat)
   code.line(`if (i < most) { if (i < m || m < most) c.rewind(${scratch.marks}[i], left - i)`)
   // What was looked ahead in vain must stay in proportion to what was used.
   code.line(`${name}Size = Math.max(2, 2 * i); return }`)
@@ -169,8 +169,8 @@ function timeCode(
   )
 }
 
-/** Declares the record's table, unless the record is late for one of its windows. */
-function tableCode(code: Code, { node: { window }, reach, panes }: StepPlan): void {
+/** Declares the record's table, unless the record is late for one of its windows, or one has gone out. */
+function tableCode(code: Code, { node: { window }, reach, panes }: StepPlan, mayRepeat: boolean): void {
   if (window === undefined) return code.line('const table = hashed')
   const { offsetMs, graceMs } = window
   const advanceMs = advanceOf(window)
@@ -180,16 +180,17 @@ function tableCode(code: Code, { node: { window }, reach, panes }: StepPlan): vo
   // The first of the windows ends an advance behind the start of the last.
   const closeTime = `start + ${advanceMs + graceMs + reach.holdMs}`
   code.line(`if (${closeTime} <= X[${TaskWatermark}] || ${closeTime} <= X[${watermarkOf(0)}]) break`)
+  if (mayRepeat) code.line(`if (start - ${window.sizeMs - advanceMs} < S.closedBelow) break`)
   code.line(`const slot = ${panes ? `(start - ${offsetMs}) / ${advanceMs} * ${panes.stride}` : 'start'}`)
   code.line('const table = slot === S.lastSlot ? S.lastTable : S.tableFor(slot)')
 }
 
-function updateCode(code: Code, { source, step }: PhasedPlan, scratch: Scratch): void {
+function updateCode(code: Code, { source, step }: PhasedPlan, scratch: Scratch, mayRepeat: boolean): void {
   code.line('for (; i < m; i++) {')
   code.line(`const t = ${scratch.times}[i], w = t - ${source.outOfOrderMs}`)
   code.line(`const rises = t > X[${maxTimeOf(0)}]`)
   code.line(`if (rises && w > X[${TaskWatermark}] && w >= X[${NextDue}]) break`)
-  tableCode(code, step)
+  tableCode(code, step, mayRepeat)
   const key = `kb, ${scratch.starts}[i], ${scratch.ends}[i]`
   code.line(
     `const row = table === hashed ? table.upsertHashed(${key}, ${scratch.hashes}[i]) : table.upsert(${key})`,

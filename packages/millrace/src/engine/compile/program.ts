@@ -23,6 +23,8 @@ export interface ProgramOptions {
   readonly decoders: readonly Decode[]
   /** Freezes every value, so that a callback that changes one fails (SEMANTICS 5.4). */
   readonly freeze: boolean
+  /** Records may come again whose windows have gone out. */
+  readonly mayRepeat: boolean
 }
 
 type Run = (task: Task, input: TaskInput, until: number) => RunStop
@@ -92,8 +94,9 @@ class Compiler {
       hasWindows,
       hasEffects,
       hasRetries: this.#nodes().some(hasRetry),
+      mayRepeat: this.#options.mayRepeat,
       single: this.#plan.sub.inputs.length === 1 && input.kind === 'source',
-      phases: phased && phasedCode(this.#code, phased),
+      phases: phased && phasedCode(this.#code, phased, this.#options.mayRepeat),
       body: path => this.#continue(origin, 'out', path),
     })
     return name

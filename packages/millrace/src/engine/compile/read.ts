@@ -18,6 +18,7 @@ export interface ReadPlan {
   readonly hasWindows: boolean
   readonly hasEffects: boolean
   readonly hasRetries: boolean
+  readonly mayRepeat: boolean
   /** The task has this one source channel, so its watermark is the task's (unless it is released). */
   readonly single: boolean
   /** The function that takes ordinary records in phases, in front of every other one. */
@@ -61,6 +62,7 @@ export function readCode(code: Code, plan: ReadPlan): void {
     h: 'undefined',
     late: { own: 'X[W]', task: `X[${TaskWatermark}]` },
     mayBeRow: false,
+    mayBeGone: plan.mayRepeat,
     start: 'NaN',
   })
   if (plan.hasRetries) code.line('if (T.parked.hasCalls) return T.parked.leave(t)')

@@ -17,6 +17,7 @@ import type {
   TopicPartition,
   TopicSpec,
 } from '../log.ts'
+import { AcknowledgedCommits } from './acknowledged-commits.ts'
 import { Appender } from './appender.ts'
 import { Cluster } from './cluster.ts'
 import { Fetcher } from './fetcher.ts'
@@ -61,6 +62,8 @@ export class KafkaLog implements Log {
   readonly #members = new LocalOwnership()
   readonly #ownership: Ownership
   readonly #transactions = new Map<string, Transactions>()
+  /** By group. */
+  readonly #acknowledged = new Map<string, AcknowledgedCommits>()
   /** Of worker threads that have, or had, a handle. */
   readonly #workers = new Set<number>()
   /** Groups joined, and the instance ids used there. */
@@ -207,6 +210,7 @@ export class KafkaLog implements Log {
   }
 
   #commitUnder(commit: Commit): Promise<CommitResult> {
+    if (commit.atLeastOnce !== undefined) return this.#acknowledge(commit)
     const { group, instanceId } = commit.identity
     const transactionalId = this.#transactionalId(group, instanceId, this.#options.worker?.index ?? 0)
     let transactions = this.#transactions.get(transactionalId)
@@ -220,6 +224,16 @@ export class KafkaLog implements Log {
       this.#transactions.set(transactionalId, transactions)
     }
     return transactions.commit(commit)
+  }
+
+  #acknowledge(commit: Commit): Promise<CommitResult> {
+    const { group } = commit.identity
+    let commits = this.#acknowledged.get(group)
+    if (commits === undefined) {
+      commits = new AcknowledgedCommits(this.#cluster, this.#appender, this.#positions)
+      this.#acknowledged.set(group, commits)
+    }
+    return commits.commit(commit)
   }
 
   listGroups(): Promise<string[]> {

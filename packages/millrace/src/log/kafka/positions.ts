@@ -1,4 +1,11 @@
-import { type CommittedPosition, type FetchPosition, LogError, type TopicPartition } from '../log.ts'
+import {
+  type CommittedPosition,
+  type FetchPosition,
+  LogError,
+  type MemberIdentity,
+  type TopicPartition,
+} from '../log.ts'
+import type { ArgsOf } from './apis.ts'
 import type { Cluster } from './cluster.ts'
 import { CODE, KafkaError } from './errors.ts'
 
@@ -6,6 +13,9 @@ const NO_GENERATION = -1
 const NO_OFFSET = -1
 const NO_EPOCH = -1
 const REQUIRE_STABLE = true
+const NOTHING = new Uint8Array(0)
+/** Of commits: out of the way of heartbeats and of what waits long. */
+export const COMMIT_LANE = 'txn'
 
 /** Positions of groups, as they stand when no transaction is open on them. */
 export class Positions {
@@ -53,31 +63,53 @@ export class Positions {
 
   /** As the contract's `resetGroup`. */
   async reset(group: string, positions: readonly FetchPosition[]): Promise<void> {
-    const topics = byTopic(positions, ({ partition, offset }) => ({
-      partitionIndex: partition,
-      committedOffset: BigInt(offset),
-      committedLeaderEpoch: NO_EPOCH,
-      committedMetadata: '',
-    })).map(([name, partitions]) => ({ name, partitions }))
+    const nobody = { group, memberId: '', generation: NO_GENERATION }
+    const bare = positions.map(position => ({ ...position, metadata: NOTHING }))
+    try {
+      await this.commit(nobody, bare)
+    } catch (error) {
+      if (!(error instanceof KafkaError && MEMBERS_STAND_IN_THE_WAY.has(error.code))) throw error
+      throw new LogError('group-active', `Group ${group} has members; stop them first`)
+    }
+  }
+
+  /** Commits outside transactions. The coordinator checks the identity; the same commit may be repeated. */
+  async commit(identity: MemberIdentity, positions: readonly CommittedPosition[]): Promise<void> {
+    const { group, generation, memberId, instanceId = null } = identity
+    if (positions.length === 0) return
+    const topics = topicsToCommit(positions)
     await this.#cluster.retry(async () => {
       const node = await this.#cluster.coordinator('group', group)
-      const answer = await this.#cluster.request(node, 'admin', 'offsetCommit', [
-        group,
-        NO_GENERATION,
-        '',
-        null,
-        topics,
-      ])
+      const args: ArgsOf<'offsetCommit'> = [group, generation, memberId, instanceId, topics]
+      const answer = await this.#cluster.request(node, COMMIT_LANE, 'offsetCommit', args)
       for (const { name, partitions } of answer.topics) {
         for (const { partitionIndex, errorCode } of partitions) {
-          if (MEMBERS_STAND_IN_THE_WAY.has(errorCode))
-            throw new LogError('group-active', `Group ${group} has members; stop them first`)
           if (errorCode !== 0)
             throw new KafkaError(errorCode, `set the position of group ${group} in ${name}/${partitionIndex}`)
         }
       }
     })
   }
+}
+
+/** Throws unless this is the member, and the generation, that the group has now. */
+export async function checkMember(cluster: Cluster, identity: MemberIdentity): Promise<void> {
+  const { group, generation, memberId, instanceId = null } = identity
+  const node = await cluster.coordinator('group', group)
+  const args: ArgsOf<'heartbeat'> = [group, generation, memberId, instanceId]
+  const { errorCode } = await cluster.request(node, COMMIT_LANE, 'heartbeat', args)
+  if (errorCode !== 0 && errorCode !== CODE.rebalanceInProgress)
+    throw new KafkaError(errorCode, `take a commit for group ${group}`)
+}
+
+/** Positions as the requests that commit them have them. */
+export function topicsToCommit(positions: readonly CommittedPosition[]) {
+  return byTopic(positions, ({ partition, offset, metadata }) => ({
+    partitionIndex: partition,
+    committedOffset: BigInt(offset),
+    committedLeaderEpoch: NO_EPOCH,
+    committedMetadata: metadataText(metadata),
+  })).map(([name, partitions]) => ({ name, partitions }))
 }
 
 /** What a commit without a member is refused with while there are members. */
@@ -88,7 +120,7 @@ const MEMBERS_STAND_IN_THE_WAY: ReadonlySet<number> = new Set([
 ])
 
 /** Metadata travels as base64, for Kafka takes it for a text. */
-export function metadataText(metadata: Uint8Array): string {
+function metadataText(metadata: Uint8Array): string {
   return Buffer.from(metadata.buffer, metadata.byteOffset, metadata.byteLength).toString('base64')
 }
 

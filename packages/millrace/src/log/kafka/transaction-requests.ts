@@ -2,13 +2,10 @@ import type { MemberIdentity, OutgoingBatch, PositionUpdate } from '../log.ts'
 import type { AnswerOf, ApiName, ArgsOf } from './apis.ts'
 import type { Cluster } from './cluster.ts'
 import { errorRule, KafkaError } from './errors.ts'
-import { byTopic, metadataText } from './positions.ts'
+import { byTopic, COMMIT_LANE, topicsToCommit } from './positions.ts'
 import type { ProducerIdentity } from './producer.ts'
 
-/** Out of the way of heartbeats and of what waits long. */
-export const TRANSACTION_LANE = 'txn'
 const UNKNOWN = { id: -1n, epoch: -1 }
-const NO_EPOCH = -1
 
 /** The requests of one transactional id. Refusals are thrown as `KafkaError`; none of them is repeated here. */
 export class TransactionRequests {
@@ -23,7 +20,7 @@ export class TransactionRequests {
   /** Whether the coordinator runs the flow of KIP-890. */
   async hasFlow2(): Promise<boolean> {
     const node = await this.#coordinator()
-    return (await this.#cluster.link(node, TRANSACTION_LANE)).versions.hasTransactions2
+    return (await this.#cluster.link(node, COMMIT_LANE)).versions.hasTransactions2
   }
 
   /** A new producer epoch: whoever had the id before is fenced, and the transaction it left open is aborted. */
@@ -79,14 +76,8 @@ export class TransactionRequests {
     positions: readonly PositionUpdate[],
     versionMax: number,
   ): Promise<void> {
-    const topics = byTopic(positions, ({ partition, offset, metadata }) => ({
-      partitionIndex: partition,
-      committedOffset: BigInt(offset),
-      committedLeaderEpoch: NO_EPOCH,
-      committedMetadata: metadataText(metadata),
-    })).map(([name, partitions]) => ({ name, partitions }))
     const node = await this.#cluster.coordinator('group', identity.group)
-    const { socket, versions } = await this.#cluster.link(node, TRANSACTION_LANE)
+    const { socket, versions } = await this.#cluster.link(node, COMMIT_LANE)
     const answer = await socket.call(
       versions.choose('txnOffsetCommit', versionMax),
       [
@@ -97,7 +88,7 @@ export class TransactionRequests {
         identity.generation,
         identity.memberId,
         identity.instanceId ?? null,
-        topics,
+        topicsToCommit(positions),
       ],
       this.#cluster.settings.requestTimeoutMs,
     )
@@ -113,7 +104,7 @@ export class TransactionRequests {
     versionMax: number,
   ): Promise<ProducerIdentity | undefined> {
     const node = await this.#coordinator()
-    const { socket, versions } = await this.#cluster.link(node, TRANSACTION_LANE)
+    const { socket, versions } = await this.#cluster.link(node, COMMIT_LANE)
     const answer = await socket.call(
       versions.choose('endTxn', versionMax),
       [this.transactionalId, producer.id, producer.epoch, isCommit],
@@ -123,21 +114,12 @@ export class TransactionRequests {
     return answer.producerEpoch < 0 ? undefined : { id: answer.producerId, epoch: answer.producerEpoch }
   }
 
-  /** Throws unless this is the member, and the generation, that the group has now. */
-  async checkMember({ group, generation, memberId, instanceId }: MemberIdentity): Promise<void> {
-    const node = await this.#cluster.coordinator('group', group)
-    const args: ArgsOf<'heartbeat'> = [group, generation, memberId, instanceId ?? null]
-    const answer = await this.#cluster.request(node, TRANSACTION_LANE, 'heartbeat', args)
-    if (errorRule(answer.errorCode).name !== 'REBALANCE_IN_PROGRESS')
-      this.#check(answer.errorCode, `take a commit for group ${group}`)
-  }
-
   #coordinator(): Promise<number> {
     return this.#cluster.coordinator('transaction', this.transactionalId)
   }
 
   async #send<Name extends ApiName>(name: Name, args: ArgsOf<Name>): Promise<AnswerOf<Name>> {
-    return this.#cluster.request(await this.#coordinator(), TRANSACTION_LANE, name, args)
+    return this.#cluster.request(await this.#coordinator(), COMMIT_LANE, name, args)
   }
 
   #check(code: number, doing: string): void {

@@ -9,10 +9,11 @@ import {
 import { SendError } from './batch-sender.ts'
 import type { Cluster } from './cluster.ts'
 import { AmbiguousError, CODE, isRetriable, KafkaError } from './errors.ts'
+import { KnownPositions } from './known-positions.ts'
 import { partitionKey } from './partition-key.ts'
-import type { Positions } from './positions.ts'
+import { COMMIT_LANE, checkMember, type Positions } from './positions.ts'
 import { checkOutgoing, Producer } from './producer.ts'
-import { TRANSACTION_LANE, TransactionRequests } from './transaction-requests.ts'
+import { TransactionRequests } from './transaction-requests.ts'
 
 /** The newest versions of TxnOffsetCommit and EndTxn that belong to the flow before KIP-890. */
 const FLOW_1_VERSION_MAX = 4
@@ -45,14 +46,13 @@ export class Transactions {
   readonly #produceLane: string
   readonly #isFlow1: boolean
   #last: Promise<unknown> = Promise.resolve()
-  /** Positions as this identity last knew them, to hold against `previousOffset`. */
-  readonly #known = new Map<string, CommittedPosition | undefined>()
-  #knownFor = ''
+  readonly #known: KnownPositions
   #memberId = ''
 
   constructor({ cluster, positions, transactionalId, isFlow1 }: TransactionsOptions) {
     this.#cluster = cluster
     this.#positions = positions
+    this.#known = new KnownPositions(positions)
     this.#requests = new TransactionRequests(cluster, transactionalId)
     this.#produceLane = `produce ${transactionalId}`
     this.#producer = new Producer({ cluster, lane: this.#produceLane, transactionalId })
@@ -70,12 +70,12 @@ export class Transactions {
     if (batches.length === 0 && positions.length === 0) return { baseOffsets: [] }
     try {
       await checkOutgoing(this.#cluster, batches)
-      await this.#checkPrevious(identity, positions)
+      await this.#known.check(identity, positions)
       const isOld = this.#isFlow1 || !(await this.#cluster.retry(() => this.#requests.hasFlow2()))
       await this.#begin(identity)
       const baseOffsets = await this.#write(commit, isOld)
       await this.#end(commit, isOld)
-      for (const position of positions) this.#known.set(partitionKey(position), position)
+      this.#known.replace(positions)
       return { baseOffsets }
     } catch (error) {
       throw await this.#giveUp(error as Error, identity)
@@ -97,7 +97,7 @@ export class Transactions {
     if (isOld && batches.length > 0) await this.#refused(() => requests.addPartitions(producer, batches))
     const baseOffsets = batches.length === 0 ? [] : await this.#producer.write(batches, isOld)
     if (positions.length === 0) {
-      await this.#refused(() => requests.checkMember(identity))
+      await this.#refused(() => checkMember(this.#cluster, identity))
       return baseOffsets
     }
     if (isOld) await this.#refused(() => requests.addOffsets(producer, identity.group))
@@ -173,7 +173,7 @@ export class Transactions {
     const committed = new Map(found.map(each => [partitionKey(each), each]))
     const isAt = (position: PositionUpdate, other: CommittedPosition | undefined) =>
       position.offset === other?.offset && Buffer.compare(position.metadata, other.metadata) === 0
-    const changing = positions.filter(each => !isAt(each, this.#known.get(partitionKey(each))))
+    const changing = positions.filter(each => !isAt(each, this.#known.get(each)))
     if (changing.length === 0)
       throw new CommitError('unknown', `Nothing tells whether a commit of ${identity.group} happened`, {
         cause,
@@ -188,7 +188,7 @@ export class Transactions {
 
   /** Nothing of the commit happened: ends its transaction and says what that means for the tasks. */
   async #giveUp(error: Error, identity: MemberIdentity): Promise<Error> {
-    this.#knownFor = ''
+    this.#known.forget()
     if (error instanceof CommitError && error.outcome !== 'aborted') return error
     const cause = error instanceof SendError ? error.cause : error
     const isFenced = cause instanceof KafkaError && cause.rule.action === 'fenced'
@@ -201,7 +201,7 @@ export class Transactions {
     try {
       if (isOpen) await this.#reset()
       // The coordinator fences also whom it has timed out; who is still a member has lost nothing but the transaction.
-      if (isProducer) await this.#cluster.retry(() => this.#requests.checkMember(identity))
+      if (isProducer) await this.#cluster.retry(() => checkMember(this.#cluster, identity))
     } catch (failure) {
       if (failure instanceof KafkaError && failure.rule.action === 'fenced')
         return commitError('fenced', failure)
@@ -215,30 +215,8 @@ export class Transactions {
   async #reset(): Promise<void> {
     this.#producer.use(undefined)
     await this.#cluster.cutLane(this.#produceLane)
-    await this.#cluster.cutLane(TRANSACTION_LANE)
+    await this.#cluster.cutLane(COMMIT_LANE)
     this.#producer.use(await this.#cluster.retry(() => this.#requests.init()))
-  }
-
-  /** Throws `CommitError` `aborted` unless the positions to replace are the committed ones. */
-  async #checkPrevious(identity: MemberIdentity, positions: readonly PositionUpdate[]): Promise<void> {
-    const key = `${identity.memberId} ${identity.generation}`
-    if (this.#knownFor !== key) this.#known.clear()
-    this.#knownFor = key
-    const unknown = positions.filter(each => !this.#known.has(partitionKey(each)))
-    if (unknown.length > 0) {
-      for (const each of unknown) this.#known.set(partitionKey(each), undefined)
-      for (const found of await this.#positions.committed(identity.group, unknown))
-        this.#known.set(partitionKey(found), found)
-    }
-    for (const each of positions) {
-      const { topic, partition, previousOffset } = each
-      const offset = this.#known.get(partitionKey(each))?.offset ?? -1
-      if (offset === previousOffset) continue
-      throw new CommitError(
-        'aborted',
-        `${topic}/${partition} of group ${identity.group} stands at ${offset}, not at ${previousOffset} as the commit says`,
-      )
-    }
   }
 }
 

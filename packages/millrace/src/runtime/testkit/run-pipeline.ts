@@ -2,6 +2,7 @@ import type { Log } from '../../log/log.ts'
 import type { Clock } from '../../std/clock.ts'
 import { systemClock } from '../../std/clock.ts'
 import { seededRandom } from '../../std/random.ts'
+import { commitPace } from '../guarantee.ts'
 import { PipelineRun, type PipelineRunOptions } from '../pipeline-run.ts'
 import type { PipelineLike } from '../pipeline-source.ts'
 import { preparePipelineTopics } from '../topics.ts'
@@ -30,6 +31,8 @@ export async function runPipeline(
     counts: await preparePipelineTopics(log, 'test', graph),
     mode: 'compiled',
     freeze: false,
+    guarantee: 'exactly-once',
+    commitPace: commitPace(graph, log.kind, { guarantee: 'exactly-once' }),
     random: seededRandom(1),
     print: () => {},
     files: { write: () => {}, flush: async () => {} },

@@ -72,8 +72,9 @@ export function prefixedLog(log: Log, prefix: string): Log {
     },
     committed: async (group, partitions): Promise<CommittedPosition[]> =>
       (await log.committed(prefix + group, partitions.map(out))).map(back),
-    commit: ({ identity, batches, positions }: Commit) =>
+    commit: ({ identity, batches, positions, ...rest }: Commit) =>
       log.commit({
+        ...rest,
         identity: identityOut(identity),
         batches: batches.map(out),
         positions: positions.map(out),

@@ -1,0 +1,57 @@
+import { type Commit, CommitError, type CommitResult } from '../log.ts'
+import type { Appender } from './appender.ts'
+import type { Cluster } from './cluster.ts'
+import { KafkaError } from './errors.ts'
+import { KnownPositions } from './known-positions.ts'
+import { checkMember, type Positions } from './positions.ts'
+
+/**
+ * Commits without transactions, for at-least-once: outputs, then changelogs, then positions, each acknowledged before the next. What
+ * fails in between leaves positions where they were, and is done once more; no row leaves a store before its output is there.
+ */
+export class AcknowledgedCommits {
+  readonly #cluster: Cluster
+  readonly #appender: Appender
+  readonly #positions: Positions
+  readonly #known: KnownPositions
+  #last: Promise<unknown> = Promise.resolve()
+
+  constructor(cluster: Cluster, appender: Appender, positions: Positions) {
+    this.#cluster = cluster
+    this.#appender = appender
+    this.#positions = positions
+    this.#known = new KnownPositions(positions)
+  }
+
+  /** One at a time, as positions follow each other. */
+  commit(commit: Commit): Promise<CommitResult> {
+    const result = this.#last.then(() => this.#commit(commit))
+    this.#last = result.catch(() => {})
+    return result
+  }
+
+  async #commit({ identity, batches, positions, atLeastOnce }: Commit): Promise<CommitResult> {
+    const outputs = atLeastOnce?.outputs ?? batches.length
+    try {
+      await this.#known.check(identity, positions)
+      if (batches.length > 0) await this.#cluster.retry(() => checkMember(this.#cluster, identity))
+      const offsets = await this.#appender.append(batches.slice(0, outputs))
+      const later = await this.#appender.append(batches.slice(outputs))
+      await this.#positions.commit(identity, positions)
+      this.#known.replace(positions)
+      return { baseOffsets: [...offsets, ...later] }
+    } catch (error) {
+      this.#known.forget()
+      throw this.#refusal(error as Error)
+    }
+  }
+
+  #refusal(error: Error): Error {
+    if (error instanceof CommitError) return error
+    if (this.#cluster.links.isClosed)
+      return new CommitError('unknown', 'The log was closed', { cause: error })
+    const isFenced = error instanceof KafkaError && error.rule.action === 'fenced'
+    const outcome = isFenced ? 'fenced' : 'aborted'
+    return new CommitError(outcome, `The commit was refused: ${error.message}`, { cause: error })
+  }
+}

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { MemoryLog } from '../log/memory/memory-log.ts'
+import type { App, StartOptions } from './app.ts'
+import { start } from './start.ts'
+import { readTopic } from './testkit/read-topic.ts'
+import { type Torn, withTornCommits } from './testkit/torn-commits.ts'
+import { expectedRows, rowText, visitAt } from './testkit/visit-rows.ts'
+import pipeline, { perPage, perVisitor, visits } from './testkit/visits.ts'
+
+const from = Date.UTC(2024, 0, 1)
+const sent = 1_500
+const expected = expectedRows(from, sent)
+
+/** By key and window: the counts of all rows that came out. */
+type Counts = Map<string, number[]>
+
+async function countsOf(app: App): Promise<Counts> {
+  const counts: Counts = new Map()
+  for (const { name } of [perVisitor, perPage]) {
+    for (const { value } of await readTopic(app.log, name)) {
+      const { key, start: begin, visits: count } = JSON.parse(value!)
+      const id = `${key} ${begin}`
+      counts.set(id, [...(counts.get(id) ?? []), count])
+    }
+  }
+  return counts
+}
+
+/** How often each window of each key was really visited. */
+const truth = new Map(
+  expected.map(row => {
+    const [key, begin, , count] = row.split(' ')
+    return [`${key} ${begin}`, Number(count)]
+  }),
+)
+
+/** Between two looks at topics, which are read as a whole. */
+async function aMoment(app: App): Promise<void> {
+  await Promise.race([app.failed, new Promise(resolve => setTimeout(resolve, 50))])
+}
+
+/** Runs the visits to their end while every third commit is torn as `torn` says. */
+async function run(torn: Torn | undefined, options: StartOptions) {
+  let faults = 0
+  const log = withTornCommits(new MemoryLog(), ({ batches }, nth) => {
+    if (torn === undefined || nth % 3 !== 2 || batches.length === 0) return undefined
+    faults++
+    return torn
+  })
+  await using app = await start([pipeline], { app: 'test', log, commitIntervalMs: 5, ...options })
+  for (let i = 0; i < sent; i += 100)
+    await Promise.all(Array.from({ length: 100 }, (_, j) => app.send(visits, visitAt(from, i + j))))
+  await app.endInput(visits)
+  while ((await countsOf(app)).size < truth.size) await aMoment(app)
+  const counts = await countsOf(app)
+  const rows = [...counts.values()].reduce((sum, each) => sum + each.length, 0)
+  return { app, faults, counts, rows }
+}
+
+describe('at-least-once', { timeout: 120_000 }, () => {
+  for (const mode of ['compiled', 'interpreted'] as const) {
+    for (const torn of ['outputs', 'outputs and changelog'] as const) {
+      it(`[2.8] loses nothing when commits end behind their ${torn} (${mode})`, async () => {
+        const { faults, counts, rows } = await run(torn, { guarantee: 'at-least-once', mode })
+        assert.ok(faults >= 5, `${faults} commits were torn`)
+        for (const [id, count] of truth)
+          assert.ok(Math.max(...counts.get(id)!) >= count, `${id}: ${counts.get(id)} instead of ${count}`)
+        const isCountedTwice = [...truth].some(([id, count]) => Math.max(...counts.get(id)!) > count)
+        assert.ok(rows > truth.size || isCountedTwice, 'the torn commits are seen in the results')
+      })
+    }
+  }
+
+  it('[2.8] gives the exact rows where nothing fails, and on a log that commits together anyway', async () => {
+    const log = new MemoryLog()
+    await using app = await start([pipeline], { app: 'test', log, guarantee: 'at-least-once' })
+    await Promise.all(Array.from({ length: sent }, (_, i) => app.send(visits, visitAt(from, i))))
+    await app.endInput(visits)
+    const rows = async () =>
+      (await Promise.all([perVisitor, perPage].map(({ name }) => readTopic(log, name))))
+        .flat()
+        .map(({ value }) => rowText(JSON.parse(value!)))
+    while ((await rows()).length < expected.length) await aMoment(app)
+    assert.deepEqual((await rows()).sort(), expected)
+  })
+
+  it('[2.1] is not what happens unasked: no commit of a run may be torn', async () => {
+    const { faults, rows } = await run('outputs', {})
+    assert.equal(faults, 0)
+    assert.equal(rows, truth.size)
+  })
+})
