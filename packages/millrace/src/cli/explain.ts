@@ -27,6 +27,6 @@ export function explainError(error: unknown): CliError {
       cause: error,
     })
   if (error instanceof LogError)
-    return new CliError(error.message, { wayOut: WAYS_OUT[error.code], cause: error })
+    return new CliError(error.message, { wayOut: error.wayOut ?? WAYS_OUT[error.code], cause: error })
   return new CliError(messageOf(error), { cause: error })
 }

@@ -236,7 +236,10 @@ export interface Log {
 
   join(options: JoinOptions): Promise<Membership>
   committed(group: string, partitions: readonly TopicPartition[]): Promise<CommittedPosition[]>
-  /** One atomic commit. Rejects with a `CommitError` whose `outcome` says what is known. */
+  /**
+   * One atomic commit. Rejects with a `CommitError` whose `outcome` says what is known, or with a `LogError` that is not
+   * retriable: nothing of it happened, and nothing will until somebody mends the cause.
+   */
   commit(commit: Commit): Promise<CommitResult>
 
   listGroups(): Promise<string[]>
@@ -256,6 +259,7 @@ export type LogErrorCode =
   | 'corrupt'
   | 'group-active'
   | 'unavailable'
+  | 'unauthorized'
   | 'disk-full'
   | 'read-only'
   | 'locked'
@@ -267,10 +271,17 @@ export class LogError extends Error {
   override readonly name = 'LogError'
   readonly code: LogErrorCode
   readonly retriable: boolean
-  constructor(code: LogErrorCode, message: string, options: { retriable?: boolean; cause?: unknown } = {}) {
+  /** What to do about it, where the log knows better than its code tells. */
+  readonly wayOut: string | undefined
+  constructor(
+    code: LogErrorCode,
+    message: string,
+    options: { retriable?: boolean; wayOut?: string; cause?: unknown } = {},
+  ) {
     super(message, { cause: options.cause })
     this.code = code
     this.retriable = options.retriable ?? false
+    this.wayOut = options.wayOut
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Task } from '../engine/task.ts'
-import type { FetchPosition, Log, TopicPartition } from '../log/log.ts'
+import { type FetchPosition, type Log, LogError, type TopicPartition } from '../log/log.ts'
 import { WindowStore } from '../state/window-store.ts'
 import type { Clock } from '../std/clock.ts'
 import type { CommittedTask } from './commit-content.ts'
@@ -16,6 +16,8 @@ export interface UpkeepOptions {
   readonly log: Log
   readonly clock: Clock
   readonly warn: (message: string) => void
+  /** Told of what no repetition mends: topics that are never trimmed would fill the log. */
+  readonly fail: (error: Error) => void
   /** Default 2000. */
   readonly trimEveryMs?: number
   /** Default 100,000. */
@@ -112,6 +114,7 @@ export class ChangelogUpkeep {
       await this.#options.log.trim(positions)
       for (const position of positions) this.#trimmed.set(keyOf(position), position.offset)
     } catch (error) {
+      if (error instanceof LogError && error.code === 'unauthorized') return this.#options.fail(error)
       // The next commit says the same again.
       this.#options.warn(`Internal topics were not trimmed: ${(error as Error).message}`)
     }

@@ -56,9 +56,10 @@ export class LocalHost implements Host {
     const { log, clock, random, settings, events, onPoint, progress } = parts
     const { ends, counts } = pipeline
     const snapshots = this.#snapshotsIn(pipeline.snapshots, parts)
-    const upkeep = new ChangelogUpkeep({ log, clock, warn: events.warn })
+    const fail = (error: Error) => run.fail(error)
+    const upkeep = new ChangelogUpkeep({ log, clock, warn: events.warn, fail })
     this.#upkeeps.push(upkeep)
-    return new PipelineRun({
+    const run: PipelineRun = new PipelineRun({
       app: settings.app,
       graph,
       log,
@@ -93,6 +94,7 @@ export class LocalHost implements Host {
         events.changed()
       },
     })
+    return run
   }
 
   #snapshotsIn(

@@ -1,4 +1,4 @@
-import type { MemberIdentity, TopicPartition } from '../log/log.ts'
+import { LogError, type MemberIdentity, type TopicPartition } from '../log/log.ts'
 import type { PipelineHealth, StoreQuery } from './app.ts'
 import type { RunSettings } from './host.ts'
 import type { LogPort } from './log-port.ts'
@@ -56,16 +56,21 @@ export interface ThreadError {
   readonly name: string
   readonly message: string
   readonly stack?: string
+  /** What is more in a `LogError`. */
+  readonly log?: Pick<LogError, 'code' | 'retriable' | 'wayOut'>
 }
 
 export function toThreadError(error: unknown): ThreadError {
   if (!(error instanceof Error)) return { name: 'Error', message: String(error) }
-  return { name: error.name, message: error.message, stack: error.stack }
+  const { name, message, stack } = error
+  if (!(error instanceof LogError)) return { name, message, stack }
+  const { code, retriable, wayOut } = error
+  return { name, message, stack, log: { code, retriable, wayOut } }
 }
 
-export function fromThreadError({ name, message, stack }: ThreadError): Error {
-  const error = new Error(message)
-  error.name = name
+export function fromThreadError({ name, message, stack, log }: ThreadError): Error {
+  const error: Error = log === undefined ? new Error(message) : new LogError(log.code, message, log)
+  if (log === undefined) Object.assign(error, { name })
   if (stack !== undefined) error.stack = stack
   return error
 }

@@ -71,7 +71,13 @@ export class Lockstep {
 
   async #run(options: LockstepOptions, graph: Graph): Promise<PipelineRun> {
     const { app, clock, mode, freeze, random, print, files, manualCommits } = options
-    const upkeep = new ChangelogUpkeep({ log: this.log, clock, warn: () => {}, trimEveryMs: 0 })
+    const upkeep = new ChangelogUpkeep({
+      log: this.log,
+      clock,
+      warn: () => {},
+      fail: () => {},
+      trimEveryMs: 0,
+    })
     const counts = await preparePipelineTopics(this.log, app, graph)
     await prepareWriting(graph)
     await recordStart(this.log, app, graph)

@@ -233,6 +233,39 @@ export default pipeline('printing', p => { p.from(views).print(v => v.at) })
     assert.equal(both.exitCode, 2)
   })
 
+  it('[1.4] lists the rights that a pipeline needs on Kafka, and how to grant them', async () => {
+    using project = testProject(SHOP)
+    const run = async (...flags: string[]) =>
+      (await commandLine(project.directory, ['describe', 'pipelines/engagement.ts', '--acls', ...flags]))
+        .stdout
+    const text = await run('--brokers', 'kafka:9092', '--principal', 'User:ada')
+    assert.match(
+      text,
+      /^Topic +shop\.engagement\.\* +Create, Write, DescribeConfigs, Read, Delete +its own topics$/m,
+    )
+    const grant = 'kafka-acls.sh --bootstrap-server kafka:9092 --add --allow-principal User:ada --operation '
+    const own = 'Create --operation Write --operation DescribeConfigs --operation Read --operation Delete'
+    assert.deepEqual(text.trim().split('\n').slice(-5), [
+      `${grant}Read --operation DescribeConfigs --topic views`,
+      `${grant}Write --operation DescribeConfigs --topic counts`,
+      `${grant}${own} --topic shop.engagement. --resource-pattern-type prefixed`,
+      `${grant}Read --group shop.engagement`,
+      `${grant}Write --transactional-id shop.engagement- --resource-pattern-type prefixed`,
+    ])
+    const plan = JSON.parse(await run('--json', '--create-topics', '--app', 'other'))
+    assert.deepEqual(plan.rights[0], {
+      resource: 'Topic',
+      name: 'views',
+      pattern: 'literal',
+      operations: ['Read', 'DescribeConfigs', 'Create'],
+      why: 'a source',
+    })
+    assert.match(
+      plan.commands.at(-1),
+      /--transactional-id other\.engagement- --resource-pattern-type prefixed/,
+    )
+  })
+
   it('ends with 1 and the cause when a pipeline stops', async () => {
     const failing = `import { pipeline } from 'millrace'
 import { views } from '../topics.ts'

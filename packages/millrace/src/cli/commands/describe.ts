@@ -3,13 +3,20 @@ import { type Command, Option } from 'commander'
 import { describeGraph } from '../../plan/describe.ts'
 import { descriptionMermaid } from '../../plan/describe-mermaid.ts'
 import { descriptionText } from '../../plan/describe-text.ts'
+import { neededRights } from '../../plan/rights.ts'
+import type { Pipeline } from '../../stream/pipeline.ts'
+import { aclPlan, aclPlanText } from '../acls.ts'
 import type { Cli } from '../cli.ts'
 import { withExamples } from '../flags.ts'
 import { loadPipeline } from '../load/load-pipeline.ts'
+import { loadSettings, type SettingFlags } from '../settings.ts'
 
-interface DescribeFlags {
+interface DescribeFlags extends SettingFlags {
   readonly json?: boolean
   readonly mermaid?: boolean
+  readonly acls?: boolean
+  readonly principal: string
+  readonly createTopics?: boolean
 }
 
 export function addDescribe(program: Command, cli: Cli): void {
@@ -18,16 +25,40 @@ export function addDescribe(program: Command, cli: Cli): void {
     .description('show the graph of a pipeline, and which fields are decoded of its inputs or why all are')
     .addOption(new Option('--json', 'as JSON').conflicts('mermaid'))
     .option('--mermaid', 'as a Mermaid flow chart')
+    .addOption(
+      new Option('--acls', 'the rights it needs on Kafka, with the lines that grant them').conflicts(
+        'mermaid',
+      ),
+    )
+    .option('--principal <name>', 'with --acls: who gets the rights', 'User:<user>')
+    .option('--create-topics', 'with --acls: for runs that create sources and sinks')
+    .option('--app <name>', 'with --acls: name of the app (MILLRACE_APP; default: package name)')
+    .option('--brokers <host:port,...>', 'with --acls: for the lines that grant them (MILLRACE_BROKERS)')
+    .option('--config <file>', 'configuration file (default millrace.config.ts beside package.json)')
     .action((file: string, flags: DescribeFlags) => describeFile(cli, file, flags))
   withExamples(describe, [
     ['millrace describe pipelines/engagement.ts', 'as text'],
     ['millrace describe pipelines/engagement.ts --mermaid', 'for a README'],
+    ['millrace describe pipelines/engagement.ts --acls --principal User:shop', 'what to allow on Kafka'],
   ])
 }
 
 async function describeFile(cli: Cli, file: string, flags: DescribeFlags): Promise<void> {
   const { pipeline } = await loadPipeline(resolve(cli.cwd, file), cli.cwd)
+  if (flags.acls) return describeAcls(cli, pipeline, flags)
   const description = describeGraph(pipeline.graph, { closedLog: true })
   if (flags.json) return cli.terminal.json(description)
   await cli.terminal.result(flags.mermaid ? descriptionMermaid(description) : descriptionText(description))
+}
+
+async function describeAcls(cli: Cli, { name, graph }: Pipeline, flags: DescribeFlags): Promise<void> {
+  const { app, brokers } = await loadSettings(flags, cli.env, cli.cwd)
+  const plan = aclPlan(neededRights(app, graph, flags), {
+    app,
+    pipeline: name,
+    principal: flags.principal,
+    brokers: [brokers ?? '<host:port>'].flat().join(','),
+  })
+  if (flags.json) return cli.terminal.json(plan)
+  await cli.terminal.result(aclPlanText(plan, text => cli.terminal.paintOut('dim', text)))
 }

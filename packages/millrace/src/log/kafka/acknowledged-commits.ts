@@ -1,8 +1,9 @@
-import { type Commit, CommitError, type CommitResult } from '../log.ts'
+import { type Commit, CommitError, type CommitResult, type LogError } from '../log.ts'
 import type { Appender } from './appender.ts'
 import type { Cluster } from './cluster.ts'
 import { KafkaError } from './errors.ts'
 import { KnownPositions } from './known-positions.ts'
+import { isHopeless, toLogError } from './log-error.ts'
 import { checkMember, type Positions } from './positions.ts'
 
 /**
@@ -50,6 +51,7 @@ export class AcknowledgedCommits {
     if (error instanceof CommitError) return error
     if (this.#cluster.links.isClosed)
       return new CommitError('unknown', 'The log was closed', { cause: error })
+    if (isHopeless(error)) return toLogError(error) as LogError
     const isFenced = error instanceof KafkaError && error.rule.action === 'fenced'
     const outcome = isFenced ? 'fenced' : 'aborted'
     return new CommitError(outcome, `The commit was refused: ${error.message}`, { cause: error })

@@ -1,3 +1,4 @@
+import { accessRight } from '../../std/access-right.ts'
 import type { OutgoingBatch } from '../log.ts'
 import { SendError } from './batch-sender.ts'
 import type { Cluster } from './cluster.ts'
@@ -78,7 +79,10 @@ export class Appender {
         NEW_PRODUCER,
         NEW_EPOCH,
       ])
-      if (found.errorCode !== 0) throw new KafkaError(found.errorCode, 'give a producer id')
+      if (found.errorCode !== 0) {
+        const right = accessRight('IdempotentWrite', 'Cluster', 'kafka-cluster')
+        throw new KafkaError(found.errorCode, 'give a producer id', null, right)
+      }
       return found
     })
     this.#producer.use({ id: answer.producerId, epoch: answer.producerEpoch })

@@ -1,3 +1,4 @@
+import { accessRight } from '../../std/access-right.ts'
 import type { OutgoingBatch } from '../log.ts'
 import type { Cluster } from './cluster.ts'
 import { AmbiguousError, CODE, errorRule, isRetriable, KafkaError, UnreachableError } from './errors.ts'
@@ -154,6 +155,8 @@ class Pass {
       errorCode,
       `append to ${answer.topic}/${answer.partition}`,
       answer.errorMessage,
+      accessRight('Write', 'Topic', answer.topic),
+      accessRight('Write', 'TransactionalId', this.#options.transactionalId ?? ''),
     )
     if (errorRule(errorCode).action === 'retry') this.#stuck.add(key)
     else this.refused.add(index)

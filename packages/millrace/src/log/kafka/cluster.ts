@@ -1,3 +1,4 @@
+import { accessRight } from '../../std/access-right.ts'
 import type { Clock } from '../../std/clock.ts'
 import type { AnswerOf, ApiName, ArgsOf } from './apis.ts'
 import { AmbiguousError, CODE, isRetriable, KafkaError, UnreachableError } from './errors.ts'
@@ -105,7 +106,10 @@ export class Cluster {
       if (topic.isInternal || !topic.name) continue
       const { errorCode, name } = topic
       if (errorCode === CODE.unknownTopic || errorCode === CODE.invalidTopic) continue
-      if (errorCode !== 0) throw new KafkaError(errorCode, `describe topic ${name}`)
+      if (errorCode !== 0) {
+        const right = accessRight('Describe', 'Topic', name)
+        throw new KafkaError(errorCode, `describe topic ${name}`, null, right)
+      }
       const partitions: PartitionView[] = []
       for (const { partitionIndex, errorCode: code, leaderId, leaderEpoch, replicaNodes } of topic.partitions)
         partitions[partitionIndex] = {
@@ -145,7 +149,10 @@ export class Cluster {
     if (known !== undefined) return known
     const answer = await this.requestAny('findCoordinator', [kind === 'group' ? 0 : 1, [key]])
     const found = answer.coordinators[0]!
-    if (found.errorCode !== 0) throw new KafkaError(found.errorCode, `name the coordinator of ${kind} ${key}`)
+    if (found.errorCode !== 0) {
+      const right = accessRight('Describe', kind === 'group' ? 'Group' : 'TransactionalId', key)
+      throw new KafkaError(found.errorCode, `name the coordinator of ${kind} ${key}`, null, right)
+    }
     this.#nodes.set(found.nodeId, { host: found.host, port: found.port })
     this.#coordinators.set(`${kind} ${key}`, found.nodeId)
     return found.nodeId

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { protocolErrorsCodesById } from '@platformatic/kafka'
+import { accessRight } from '../../std/access-right.ts'
 import {
   AmbiguousError,
   CODE,
@@ -38,6 +39,14 @@ describe('the error table', () => {
     assert.equal(actionOf(CODE.outOfOrderSequence), 'abort')
     assert.equal(actionOf(CODE.rebalanceInProgress), 'abort')
     assert.equal(actionOf(29), 'fatal')
+  })
+
+  it('says which right is missing, of those that a request needs', () => {
+    const rights = [accessRight('Write', 'Topic', 't'), accessRight('Write', 'TransactionalId', 'x')]
+    const messageOf = (code: number) => new KafkaError(code, 'append', null, ...rights).message
+    assert.match(messageOf(29), /lacks the right Write on Topic t/)
+    assert.match(messageOf(53), /lacks the right Write on TransactionalId x/)
+    assert.equal(messageOf(87), 'Kafka refused to append: INVALID_RECORD')
   })
 
   it('repeats after a broken connection, unless another try cannot help', () => {

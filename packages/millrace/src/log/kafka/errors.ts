@@ -1,3 +1,5 @@
+import { type AccessRight, rightText } from '../../std/access-right.ts'
+
 /** What the adapter does about an error of the protocol. */
 export type ErrorAction =
   /** Certainly not done; the same request may succeed in a moment, after a look-up where `refresh` says so. */
@@ -196,13 +198,28 @@ export class KafkaError extends Error {
   override readonly name = 'KafkaError'
   readonly code: number
   readonly rule: ErrorRule
-  /** `doing` completes "Kafka refused to …"; `detail` is what the broker said. */
-  constructor(code: number, doing: string, detail?: string | null) {
+  /** The right that the user lacks. */
+  readonly right: AccessRight | undefined
+  /**
+   * `doing` completes "Kafka refused to …"; `detail` is what the broker said; `rights` are those that the request needs, of which
+   * the error's name says the kind that is missing.
+   */
+  constructor(code: number, doing: string, detail?: string | null, ...rights: readonly AccessRight[]) {
     const rule = errorRule(code)
-    super(`Kafka refused to ${doing}: ${rule.name}${detail ? ` (${detail})` : ''}`)
+    const right = missingRight(rule, rights)
+    const lack = right && `the user lacks the right ${rightText(right)}`
+    const why = [lack, detail].filter(Boolean).join('; ')
+    super(`Kafka refused to ${doing}: ${rule.name}${why === '' ? '' : ` (${why})`}`)
     this.code = code
     this.rule = rule
+    this.right = right
   }
+}
+
+function missingRight({ name }: ErrorRule, rights: readonly AccessRight[]): AccessRight | undefined {
+  if (!name.endsWith('_AUTHORIZATION_FAILED')) return undefined
+  const kind = name.replaceAll('_', '').toLowerCase()
+  return rights.find(({ resource }) => kind.startsWith(resource.toLowerCase())) ?? rights[0]
 }
 
 /** The connection broke, or no answer came in time, after the request had been sent: the broker may still execute it. */

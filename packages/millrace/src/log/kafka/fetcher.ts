@@ -1,6 +1,7 @@
+import { accessRight } from '../../std/access-right.ts'
 import { type FetchedPartition, type FetchOptions, type FetchPosition, LogError } from '../log.ts'
 import type { Cluster, TopicView } from './cluster.ts'
-import { CODE, errorRule, isRetriable } from './errors.ts'
+import { isRetriable, KafkaError } from './errors.ts'
 import { type FetchAsk, FetchLane, type NodeAnswer } from './fetch-lane.ts'
 import type { FetchPart } from './fetch-response.ts'
 import type { HighWatermarks } from './high-watermarks.ts'
@@ -246,13 +247,10 @@ function take(
       const highWatermark = ends.raise(part.topicId, part.partition, part.highWatermark)
       call.accept(ask.indexes, part, highWatermark, frame.bytes, memory)
     } else {
-      const { name, action } = errorRule(part.errorCode)
-      const message = `${topic}/${partition} cannot be read at ${ask.offset}: ${name}`
-      if (action === 'retry')
-        moved.push({ ask, error: new LogError('unavailable', message, { retriable: true }) })
-      else if (part.errorCode === CODE.offsetOutOfRange)
-        call.fail(ask.indexes, new LogError('offset-out-of-range', message))
-      else call.fail(ask.indexes, new LogError('unavailable', message))
+      const right = accessRight('Read', 'Topic', topic)
+      const cause = new KafkaError(part.errorCode, `read ${topic}/${partition} at ${ask.offset}`, null, right)
+      if (cause.rule.action !== 'retry') call.fail(ask.indexes, toLogError(cause) as LogError)
+      else moved.push({ ask, error: new LogError('unavailable', cause.message, { cause, retriable: true }) })
     }
   }
   memory.releaseOne()

@@ -1,3 +1,4 @@
+import { accessRight } from '../../std/access-right.ts'
 import type { JoinOptions } from '../log.ts'
 import type { AnswerOf, ApiName, ArgsOf } from './apis.ts'
 import type { Cluster } from './cluster.ts'
@@ -131,7 +132,8 @@ export class GroupRequests {
   /** Throws unless the error is one that passes. */
   #refuse(code: number, doing: string): void {
     const { group, instanceId } = this.#join
-    const error = new KafkaError(code, `${doing} (group ${group})`)
+    const right = accessRight('Read', 'Group', group)
+    const error = new KafkaError(code, `${doing} (group ${group})`, null, right)
     if (code === CODE.fencedInstance)
       throw new FencedInstanceError(
         `Another process has joined group ${group} as instance "${instanceId}" and taken this one's place; every process needs an instance id of its own`,

@@ -1,3 +1,4 @@
+import { accessRight } from '../../std/access-right.ts'
 import { type GroupInfo, type GroupMember, LogError } from '../log.ts'
 import type { Cluster } from './cluster.ts'
 import { CODE, KafkaError } from './errors.ts'
@@ -21,7 +22,13 @@ export class Groups {
       const lists = await Promise.all(
         this.#cluster.nodes.map(async node => {
           const answer = await this.#cluster.request(node, 'admin', 'listGroups', [[], []])
-          if (answer.errorCode !== 0) throw new KafkaError(answer.errorCode, 'list the groups')
+          if (answer.errorCode !== 0)
+            throw new KafkaError(
+              answer.errorCode,
+              'list the groups',
+              null,
+              accessRight('Describe', 'Cluster', 'kafka-cluster'),
+            )
           return answer.groups.map(group => group.groupId)
         }),
       )
@@ -37,7 +44,8 @@ export class Groups {
       const [described] = answer.groups
       const code = described!.errorCode
       if (code === CODE.groupNotFound) return undefined
-      if (code !== 0) throw new KafkaError(code, `describe group ${group}`)
+      if (code !== 0)
+        throw new KafkaError(code, `describe group ${group}`, null, accessRight('Describe', 'Group', group))
       return described
     })
     if (found === undefined || found.groupState === 'Dead') return undefined
@@ -61,7 +69,7 @@ export class Groups {
       if (code === 0 || code === CODE.groupNotFound) return
       if (code === CODE.nonEmptyGroup)
         throw new LogError('group-active', `Group ${group} has members; stop them first`)
-      throw new KafkaError(code, `delete group ${group}`)
+      throw new KafkaError(code, `delete group ${group}`, null, accessRight('Delete', 'Group', group))
     })
   }
 }

@@ -1,3 +1,4 @@
+import { accessRight } from '../../std/access-right.ts'
 import { type FetchPosition, LogError, type PartitionOffsets } from '../log.ts'
 import type { Cluster, TopicView } from './cluster.ts'
 import { KafkaError, UnreachableError } from './errors.ts'
@@ -67,7 +68,10 @@ export class Offsets {
             [{ name: topic, partitions: asked }],
           ])
           for (const { partitionIndex, errorCode, offset } of answer.topics[0]!.partitions) {
-            if (errorCode !== 0) throw new KafkaError(errorCode, `list offsets of ${topic}/${partitionIndex}`)
+            if (errorCode !== 0) {
+              const right = accessRight('Describe', 'Topic', topic)
+              throw new KafkaError(errorCode, `list offsets of ${topic}/${partitionIndex}`, null, right)
+            }
             const named = Number(offset)
             const isEnd = timestamp === LATEST
             found.set(
@@ -102,7 +106,10 @@ export class Offsets {
           timeoutMs,
         ])
         for (const { partitionIndex, errorCode } of answer.topics[0]!.partitions)
-          if (errorCode !== 0) throw new KafkaError(errorCode, `trim ${topic}/${partitionIndex}`)
+          if (errorCode !== 0) {
+            const right = accessRight('Delete', 'Topic', topic)
+            throw new KafkaError(errorCode, `trim ${topic}/${partitionIndex}`, null, right)
+          }
       }
     })
   }

@@ -1,3 +1,4 @@
+import { accessRight } from '../../std/access-right.ts'
 import {
   type CommittedPosition,
   type FetchPosition,
@@ -39,14 +40,22 @@ export class Positions {
       const node = await this.#cluster.coordinator('group', group)
       const answer = await this.#cluster.request(node, 'admin', 'offsetFetch', [[asked], REQUIRE_STABLE])
       const found = answer.groups[0]!
-      if (found.errorCode !== 0) throw new KafkaError(found.errorCode, `give the positions of group ${group}`)
+      const mayRead = accessRight('Read', 'Group', group)
+      if (found.errorCode !== 0)
+        throw new KafkaError(found.errorCode, `give the positions of group ${group}`, null, mayRead)
       const positions: CommittedPosition[] = []
       for (const topic of found.topics) {
         for (const { partitionIndex, errorCode, committedOffset, metadata } of topic.partitions) {
           const name = `${topic.name}/${partitionIndex}`
           if (errorCode === CODE.unknownTopic) continue
           if (errorCode !== 0)
-            throw new KafkaError(errorCode, `give the position of group ${group} in ${name}`)
+            throw new KafkaError(
+              errorCode,
+              `give the position of group ${group} in ${name}`,
+              null,
+              mayRead,
+              accessRight('Read', 'Topic', topic.name),
+            )
           const offset = Number(committedOffset)
           if (offset === NO_OFFSET) continue
           positions.push({
@@ -85,7 +94,13 @@ export class Positions {
       for (const { name, partitions } of answer.topics) {
         for (const { partitionIndex, errorCode } of partitions) {
           if (errorCode !== 0)
-            throw new KafkaError(errorCode, `set the position of group ${group} in ${name}/${partitionIndex}`)
+            throw new KafkaError(
+              errorCode,
+              `set the position of group ${group} in ${name}/${partitionIndex}`,
+              null,
+              accessRight('Read', 'Group', group),
+              accessRight('Read', 'Topic', name),
+            )
         }
       }
     })
@@ -99,7 +114,12 @@ export async function checkMember(cluster: Cluster, identity: MemberIdentity): P
   const args: ArgsOf<'heartbeat'> = [group, generation, memberId, instanceId]
   const { errorCode } = await cluster.request(node, COMMIT_LANE, 'heartbeat', args)
   if (errorCode !== 0 && errorCode !== CODE.rebalanceInProgress)
-    throw new KafkaError(errorCode, `take a commit for group ${group}`)
+    throw new KafkaError(
+      errorCode,
+      `take a commit for group ${group}`,
+      null,
+      accessRight('Read', 'Group', group),
+    )
 }
 
 /** Positions as the requests that commit them have them. */

@@ -1,3 +1,4 @@
+import { accessRight } from '../../std/access-right.ts'
 import { LogError, type TopicChange, type TopicInfo, type TopicSettings, type TopicSpec } from '../log.ts'
 import { checkGrowth, topicFrom } from '../topic-defaults.ts'
 import type { Cluster, TopicView } from './cluster.ts'
@@ -45,7 +46,8 @@ export class TopicAdmin {
       const answer = await this.#cluster.requestAny('createTopics', [topics, requestTimeoutMs, false])
       for (const { name, errorCode, errorMessage } of answer.topics) {
         if (errorCode === 0 || errorCode === CODE.topicExists) continue
-        throw new KafkaError(errorCode, `create topic ${name}`, errorMessage)
+        const right = accessRight('Create', 'Topic', name)
+        throw new KafkaError(errorCode, `create topic ${name}`, errorMessage, right)
       }
     })
   }
@@ -67,8 +69,11 @@ export class TopicAdmin {
     const answer = await this.#cluster.retry(() =>
       this.#cluster.requestAny('createPartitions', [grown, this.#cluster.settings.requestTimeoutMs, false]),
     )
-    for (const { name, errorCode, errorMessage } of answer.results)
-      if (errorCode !== 0) throw new KafkaError(errorCode, `add partitions to topic ${name}`, errorMessage)
+    for (const { name, errorCode, errorMessage } of answer.results) {
+      if (errorCode === 0) continue
+      const right = accessRight('Alter', 'Topic', name)
+      throw new KafkaError(errorCode, `add partitions to topic ${name}`, errorMessage, right)
+    }
     await this.#until(names, current =>
       grown.every(({ name, count }) => {
         const partitions = current.get(name)?.partitions ?? []
@@ -93,8 +98,11 @@ export class TopicAdmin {
     const answer = await this.#cluster.retry(() =>
       this.#cluster.requestAny('incrementalAlterConfigs', [resources, false]),
     )
-    for (const { resourceName, errorCode, errorMessage } of answer.responses)
-      if (errorCode !== 0) throw new KafkaError(errorCode, `alter topic ${resourceName}`, errorMessage)
+    for (const { resourceName, errorCode, errorMessage } of answer.responses) {
+      if (errorCode === 0) continue
+      const right = accessRight('AlterConfigs', 'Topic', resourceName)
+      throw new KafkaError(errorCode, `alter topic ${resourceName}`, errorMessage, right)
+    }
   }
 
   async describe(names?: readonly string[]): Promise<TopicInfo[]> {
@@ -119,7 +127,10 @@ export class TopicAdmin {
     const found = new Map<string, Map<string, string>>()
     for (const { errorCode, errorMessage, resourceName, configs } of answer.results) {
       if (errorCode === CODE.unknownTopic) continue
-      if (errorCode !== 0) throw new KafkaError(errorCode, `describe topic ${resourceName}`, errorMessage)
+      if (errorCode !== 0) {
+        const right = accessRight('DescribeConfigs', 'Topic', resourceName)
+        throw new KafkaError(errorCode, `describe topic ${resourceName}`, errorMessage, right)
+      }
       found.set(resourceName, new Map(configs.map(({ name, value }) => [name, value ?? ''])))
     }
     return found
@@ -135,7 +146,8 @@ export class TopicAdmin {
       ])
       for (const { name, errorCode, errorMessage } of answer.responses) {
         if (errorCode === 0 || errorCode === CODE.unknownTopic) continue
-        throw new KafkaError(errorCode, `delete topic ${name}`, errorMessage)
+        const right = accessRight('Delete', 'Topic', name ?? '')
+        throw new KafkaError(errorCode, `delete topic ${name}`, errorMessage, right)
       }
     })
     await this.#until(names, views => views.size === 0)

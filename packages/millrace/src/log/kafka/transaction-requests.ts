@@ -1,3 +1,4 @@
+import { type AccessRight, accessRight } from '../../std/access-right.ts'
 import type { MemberIdentity, OutgoingBatch, PositionUpdate } from '../log.ts'
 import type { AnswerOf, ApiName, ArgsOf } from './apis.ts'
 import type { Cluster } from './cluster.ts'
@@ -50,11 +51,11 @@ export class TransactionRequests {
       topics,
     }
     const answer = await this.#send('addPartitionsToTxn', [[transaction]])
-    for (const { resultsByPartition } of answer.resultsByTransaction[0]!.topicResults) {
+    for (const { name, resultsByPartition } of answer.resultsByTransaction[0]!.topicResults) {
       const codes = resultsByPartition.map(each => each.partitionErrorCode).filter(code => code !== 0)
       // Of several the one that is no mere consequence of another ("not attempted") says why.
       const code = codes.find(each => errorRule(each).name !== 'OPERATION_NOT_ATTEMPTED') ?? codes[0]
-      this.#check(code ?? 0, 'add partitions to a transaction')
+      this.#check(code ?? 0, `add ${name} to a transaction`, accessRight('Write', 'Topic', name))
     }
   }
 
@@ -66,7 +67,11 @@ export class TransactionRequests {
       producer.epoch,
       group,
     ])
-    this.#check(answer.errorCode, `add the positions of group ${group} to a transaction`)
+    this.#check(
+      answer.errorCode,
+      `add the positions of group ${group} to a transaction`,
+      accessRight('Read', 'Group', group),
+    )
   }
 
   /** Hands positions to the group's coordinator, which checks the member's identity. */
@@ -94,7 +99,12 @@ export class TransactionRequests {
     )
     for (const { name, partitions } of answer.topics)
       for (const { partitionIndex, errorCode } of partitions)
-        this.#check(errorCode, `commit the position of group ${identity.group} in ${name}/${partitionIndex}`)
+        this.#check(
+          errorCode,
+          `commit the position of group ${identity.group} in ${name}/${partitionIndex}`,
+          accessRight('Read', 'Group', identity.group),
+          accessRight('Read', 'Topic', name),
+        )
   }
 
   /** Ends the transaction. In flow 2 the answer brings the epoch of the next. */
@@ -122,7 +132,10 @@ export class TransactionRequests {
     return this.#cluster.request(await this.#coordinator(), COMMIT_LANE, name, args)
   }
 
-  #check(code: number, doing: string): void {
-    if (code !== 0) throw new KafkaError(code, `${doing} (${this.transactionalId})`)
+  /** Throws for an error; `rights` are needed beside that to use the transactional id. */
+  #check(code: number, doing: string, ...rights: readonly AccessRight[]): void {
+    if (code === 0) return
+    const mine = accessRight('Write', 'TransactionalId', this.transactionalId)
+    throw new KafkaError(code, `${doing} (${this.transactionalId})`, null, mine, ...rights)
   }
 }

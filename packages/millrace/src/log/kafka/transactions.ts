@@ -1,3 +1,4 @@
+import type { LogError } from '../log.ts'
 import {
   type Commit,
   CommitError,
@@ -10,6 +11,7 @@ import { SendError } from './batch-sender.ts'
 import type { Cluster } from './cluster.ts'
 import { AmbiguousError, CODE, isRetriable, KafkaError } from './errors.ts'
 import { KnownPositions } from './known-positions.ts'
+import { isHopeless, toLogError } from './log-error.ts'
 import { partitionKey } from './partition-key.ts'
 import { COMMIT_LANE, checkMember, type Positions } from './positions.ts'
 import { checkOutgoing, Producer } from './producer.ts'
@@ -208,6 +210,7 @@ export class Transactions {
       if (isOpen) this.#producer.use(undefined)
     }
     if (error instanceof CommitError) return error
+    if (isHopeless(cause)) return toLogError(cause) as LogError
     return commitError(isFenced && !isProducer ? 'fenced' : 'aborted', cause)
   }
 
