@@ -47,6 +47,34 @@ describe('the bin', { concurrency: true }, () => {
     assert.match(cli.stderr, /Ctrl-C again stops at once\n.*Stopped after/s)
   })
 
+  it('serves metrics and health while it runs, and says what it was given', async () => {
+    using project = testProject(SHOP)
+    await commandLine(project.directory, ['produce', 'views'], { stdin: viewLines(5) })
+    await using cli = new CliProcess(project.directory, ['run', '--metrics-port', '0'])
+    await cli.said(/engagement +running on 4 partitions/)
+    const [, url] = /metrics +(http:\S+)\/metrics/.exec(cli.stderr)!
+    assert.match(url!, /^http:\/\/127\.0\.0\.1:\d+$/)
+    const ready = await fetch(`${url}/health/ready`)
+    assert.equal(ready.status, 200)
+    assert.equal(((await ready.json()) as { isReady: boolean }).isReady, true)
+    assert.equal((await fetch(`${url}/health/live`)).status, 200)
+    const metrics = await fetch(`${url}/metrics`)
+    assert.match(metrics.headers.get('content-type')!, /^text\/plain; version=0\.0\.4/)
+    assert.match(
+      await metrics.text(),
+      /^millrace_task_records_total\{pipeline="engagement",task="[^"]+"\} \d/m,
+    )
+    assert.equal((await fetch(`${url}/`)).status, 404)
+    const second = await commandLine(project.directory, ['run', '--metrics-port', new URL(url!).port])
+    assert.equal(second.exitCode, 1)
+    assert.match(
+      second.stderr,
+      /Metrics cannot be served on 127\.0\.0\.1:\d+: .*EADDRINUSE.*\n {2}Try: --metrics-port/,
+    )
+    cli.process.kill('SIGTERM')
+    assert.equal(await cli.exitCode(), 143)
+  })
+
   it('ends at once at a second signal, when something keeps it from draining', async () => {
     using project = testProject({ ...SHOP, 'pipelines/hanging.ts': HANGING })
     await commandLine(project.directory, ['produce', 'views'], { stdin: viewLines(5) })

@@ -39,6 +39,7 @@ export class Intake {
    */
   mark(input: TaskInput, past: boolean): boolean {
     const { cursor } = input
+    input.markersRead++
     const marker = decodeMarker(cursor.buffer, cursor.valueStart, cursor.valueEnd)
     const channel = marker.upstream === '' ? input.channel : this.#byUpstream.get(marker.upstream)
     if (channel === undefined) {

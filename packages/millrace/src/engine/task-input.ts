@@ -1,5 +1,6 @@
 import type { FetchedPartition } from '../log/log.ts'
 import type { SubTopologyInput } from '../plan/sub-topology.ts'
+import { batchInfo } from '../record/batch.ts'
 import { RecordCursor } from '../record/cursor.ts'
 import type { KeyKind } from '../serde/serde.ts'
 
@@ -32,12 +33,19 @@ export class TaskInput {
   bufferedBytes = 0
   /** Monotonic time since when the partition has been drained (SEMANTICS 3.4), undefined while it is not. */
   drainedSinceMs: number | undefined
+  /** Of the batches opened so far, less what was processed before the last restore. */
+  recordsRead = 0
+  bytesRead = 0
+  /** Those of the records that are markers. */
+  markersRead = 0
 
   readonly #queue: Queued[] = []
   /** Gives the memory of the open batch, and of those before it in the same answer, back to the log. */
   #release: (() => void) | undefined
   #open = false
   #exhausted = false
+  /** Times of the first and the newest record of the batch opened last; -1 without times. */
+  #openedTimes = { first: -1, newest: -1 }
   /** Next offset once the open batch is used up, or where to start. */
   #nextOffset: number
 
@@ -106,9 +114,28 @@ export class TaskInput {
     this.cursor.open(queued.batch)
     this.bufferedBytes -= queued.batch.length
     this.#release = queued.release
+    this.#measure(queued.batch)
     this.#open = true
     this.#exhausted = false
     return true
+  }
+
+  #measure(batch: Uint8Array): void {
+    const { recordCount, baseOffset, maxTimestamp } = batchInfo(batch)
+    this.recordsRead += Math.max(0, recordCount - Math.max(0, this.startOffset - baseOffset))
+    this.bytesRead += batch.length
+    this.#openedTimes = { first: firstTimestamp(batch), newest: maxTimestamp }
+  }
+
+  /**
+   * About when the next record to be processed was made: the first one of its batch, or, while none is buffered, the last one
+   * before it. Undefined before the first batch; -1 without times.
+   */
+  get nextTimestamp(): number | undefined {
+    const next = this.#queue[0]
+    if (this.#open && !this.#exhausted) return this.#openedTimes.first
+    if (next !== undefined) return firstTimestamp(next.batch)
+    return this.#open ? this.#openedTimes.newest : undefined
   }
 
   /**
@@ -127,4 +154,9 @@ export class TaskInput {
 interface Queued {
   readonly batch: Uint8Array
   readonly release: (() => void) | undefined
+}
+
+function firstTimestamp(batch: Uint8Array): number {
+  const { baseTimestamp, maxTimestamp, isAppendTime } = batchInfo(batch)
+  return isAppendTime ? maxTimestamp : baseTimestamp
 }

@@ -29,6 +29,10 @@ export interface TaskCounters {
   tombstones: number
   /** Times an input was passed over because it was drained (SEMANTICS 6.1). */
   passedOver: number
+  /** What its commits brought to topics. */
+  outputRecords: number
+  outputBytes: number
+  changelogBytes: number
 }
 
 export interface TaskParts {
@@ -82,6 +86,9 @@ export class Task {
     failed: 0,
     tombstones: 0,
     passedOver: 0,
+    outputRecords: 0,
+    outputBytes: 0,
+    changelogBytes: 0,
   }
   /** Set while rows of a store go out: the kind of their keys. */
   rowKeyKind: KeyKind | 0 | undefined = undefined

@@ -111,11 +111,17 @@ export interface StoreView {
 export interface Health {
   readonly status: 'running' | 'stopping' | 'stopped' | 'failed'
   readonly error?: string
+  /** Every pipeline has joined its group and restored what it was given, and none has failed. */
+  readonly isReady: boolean
   readonly pipelines: readonly PipelineHealth[]
 }
 
 export interface PipelineHealth {
   readonly name: string
+  /** Without a place in the group, filling its state, at work, or ended by an error. */
+  readonly phase: 'joining' | 'restoring' | 'running' | 'stopped'
+  /** How many partitions this process has of its inputs. */
+  readonly partitions: number
   readonly tasks: readonly TaskHealth[]
 }
 
@@ -151,6 +157,8 @@ export interface App extends AsyncDisposable {
   endInput(topic: Topic): Promise<void>
   store(step: string): StoreView
   health(): Health
+  /** Everything that is measured, in Prometheus' text format; docs/KAFKA.md lists the names. */
+  metrics(): Promise<string>
   /** Finishes what is under way and commits it. */
   stop(options?: StopOptions): Promise<void>
   /** Rejects with `PipelineStopped` when a pipeline stops with an error; never resolves. */

@@ -58,6 +58,7 @@ export class AssignedTasks {
   #epoch = 0
   /** That records cannot be written yet has been said. */
   #isWarned = false
+  readonly restored = { tasks: 0, records: 0, ms: 0 }
 
   constructor(options: TaskOptions) {
     this.#options = options
@@ -193,7 +194,11 @@ export class AssignedTasks {
     const restored = async (source: typeof snapshotOf) => {
       const task = createTask(plan, program, partition, positions, this.#world)
       const keys = keyPreparation(task)
-      await restoreTask(task, { log, clock, keys, snapshotOf: source, pause: nextTurn })
+      const startMs = clock.monotonic()
+      const records = await restoreTask(task, { log, clock, keys, snapshotOf: source, pause: nextTurn })
+      this.restored.tasks++
+      this.restored.records += records
+      this.restored.ms += clock.monotonic() - startMs
       return task
     }
     // The changelog alone is whole (SEMANTICS 2.3).

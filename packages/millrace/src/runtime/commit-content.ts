@@ -43,11 +43,14 @@ export class CommitContent {
   /** Tells the stores where their changes lie; `baseOffsets` are those of the changelog batches, in order. */
   acknowledge(baseOffsets: readonly number[]): CommittedTask[] {
     let at = 0
-    return this.#cuts.map(({ task, cut, sizes }) => {
+    return this.#cuts.map(({ task, cut, sizes, output }) => {
+      task.counters.outputRecords += output.records
+      task.counters.outputBytes += output.bytes
       const changes = cut.changelog.map(({ step, topic }, i) => {
         const { batches, lastRecords, bytes } = sizes[i]!
         const offset = baseOffsets[at]!
         if ('acknowledge' in step.store) step.store.acknowledge(offset)
+        task.counters.changelogBytes += bytes
         at += batches
         return { step, topic, bytes, offset, endOffset: baseOffsets[at - 1]! + lastRecords }
       })
@@ -59,6 +62,7 @@ export class CommitContent {
 interface MeasuredCut {
   readonly task: Task
   readonly cut: TaskCut
+  readonly output: { readonly records: number; readonly bytes: number }
   /** Of each part of the changelog. */
   readonly sizes: readonly {
     readonly batches: number
@@ -73,5 +77,9 @@ function measure(task: Task, cut: TaskCut): MeasuredCut {
     lastRecords: batchInfo(batches.at(-1)!).lastOffset + 1,
     bytes: batches.reduce((sum, batch) => sum + batch.length, 0),
   }))
-  return { task, cut, sizes }
+  const output = {
+    records: cut.outputs.reduce((sum, { bytes }) => sum + batchInfo(bytes).recordCount, 0),
+    bytes: cut.outputs.reduce((sum, { bytes }) => sum + bytes.length, 0),
+  }
+  return { task, cut, sizes, output }
 }

@@ -1,6 +1,7 @@
 import type { MemberIdentity, TopicPartition } from '../log/log.ts'
 import type { PipelineHealth, StoreView } from './app.ts'
 import type { Guarantee } from './guarantee.ts'
+import type { ThreadFigures } from './metrics/figures.ts'
 
 /** A pipeline where it runs: in this thread, or spread over worker threads. The membership talks to it. */
 export interface HostedPipeline {
@@ -12,17 +13,22 @@ export interface HostedPipeline {
   revoke(partitions: readonly TopicPartition[]): Promise<void>
   setIdentity(identity: MemberIdentity): void
   lost(): void
-  readonly health: PipelineHealth
+  readonly health: HostedHealth
   /** A bounded run is over. */
   readonly isFinished: boolean
   hasStep(step: string): boolean
   store(step: string): StoreView
 }
 
+/** What a host knows of a pipeline's health. */
+export type HostedHealth = Omit<PipelineHealth, 'partitions'>
+
 /** Runs pipelines somewhere. */
 export interface Host {
   readonly pipelines: readonly HostedPipeline[]
   start(): Promise<void>
+  /** What each thread that runs tasks has measured; of one that does not answer, what it said last. */
+  figures(): Promise<ThreadFigures[]>
   /** Ends processing, or waits so long for it; what is done can still be committed by a revoke. */
   stop(timeoutMs: number): Promise<void>
   /** Gives up everything that is left. */

@@ -1,10 +1,11 @@
+import { performance } from 'node:perf_hooks'
 import { threadId } from 'node:worker_threads'
 import type { Task } from '../engine/task.ts'
 import type { Log } from '../log/log.ts'
 import type { Graph } from '../plan/graph.ts'
 import { nodeDisk } from '../state/disk.ts'
 import type { Clock } from '../std/clock.ts'
-import type { PipelineHealth, StoreView } from './app.ts'
+import type { StoreView } from './app.ts'
 import { ChangelogUpkeep } from './changelog-upkeep.ts'
 import type { CommittedTask } from './commit-content.ts'
 import { commitPace } from './guarantee.ts'
@@ -12,11 +13,13 @@ import {
   endKey,
   type Host,
   type HostEvents,
+  type HostedHealth,
   type HostedPipeline,
   type PipelineSettings,
   type RunSettings,
 } from './host.ts'
 import { LineFiles } from './line-files.ts'
+import type { ThreadFigures } from './metrics/figures.ts'
 import type { CommitPoint } from './pipeline-commits.ts'
 import { PipelineRun } from './pipeline-run.ts'
 import { ownUnfinished, prepareFolder } from './snapshot-folder.ts'
@@ -34,6 +37,8 @@ export interface LocalHostParts {
   readonly graphs: readonly Graph[]
   readonly events: HostEvents
   readonly onPoint?: (pipeline: string, point: CommitPoint) => void
+  /** Number of the worker thread in the metrics; 0 is the control thread. */
+  readonly thread?: number
   /** Shows another thread which task has its turn. */
   readonly progress?: ThreadProgress
 }
@@ -41,6 +46,7 @@ export interface LocalHostParts {
 /** Runs pipelines in this thread, in one loop. */
 export class LocalHost implements Host {
   readonly pipelines: readonly LocalPipeline[]
+  readonly #thread: number
   readonly #worker: Worker
   readonly #files = new LineFiles()
   readonly #snapshots: Snapshots[] = []
@@ -48,6 +54,7 @@ export class LocalHost implements Host {
 
   constructor(parts: LocalHostParts) {
     const runs = parts.graphs.map((graph, i) => this.#run(parts, graph, parts.settings.pipelines[i]!))
+    this.#thread = parts.thread ?? 0
     this.#worker = new Worker(parts.log, parts.clock, runs)
     this.pipelines = runs.map(run => new LocalPipeline(run))
   }
@@ -120,6 +127,17 @@ export class LocalHost implements Host {
     this.#worker.start()
   }
 
+  async figures(): Promise<ThreadFigures[]> {
+    return [
+      {
+        thread: this.#thread,
+        activeMs: performance.eventLoopUtilization().active,
+        fetches: this.#worker.fetches,
+        pipelines: this.#worker.runs.map(({ figures }) => figures),
+      },
+    ]
+  }
+
   async stop(): Promise<void> {
     await this.#worker.stop()
   }
@@ -164,8 +182,8 @@ class LocalPipeline implements HostedPipeline {
     return this.#run.topicSets
   }
 
-  get health(): PipelineHealth {
-    return { name: this.name, tasks: this.#run.tasks.map(taskHealth) }
+  get health(): HostedHealth {
+    return { name: this.name, phase: this.#run.phase, tasks: this.#run.tasks.map(taskHealth) }
   }
 
   get isFinished(): boolean {

@@ -8,6 +8,7 @@ import type { AssignedTasks } from './assigned-tasks.ts'
 import { Backoff } from './backoff.ts'
 import { CommitContent, type CommittedTask } from './commit-content.ts'
 import type { CommitPace, Guarantee } from './guarantee.ts'
+import { CommitMeter } from './metrics/commit-meter.ts'
 import { sideTopicSpec } from './topics.ts'
 
 /** How often a task is looked at that cannot be cut yet. */
@@ -50,6 +51,7 @@ export class PipelineCommits {
   readonly #state: RunState
   readonly #failed: (error: Error, identity: MemberIdentity) => void
   readonly #pace: CommitPace
+  readonly meter = new CommitMeter()
   readonly #sideTopics = new Set<string>()
   #inFlight: Promise<void> | undefined
   #lastCommitMs: number
@@ -168,7 +170,8 @@ export class PipelineCommits {
   }
 
   async #commit(identity: MemberIdentity, content: CommitContent, epoch: number): Promise<void> {
-    const { log, files, guarantee, onPoint, onCommitted } = this.#options
+    const { log, clock, files, guarantee, onPoint, onCommitted } = this.#options
+    const startMs = clock.monotonic()
     const { outputs, changelog, positions } = content
     try {
       await this.#ensureSideTopics(outputs.map(({ topic }) => topic))
@@ -180,12 +183,14 @@ export class PipelineCommits {
         positions,
         ...(guarantee === 'at-least-once' && { atLeastOnce: { outputs: outputs.length } }),
       })
+      this.meter.succeeded(clock.monotonic() - startMs)
       if (epoch !== this.#tasks.epoch) return
       this.failures.reset()
       onPoint?.('after-commit')
       onCommitted?.(content.acknowledge(result.baseOffsets.slice(outputs.length)))
       onPoint?.('after-acknowledge')
     } catch (error) {
+      this.meter.failed(error, clock.monotonic() - startMs)
       if (epoch === this.#tasks.epoch) this.#failed(error as Error, identity)
     }
   }

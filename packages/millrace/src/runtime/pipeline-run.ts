@@ -2,8 +2,11 @@ import type { Task } from '../engine/task.ts'
 import type { TaskInput } from '../engine/task-input.ts'
 import { CommitError, type MemberIdentity, type TopicPartition } from '../log/log.ts'
 import { isBroken } from '../std/broken-rules.ts'
+import type { PipelineHealth } from './app.ts'
 import { AssignedTasks, type TaskOptions } from './assigned-tasks.ts'
 import { isRetriable } from './backoff.ts'
+import type { PipelineFigures } from './metrics/figures.ts'
+import { taskFigures } from './metrics/task-figures.ts'
 import { type CommitOptions, PipelineCommits, type RunState } from './pipeline-commits.ts'
 import type { TaskRunner } from './task-runner.ts'
 
@@ -139,6 +142,12 @@ export class PipelineRun {
     return this.#state.phase === 'stopped'
   }
 
+  /** Without an identity it waits for the group. */
+  get phase(): PipelineHealth['phase'] {
+    const { phase, identity } = this.#state
+    return phase === 'running' && identity === undefined ? 'joining' : phase
+  }
+
   get isRestoring(): boolean {
     return this.#state.phase === 'restoring'
   }
@@ -268,6 +277,15 @@ export class PipelineRun {
   }
 
   // Queries
+
+  get figures(): PipelineFigures {
+    return {
+      pipeline: this.name,
+      ...this.#commits.meter.figures,
+      restore: { isRestoring: this.isRestoring, ...this.#tasks.restored },
+      tasks: this.tasks.map(taskFigures),
+    }
+  }
 
   partitionsOfStep(step: string): number {
     return this.#tasks.partitionsOfStep(step)

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { LeaveOptions, Log, Membership } from '../log/log.ts'
 import type { Graph } from '../plan/graph.ts'
 import { groupName } from '../plan/names.ts'
@@ -23,6 +24,8 @@ import {
   type RunSettings,
 } from './host.ts'
 import { LocalHost } from './local-host.ts'
+import { appMetrics } from './metrics/app-metrics.ts'
+import { MembershipMeter } from './metrics/membership-meter.ts'
 import type { CommitPoint } from './pipeline-commits.ts'
 import type { LoadedPipeline } from './pipeline-source.ts'
 import { PipelineStopped } from './pipeline-stopped.ts'
@@ -65,6 +68,7 @@ export class RunningApp implements App {
   /** By pipeline; each waits for the one before it to be left. */
   readonly #memberships = new Map<string, Promise<Membership>>()
   readonly #instanceIds = new Map<string, string>()
+  readonly #meters = new Map<string, MembershipMeter>()
   #host: Host | undefined
   #status: Health['status'] = 'running'
   #error: Error | undefined
@@ -218,6 +222,7 @@ export class RunningApp implements App {
   #join(pipeline: HostedPipeline): Promise<Membership> {
     const { log, options } = this.#parts
     const sessionTimeoutMs = options.sessionTimeoutMs ?? 10_000
+    const meter = this.#meterOf(pipeline.name)
     return log.join({
       group: pipeline.group,
       instanceId: this.#instanceIds.get(pipeline.group) ?? options.instance,
@@ -225,14 +230,30 @@ export class RunningApp implements App {
       weight: Math.max(1, options.threads ?? 1),
       sessionTimeoutMs,
       rebalanceTimeoutMs: Math.max(30_000, sessionTimeoutMs),
-      onAssigned: (partitions, identity) => pipeline.assign(partitions, identity),
-      onRevoked: partitions => pipeline.revoke(partitions),
+      onAssigned: (partitions, identity) => {
+        meter.assigned(partitions)
+        pipeline.assign(partitions, identity)
+      },
+      onRevoked: partitions => {
+        meter.revoked(partitions)
+        return pipeline.revoke(partitions)
+      },
       onIdentity: identity => pipeline.setIdentity(identity),
       onLost: (reason, isOver) => {
+        meter.lost()
         pipeline.lost()
         if (isOver) this.#pipelineFailed(pipeline.name, reason)
       },
     })
+  }
+
+  #meterOf(pipeline: string): MembershipMeter {
+    let meter = this.#meters.get(pipeline)
+    if (meter === undefined) {
+      meter = new MembershipMeter(pipeline)
+      this.#meters.set(pipeline, meter)
+    }
+    return meter
   }
 
   #pipelineFailed(pipeline: string, cause: Error): void {
@@ -277,11 +298,31 @@ export class RunningApp implements App {
   }
 
   health(): Health {
+    const pipelines = this.#pipelines.map(({ name, health }) => ({
+      ...health,
+      partitions: this.#meterOf(name).figures.partitions,
+    }))
     return {
       status: this.#status,
       error: this.#error?.message,
-      pipelines: this.#pipelines.map(({ health }) => health),
+      isReady: this.#status === 'running' && pipelines.every(({ phase }) => phase === 'running'),
+      pipelines,
     }
+  }
+
+  async metrics(): Promise<string> {
+    const { name, log, clock, options } = this.#parts
+    const threads = (await this.#host?.figures()) ?? []
+    const hasWorkers = threads.some(({ thread }) => thread > 0) || (options.threads ?? 0) > 1
+    return appMetrics({
+      app: name,
+      log: log.kind,
+      isReady: this.health().isReady,
+      nowMs: clock.now(),
+      controlActiveMs: hasWorkers ? performance.eventLoopUtilization().active : undefined,
+      memberships: this.#pipelines.map(pipeline => this.#meterOf(pipeline.name).figures),
+      threads,
+    })
   }
 
   // Stop

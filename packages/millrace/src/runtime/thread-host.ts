@@ -2,6 +2,7 @@ import type { Log } from '../log/log.ts'
 import type { Clock } from '../std/clock.ts'
 import type { Host, HostEvents, RunSettings } from './host.ts'
 import { isShared, type SharedLog } from './log-port.ts'
+import type { ThreadFigures } from './metrics/figures.ts'
 import { Offences, type Sentence } from './offences.ts'
 import type { LoadedPipeline } from './pipeline-source.ts'
 import type { TaskInWork } from './thread-progress.ts'
@@ -11,6 +12,8 @@ import { type ThreadEnd, WorkerThread } from './worker-thread.ts'
 /** A task that has behaved for so many times `maxPollMs`, and for ten minutes, has a clean slate. */
 const quietPolls = 10
 const quietMsMin = 600_000
+/** A thread that is busy for longer shows what it said last. */
+const figuresMsMax = 1_000
 
 export interface ThreadHostParts {
   readonly log: Log
@@ -79,6 +82,11 @@ export class ThreadHost implements Host {
       start: { settings, urls: this.#urls(), log },
       onEnded: end => this.#ended(end),
     })
+  }
+
+  async figures(): Promise<ThreadFigures[]> {
+    const all = await Promise.all(this.#threads.map(thread => thread.figures(figuresMsMax)))
+    return all.filter(figures => figures !== undefined)
   }
 
   /** A thread that does not stop within the time is left to `close`. */

@@ -1,10 +1,11 @@
 import { LogError, type MemberIdentity, type TopicPartition } from '../log/log.ts'
-import type { PipelineHealth, StoreQuery } from './app.ts'
-import type { RunSettings } from './host.ts'
+import type { StoreQuery } from './app.ts'
+import type { HostedHealth, RunSettings } from './host.ts'
 import type { LogPort } from './log-port.ts'
 
 /** What a worker thread is started with. */
 export interface ThreadStart {
+  readonly index: number
   readonly settings: RunSettings
   /** Modules of the pipelines, in the order of the settings. */
   readonly urls: readonly string[]
@@ -36,6 +37,7 @@ export type ToThread =
       readonly key: unknown
       readonly query: StoreQuery | 'windows'
     }
+  | { readonly kind: 'figures'; readonly id: number }
   | { readonly kind: 'stop'; readonly id: number }
 
 export type FromThread =
@@ -47,7 +49,7 @@ export type FromThread =
   | { readonly kind: 'failed'; readonly pipeline: string; readonly error: ThreadError }
 
 export interface ThreadPipeline {
-  readonly health: PipelineHealth
+  readonly health: HostedHealth
   readonly isFinished: boolean
 }
 

@@ -9,7 +9,7 @@ import { loadPipelines } from './pipeline-source.ts'
 import { beatEveryMs, ThreadProgress } from './thread-progress.ts'
 import { type FromThread, type ThreadStart, type ToThread, toThreadError } from './thread-protocol.ts'
 
-const { settings, urls, log: port, progress: memory } = workerData as ThreadStart
+const { index, settings, urls, log: port, progress: memory } = workerData as ThreadStart
 const progress = new ThreadProgress(memory)
 const tell = (message: FromThread) => parentPort!.postMessage(message)
 
@@ -22,6 +22,7 @@ const host = new LocalHost({
   settings,
   graphs: pipelines.map(({ pipeline }) => pipeline.graph),
   progress,
+  thread: index + 1,
   events: {
     print: line => tell({ kind: 'print', line }),
     warn: message => tell({ kind: 'warn', message }),
@@ -46,6 +47,8 @@ async function answer(message: Extract<ToThread, { id: number }>): Promise<unkno
       const store = host.pipelines.find(pipeline => pipeline.hasStep(message.step))!.store(message.step)
       return message.query === 'windows' ? store.windows(message.key) : store.get(message.key, message.query)
     }
+    case 'figures':
+      return (await host.figures())[0]
     case 'stop':
       return host.stop()
   }

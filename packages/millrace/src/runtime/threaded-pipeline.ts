@@ -3,7 +3,7 @@ import type { Graph } from '../plan/graph.ts'
 import { groupName } from '../plan/names.ts'
 import { subTopologies } from '../plan/sub-topology.ts'
 import type { PipelineHealth, StoreQuery, StoreView, WindowResult } from './app.ts'
-import type { HostedPipeline } from './host.ts'
+import type { HostedHealth, HostedPipeline } from './host.ts'
 import { StoreUnavailable } from './store-view.ts'
 import type { ThreadPipeline } from './thread-protocol.ts'
 import { inputTopics } from './topics.ts'
@@ -108,8 +108,18 @@ export class ThreadedPipeline implements HostedPipeline {
     return this.#threads().flatMap(({ state }) => state.filter(({ health }) => health.name === this.name))
   }
 
-  get health(): PipelineHealth {
-    return { name: this.name, tasks: this.#states.flatMap(({ health }) => health.tasks) }
+  get health(): HostedHealth {
+    return {
+      name: this.name,
+      phase: this.#isStopped ? 'stopped' : this.#phase,
+      tasks: this.#states.flatMap(({ health }) => health.tasks),
+    }
+  }
+
+  /** That of the thread which is furthest from running. */
+  get #phase(): PipelineHealth['phase'] {
+    const phases = this.#states.map(({ health }) => health.phase)
+    return (['stopped', 'joining', 'restoring'] as const).find(phase => phases.includes(phase)) ?? 'running'
   }
 
   /** Threads without a task of the pipeline have nothing to finish. */

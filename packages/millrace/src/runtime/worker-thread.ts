@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads'
 import type { Clock } from '../std/clock.ts'
 import { BeatWatch } from './beat-watch.ts'
 import type { HostEvents } from './host.ts'
+import type { ThreadFigures } from './metrics/figures.ts'
 import { type TaskInWork, ThreadProgress } from './thread-progress.ts'
 import {
   type FromThread,
@@ -22,7 +23,7 @@ export interface WorkerThreadOptions {
   readonly index: number
   readonly clock: Clock
   readonly maxPollMs: number
-  readonly start: Omit<ThreadStart, 'progress'>
+  readonly start: Omit<ThreadStart, 'progress' | 'index'>
   readonly events: HostEvents
   /** Called once when the thread has ended by itself, or was ended because it made no progress. It runs no more then. */
   readonly onEnded: (end: ThreadEnd) => void
@@ -51,6 +52,7 @@ export class WorkerThread {
   readonly #progress = new ThreadProgress()
   readonly #waiting = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>()
   #nextId = 0
+  #figures: ThreadFigures | undefined
   #isReady = false
   #isClosed = false
   #stopWatching: () => void
@@ -64,7 +66,7 @@ export class WorkerThread {
     this.index = index
     this.#worker = new Worker(threadUrl, {
       name: `millrace-${index}`,
-      workerData: { ...start, progress: this.#progress.memory } satisfies ThreadStart,
+      workerData: { ...start, index, progress: this.#progress.memory } satisfies ThreadStart,
       transferList: [start.log.port],
     })
     const loadMs = Math.max(maxPollMs, loadMsMax)
@@ -107,6 +109,22 @@ export class WorkerThread {
       this.#waiting.set(id, { resolve, reject })
       this.#worker.postMessage({ ...request, id })
     })
+  }
+
+  /** What the thread has measured; when it does not answer in time, what it said last. */
+  async figures(waitMs: number): Promise<ThreadFigures | undefined> {
+    let cancel = () => {}
+    const timeout = new Promise<void>(resolve => {
+      cancel = this.#options.clock.after(waitMs, resolve)
+    })
+    const asked = this.ask({ kind: 'figures' }).then(
+      figures => {
+        this.#figures = figures as ThreadFigures
+      },
+      () => {},
+    )
+    await Promise.race([asked, timeout]).finally(() => cancel())
+    return this.#figures
   }
 
   async close(): Promise<void> {

@@ -4,6 +4,7 @@ import { LogError } from '../log/log.ts'
 import type { Clock } from '../std/clock.ts'
 import { isRetriable } from './backoff.ts'
 import { FetchRetries } from './fetch-retries.ts'
+import type { FetchFigures } from './metrics/figures.ts'
 import type { PipelineRun } from './pipeline-run.ts'
 import type { TaskRunner } from './task-runner.ts'
 
@@ -30,6 +31,7 @@ export class Worker {
     | { readonly abort: AbortController; readonly done: Promise<void>; readonly asked: ReadonlySet<unknown> }
     | undefined
   #loop: Promise<void> | undefined
+  readonly #fetches = { count: 0, failed: 0, bytes: 0, ms: 0 }
 
   constructor(log: Log, clock: Clock, runs: readonly PipelineRun[]) {
     this.#log = log
@@ -40,6 +42,10 @@ export class Worker {
 
   start(): void {
     this.#loop = this.#run()
+  }
+
+  get fetches(): FetchFigures {
+    return { ...this.#fetches }
   }
 
   /** Something happened that the loop may be waiting for. */
@@ -151,8 +157,10 @@ export class Worker {
       partition: input.partition,
       offset,
     }))
+    const startMs = this.#clock.monotonic()
     try {
       const answer = await this.#log.fetch(positions, options)
+      this.#measure(answer, startMs)
       this.#isProbed = answer.every(({ batches }) => batches.length === 0)
       // Several pipelines may ask for one partition.
       const unanswered = [...wanted]
@@ -169,8 +177,15 @@ export class Worker {
       }
     } catch (error) {
       if (options.signal?.aborted) return
+      this.#fetches.failed++
       for (const ask of wanted) this.#fetchFailed(ask, error as Error)
     }
+  }
+
+  #measure(answer: readonly FetchedPartition[], startMs: number): void {
+    this.#fetches.count++
+    this.#fetches.ms += this.#clock.monotonic() - startMs
+    for (const { batches } of answer) for (const batch of batches) this.#fetches.bytes += batch.length
   }
 
   /** What may go better later is tried again; anything else stops the pipeline. */

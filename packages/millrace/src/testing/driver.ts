@@ -230,7 +230,12 @@ export class TestDriver implements AsyncDisposable {
 
   /** Watermarks and counts of every task. */
   health(): PipelineHealth[] {
-    return (this.#lockstep?.runs ?? []).map(({ name, tasks }) => ({ name, tasks: tasks.map(taskHealth) }))
+    return (this.#lockstep?.runs ?? []).map(({ name, phase, tasks }) => ({
+      name,
+      phase,
+      partitions: tasks.reduce((sum, { inputs }) => sum + inputs.length, 0),
+      tasks: tasks.map(taskHealth),
+    }))
   }
 
   /** The pipelines as text. */

@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
 import type { Cli } from '../cli.ts'
 import { usageError } from '../cli-error.ts'
-import { withExamples, withRunFlags } from '../flags.ts'
+import { wholeNumber, withExamples, withRunFlags } from '../flags.ts'
 import { chosenFiles } from '../load/chosen-files.ts'
 import { loadPipelines } from '../load/load-pipeline.ts'
 import { parsePlace } from '../records/position.ts'
+import type { MetricsAddress } from '../run/metrics-server.ts'
 import { prepareRun, type RunFlags, runOptions } from '../run/prepare.ts'
 import { runApp } from '../run/run-app.ts'
 
@@ -12,6 +13,8 @@ interface Flags extends RunFlags {
   readonly once?: boolean
   readonly createTopics?: boolean
   readonly start?: string
+  readonly metricsPort?: string
+  readonly metricsHost?: string
 }
 
 export function addRun(program: Command, cli: Cli): void {
@@ -25,11 +28,14 @@ export function addRun(program: Command, cli: Cli): void {
       '--start <place>',
       'where topics begin that were never read: earliest, latest, a date, or 10m (ten minutes ago)',
     )
+    .option('--metrics-port <port>', 'serve /metrics, /health/live and /health/ready there')
+    .option('--metrics-host <address>', 'address to serve them on', '127.0.0.1')
     .action((files: string[], flags: Flags) => runFiles(cli, files, flags))
   withExamples(run, [
     ['millrace run pipelines/engagement.ts', 'until Ctrl-C'],
     ['millrace run pipelines/*.ts --once', 'to the end of the input, as a batch'],
     ['millrace run --threads 4', 'all pipelines of the project, in four threads'],
+    ['millrace run --metrics-port 9464', 'with metrics for Prometheus, and health for probes'],
     ['millrace run --brokers localhost:9092', 'on Apache Kafka'],
   ])
 }
@@ -41,9 +47,17 @@ async function runFiles(cli: Cli, files: readonly string[], flags: Flags): Promi
     ...runOptions(settings, flags),
     createTopics: flags.createTopics,
     start: flags.start === undefined ? undefined : startOf(flags.start, cli.clock.now()),
+    metrics: metricsAddress(flags),
     once: flags.once ?? false,
     freeze: false,
   })
+}
+
+function metricsAddress({ metricsPort, metricsHost = '127.0.0.1' }: Flags): MetricsAddress | undefined {
+  if (metricsPort === undefined) return undefined
+  const port = wholeNumber(metricsPort, '--metrics-port')
+  if (port > 65_535) throw usageError(`--metrics-port is '${metricsPort}'`, 'a port, for example 9464')
+  return { host: metricsHost, port }
 }
 
 function startOf(text: string, nowMs: number): 'earliest' | 'latest' | number {

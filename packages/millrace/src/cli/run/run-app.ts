@@ -6,7 +6,9 @@ import { explainError } from '../explain.ts'
 import { count, span } from '../format.ts'
 import type { LoadedPipeline } from '../load/load-pipeline.ts'
 import { Progress } from '../progress.ts'
+import { serveMetrics } from './metrics-server.ts'
 import { type AppOptions, startApp } from './start-app.ts'
+import { watchPipelines } from './watch-pipelines.ts'
 
 const LOOK_MS = 200
 
@@ -24,7 +26,10 @@ export async function runApp(
     told ??= message
   }
   const app = await startApp(terminal, pipelines, { ...options, onError })
-  const stopWatching = options.once ? watchLag(cli, app) : () => {}
+  const server =
+    options.metrics && (await serveMetrics(app, options.metrics).catch(error => abandon(app, error)))
+  if (server !== undefined) terminal.note('metrics', `${server.url}/metrics`)
+  const stopWatching = options.once ? watchLag(cli, app) : watchPipelines(terminal, clock, app)
   try {
     if (!options.once) terminal.say(terminal.paint('dim', 'Running; Ctrl-C drains and stops'))
     await Promise.race([app.failed, options.once ? app.finished : interrupt.wait(), interrupt.wait()])
@@ -40,7 +45,13 @@ export async function runApp(
   } finally {
     stopWatching()
     await stopApp(cli, app, options.stopTimeoutMs)
+    await server?.close()
   }
+}
+
+async function abandon(app: App, error: unknown): Promise<never> {
+  await app.stop({ timeout: 0 })
+  throw error
 }
 
 function sayWhat(

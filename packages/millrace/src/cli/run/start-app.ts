@@ -1,6 +1,7 @@
 import type { App, Logger } from '../../runtime/app.ts'
 import type { LoadedPipeline } from '../load/load-pipeline.ts'
 import type { Terminal } from '../terminal.ts'
+import type { MetricsAddress } from './metrics-server.ts'
 import type { RunOptions } from './prepare.ts'
 
 export interface AppOptions extends RunOptions {
@@ -8,6 +9,8 @@ export interface AppOptions extends RunOptions {
   readonly createTopics?: boolean
   /** Where topics begin that were never read; a number is a time. */
   readonly start?: 'earliest' | 'latest' | number
+  /** Serves metrics and health there. */
+  readonly metrics?: MetricsAddress
   /** Values are frozen, so that a callback that changes one fails. */
   readonly freeze: boolean
   /** Told why a pipeline stopped, which the app's `failed` says too. */

@@ -1,0 +1,45 @@
+import type { Task } from '../../engine/task.ts'
+import type { TaskInput } from '../../engine/task-input.ts'
+import type { InputFigures, TaskFigures } from './figures.ts'
+
+/** What a task has done so far and how far it is behind. */
+export function taskFigures(task: Task): TaskFigures {
+  const { counters, inputs } = task
+  const nowMs = task.clock.now()
+  return {
+    task: task.name,
+    records: sum(inputs, ({ recordsRead, markersRead }) => recordsRead - markersRead),
+    bytes: sum(inputs, ({ bytesRead }) => bytesRead),
+    outputRecords: counters.outputRecords,
+    outputBytes: counters.outputBytes,
+    changelogBytes: counters.changelogBytes,
+    late: counters.late,
+    lateByRelease: counters.lateByRelease,
+    rejected: counters.rejected,
+    failed: counters.failed,
+    isParked: task.isParked,
+    watermarkMs: task.time.watermark,
+    inputs: inputs.map(input => inputFigures(input, nowMs)),
+    steps: task.plan.steps.map(({ node }) => {
+      const { store } = task.steps[node.id]!
+      return { step: node.name, rows: store.size, bytes: store.byteLength }
+    }),
+  }
+}
+
+function inputFigures(input: TaskInput, nowMs: number): InputFigures {
+  const { topic, partition } = input
+  const lag = lagOf(input)
+  const oldest = input.nextTimestamp
+  const oldestAgeMs = lag === 0 || oldest === undefined || oldest < 0 ? 0 : Math.max(0, nowMs - oldest)
+  return { topic, partition, lag, oldestAgeMs }
+}
+
+/** Records between what is processed and the end of the partition, as the last fetch saw it. */
+export function lagOf({ highWatermark, position }: TaskInput): number {
+  return Math.max(0, highWatermark - position)
+}
+
+function sum<T>(all: readonly T[], of: (each: T) => number): number {
+  return all.reduce((total, each) => total + of(each), 0)
+}
