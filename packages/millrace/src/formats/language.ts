@@ -16,8 +16,8 @@ export interface Language {
   readonly own: WholeSchema | undefined
   /** Full name of the record that values are; undefined where it has none. Throws `FormatError`. */
   recordName(schema: WholeSchema): string | undefined
-  /** Reads values that were written with `schema`, as the declaration wants them. Throws `FormatError` where that cannot be. */
-  reader(schema: WholeSchema, name: string): ReadValue
+  /** Reads values that were written with `schema` as those of `own`, where there is one. Throws `FormatError` where that cannot be. */
+  reader(schema: WholeSchema, name: string, own: WholeSchema | undefined): ReadValue
   writer(schema: WholeSchema, name: string): WriteValue
 }
 

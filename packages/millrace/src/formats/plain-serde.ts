@@ -6,7 +6,7 @@ import type { SchemaSerde } from './schema-serde.ts'
 /** Values as the bytes that their schema gives and nothing around them, for a topic without a registry. */
 export function plainSerde<T>(language: Language, schema = language.own!): SchemaSerde<T> {
   const { format } = language
-  const read = language.reader(schema, 'the schema of the topic')
+  const read = language.reader(schema, 'the schema of the topic', language.own)
   const write = language.writer(schema, 'the schema of the topic')
   const serde: SchemaSerde<T> = {
     format,

@@ -26,9 +26,8 @@ export class AvroLanguage implements Language {
     return this.#typeOf(schema, 'the schema of the topic').name
   }
 
-  reader(schema: WholeSchema, name: string): ReadValue {
+  reader(schema: WholeSchema, name: string, own: WholeSchema | undefined): ReadValue {
     const written = this.#typeOf(schema, name)
-    const { own } = this
     if (own === undefined || own.text === schema.text) return readerOf(written, undefined, name)
     const wanted = this.#typeOf(own, 'the schema of the topic')
     return readerOf(wanted, resolver(written, wanted, name), name)

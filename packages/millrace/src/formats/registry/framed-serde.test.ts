@@ -125,6 +125,9 @@ describe('A serde with a registry', () => {
     const bytes = serde.serialize({ lines: [{ n: 1 }] })
     assert.deepEqual(await read(serde, bytes), { lines: [{ n: 1 }] })
     assert.deepEqual(await read(avro({ registry }).forTopic(value), bytes), { lines: [{ n: 1 }] })
+    const newer = { ...cart, fields: [...cart.fields, { name: 'note', type: 'string', default: '' }] }
+    const reader = avro({ registry, schema: newer, references }).forTopic(value)
+    assert.deepEqual(await read(reader, bytes), { lines: [{ n: 1 }], note: '' })
   })
 
   test('asks once for a schema, whoever needs it, and anew where the registry did not answer', async () => {

@@ -101,6 +101,7 @@ export class FramedSerde implements SchemaSerde<any>, Preparation {
 
   async #fetch(id: number): Promise<void> {
     const { registry } = this.#options
+    const own = await this.#own()
     let schema: WholeSchema
     try {
       schema = await registry.schema(id)
@@ -112,18 +113,25 @@ export class FramedSerde implements SchemaSerde<any>, Preparation {
       return
     }
     this.#unknownUntil.delete(id)
-    this.#readers.set(id, this.#read(schema, `schema ${id}`))
+    this.#readers.set(id, this.#read(schema, `schema ${id}`, own))
   }
 
-  #read(schema: WholeSchema, name: string): ReadValue {
-    const { type, reader } = this.#language
+  /** The topic's own schema with all that it refers to. */
+  async #own(): Promise<WholeSchema | undefined> {
+    const { own } = this.#language
+    if (own === undefined || (own.references?.length ?? 0) === 0) return own
+    return this.#options.registry.whole(own)
+  }
+
+  #read(schema: WholeSchema, name: string, own: WholeSchema | undefined): ReadValue {
+    const { type } = this.#language
     try {
       if (schema.type !== type)
         throw new FormatError(
           'schema-unusable',
           `${name} is a schema of ${schema.type}, the topic's are of ${type}`,
         )
-      return reader.call(this.#language, schema, name)
+      return this.#language.reader(schema, name, own)
     } catch (error) {
       return refusing(error)
     }
@@ -165,18 +173,14 @@ export class FramedSerde implements SchemaSerde<any>, Preparation {
     const place = this.#place
     if (place === undefined) throw new TypeError('A serde with a registry is used as part of a topic')
     const { registry, subject: strategy = 'TopicName' } = this.#options
-    const own = this.#language.own && (await this.#withNeeds(this.#language.own))
+    const own = await this.#own()
     const record = own && this.#language.recordName(own)
     const subject = subjectOf(strategy, { ...place, record })
     const { id, schema } = await this.#schemaToWrite(subject, own)
     const whole = schema === own ? own : await registry.whole(schema)
     const name = `schema ${id} (subject ${subject})`
     this.#writer = { id, write: this.#language.writer(whole, name) }
-    if (!this.#readers.has(id)) this.#readers.set(id, this.#read(whole, name))
-  }
-
-  async #withNeeds(schema: WholeSchema): Promise<WholeSchema> {
-    return (schema.references?.length ?? 0) > 0 ? this.#options.registry.whole(schema) : schema
+    if (!this.#readers.has(id)) this.#readers.set(id, this.#read(whole, name, own))
   }
 
   async #schemaToWrite(

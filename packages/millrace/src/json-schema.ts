@@ -1,0 +1,5 @@
+export {
+  jsonSchema,
+  type PlainJsonSchemaOptions,
+  type RegistryJsonSchemaOptions,
+} from './formats/json-schema/json-schema.ts'

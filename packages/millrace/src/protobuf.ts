@@ -1,0 +1,5 @@
+export {
+  type PlainProtobufOptions,
+  protobuf,
+  type RegistryProtobufOptions,
+} from './formats/protobuf/protobuf.ts'
