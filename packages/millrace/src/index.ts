@@ -77,5 +77,6 @@ export type {
   WindowRow,
 } from './stream/stream.ts'
 export { type TopicOptions, topic } from './stream/topic.ts'
+export { type CalendarOptions, type CalendarUnit, type CalendarWindow, calendar } from './window/calendar.ts'
 export { type HoppingOptions, type HoppingWindow, hopping } from './window/hopping.ts'
 export { type TumblingOptions, type TumblingWindow, tumbling } from './window/tumbling.ts'

@@ -5,7 +5,6 @@ import type { TableStore } from '../state/table-store.ts'
 import type { WindowStore } from '../state/window-store.ts'
 import { isBroken } from '../std/broken-rules.ts'
 import type { HoppingWindow } from '../window/hopping.ts'
-import { closeTime, windowEnd } from '../window/window.ts'
 import type { Due } from './closing.ts'
 import type { EmissionPlan, StepPlan } from './step-plan.ts'
 import type { Task } from './task.ts'
@@ -90,19 +89,18 @@ export class AggregateStep {
 
   /** How many of a pane's windows take no record any more that has come at this watermark (`Panes`). */
   missed(paneStart: number, watermark: number): number {
-    const { sizeMs, advanceMs } = this.window as HoppingWindow
+    const { sizeMs, advanceMs, graceMs } = this.window as HoppingWindow
     const { closedBelow } = this
     let missed = 0
     for (let start = paneStart - sizeMs + advanceMs; ; start += advanceMs, missed++) {
-      const isOpen =
-        start >= closedBelow && closeTime(start, this.window!) + this.plan.reach.holdMs > watermark
+      const isOpen = start >= closedBelow && start + sizeMs + graceMs + this.plan.reach.holdMs > watermark
       if (isOpen) return missed
     }
   }
 
   /** The end, exclusive, of the window that starts at `start`. */
   endOf(start: number): number {
-    return windowEnd(start, this.window!)
+    return this.plan.grid!.endOf(start)
   }
 
   /** False when the step has keys of another kind already (SEMANTICS 5.1). */
@@ -198,7 +196,7 @@ export class AggregateStep {
 
   /** The task watermark at which a window closes; Infinity while a wall-clock emission in front holds it open. */
   #closeAt(start: number): number {
-    const at = closeTime(start, this.window!)
+    const at = this.endOf(start) + this.window!.graceMs
     for (const emit of this.plan.reach.wallTicks) {
       if (this.#task.ticks.watermark(emit) < at) return Number.POSITIVE_INFINITY
     }

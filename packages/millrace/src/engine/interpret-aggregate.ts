@@ -1,6 +1,6 @@
 import type { EmitNode } from '../plan/graph.ts'
 import type { KeyTable } from '../state/key-table.ts'
-import { closeTime, windowEnd, windowStarts } from '../window/window.ts'
+import { windowStarts } from '../window/window.ts'
 import type { Column } from './aggregates/column.ts'
 import { call, type Flow, fieldOf } from './interpret-flow.ts'
 import {
@@ -100,8 +100,8 @@ function checkKey(task: Task, { node }: StepPlan, { k, ks }: Flow): void {
 }
 
 /** The windows that hold a record, latest first. */
-function startsOf({ node: { window } }: StepPlan, t: number): number[] {
-  return window === undefined ? [0] : windowStarts(t, window)
+function startsOf({ node: { window }, grid }: StepPlan, t: number): number[] {
+  return window === undefined ? [0] : windowStarts(t, window, grid!)
 }
 
 /** Where the record's rows lie: one for each window, or one for all where they share rows (`Panes`). */
@@ -120,8 +120,8 @@ function slotsOf(
 }
 
 /** The task watermark at which the window closes. */
-function closesAt({ node: { window }, reach }: StepPlan, start: number): number {
-  return closeTime(start, window!) + reach.holdMs
+function closesAt({ node: { window }, grid, reach }: StepPlan, start: number): number {
+  return grid!.endOf(start) + window!.graceMs + reach.holdMs
 }
 
 function isLate(task: Task, plan: StepPlan, flow: Flow, start: number): boolean {
@@ -205,5 +205,5 @@ export function rowResult(
     ? resultAt(plan, table, row, 0)
     : Object.fromEntries(plan.columns.map(({ name }, i) => [name, resultAt(plan, table, row, i)]))
   if (node.window === undefined) return result
-  return windowValue(result, { key, start, end: windowEnd(start, node.window) })
+  return windowValue(result, { key, start, end: plan.grid!.endOf(start) })
 }

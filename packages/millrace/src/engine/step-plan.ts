@@ -1,6 +1,7 @@
 import type { AggregateNode, EmitNode, Graph, WindowSpec } from '../plan/graph.ts'
 import type { LayoutColumn, StoreLayout } from '../state/layout.ts'
 import type { StoreDefinition } from '../state/row-codec.ts'
+import { type WindowGrid, windowGrid } from '../window/window.ts'
 import type { Column } from './aggregates/column.ts'
 import { columnsOf } from './aggregates/columns.ts'
 import type { Reach } from './reach.ts'
@@ -25,6 +26,8 @@ export interface StepPlan {
   readonly width: number
   readonly initial: Float64Array
   readonly reach: Reach
+  /** Set where there is a window. */
+  readonly grid: WindowGrid | undefined
   /** Set where hopping windows share rows. */
   readonly panes: Panes | undefined
   /** How many aggregates lie in front of it in its task: at one time, upstream closes first. */
@@ -57,6 +60,7 @@ export function planStep(graph: Graph, node: AggregateNode, reach: Reach): StepP
     width: initial.length,
     initial: Float64Array.from(initial),
     reach,
+    grid: node.window && windowGrid(node.window),
     panes: panesOf(node.window, columns, emits),
     depth: depthOf(graph, node),
   }

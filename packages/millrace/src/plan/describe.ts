@@ -92,6 +92,8 @@ function topicText(topic: Topic): string {
 
 /** For example `hopping 60000 ms every 10000 ms, grace 30000 ms`. */
 function windowText(window: WindowSpec): string {
+  if (window.kind === 'calendar')
+    return `calendar ${window.unit} ${window.timeZone}, grace ${window.graceMs} ms`
   const { kind, sizeMs, offsetMs, graceMs } = window
   const every = kind === 'hopping' ? ` every ${window.advanceMs} ms` : ''
   const offset = offsetMs === 0 ? '' : `, offset ${offsetMs} ms`

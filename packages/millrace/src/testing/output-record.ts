@@ -1,6 +1,7 @@
 import type { Graph, PlanNode, WindowSpec } from '../plan/graph.ts'
 import type { Topic } from '../plan/topic.ts'
 import { topicPreparation } from '../runtime/preparation.ts'
+import { windowGrid } from '../window/window.ts'
 import type { StoredRecord } from './read-partition.ts'
 
 /** A record of a topic, decoded as the topic's declaration says. */
@@ -69,7 +70,7 @@ function keyLengthOf(key: Buffer, windows: readonly WindowSpec[]): number {
 function startBehind(key: Buffer, windows: readonly WindowSpec[]): number | undefined {
   if (key.length < startBytes) return undefined
   const start = Number(key.readBigInt64BE(key.length - startBytes))
-  const fits = ({ sizeMs, offsetMs }: WindowSpec) => (start - offsetMs) % sizeMs === 0
+  const fits = (window: WindowSpec) => windowGrid(window).startOf(start) === start
   return Number.isSafeInteger(start) && windows.some(fits) ? start : undefined
 }
 

@@ -1,12 +1,12 @@
 import { isBroken } from '../../std/broken-rules.ts'
 import type { HoppingWindow } from '../../window/hopping.ts'
-import { advanceOf } from '../../window/window.ts'
+import { advanceOf, isFixed } from '../../window/window.ts'
 import type { Argument } from '../aggregates/column.ts'
 import { isTrue, keyChangedFailure, keyKindFailure, noKeyFailure, notANumber, settled } from '../results.ts'
 import type { StepPlan } from '../step-plan.ts'
 import type { Code } from './code.ts'
 import { argumentsOf, type Path } from './path.ts'
-import { changeCode, customCode, type DirectSinks, statesCode, tableCode } from './row-change.ts'
+import { changeCode, customCode, type DirectSinks, endText, statesCode, tableCode } from './row-change.ts'
 import { type Continue, callOf, failure, fieldCode } from './steps.ts'
 
 const raisesFirst = isBroken('3.2')
@@ -86,24 +86,34 @@ function argumentCall(
 function windowCode(code: Code, plan: StepPlan, step: string, path: Path): string {
   const { window } = plan.node
   if (window === undefined) return '0'
-  const { offsetMs } = window
-  const advanceMs = advanceOf(window)
-  const start = code.variable('start')
-  const found = `Math.floor((${path.t} - ${offsetMs}) / ${advanceMs}) * ${advanceMs} + ${offsetMs}`
-  if (plan.panes === undefined) {
-    code.line(`let ${start} = ${step}.lastSlot`)
-    // Most records hit the window of the one before; a division is far dearer than two comparisons.
-    code.line(`if (!(${path.t} >= ${start} && ${path.t} < ${start} + ${advanceMs})) ${start} = ${found}`)
-  } else code.line(`const ${start} = ${found}`)
-  code.line(`if (${lateText(plan, step, start, path)}) {`)
+  const start = startCode(code, plan, step, path.t)
+  code.line(`if (${lateText(code, plan, step, start, path)}) {`)
   const own = path.late?.own ?? '-Infinity'
-  const closeTime = closeTimeText(plan, start)
+  const closeTime = closeTimeText(code, plan, start)
   const byRelease = path.mayBeRow
     ? `T.rowKeyKind === undefined && ${closeTime} > ${own}`
     : `${closeTime} > ${own}`
   code.line(`T.sides.late(${plan.node.id}, ${byRelease}, ${path.raw}, ${argumentsOf(path)})`)
   code.line('} else {')
   return plan.panes === undefined ? start : slotCode(code, plan, step, start, path)
+}
+
+function startCode(code: Code, { node, grid, panes }: StepPlan, step: string, t: string): string {
+  const window = node.window!
+  const start = code.variable('start')
+  if (!isFixed(window)) {
+    code.line(`const ${start} = ${code.constant(grid, 'grid')}.startOf(${t})`)
+    return start
+  }
+  const { offsetMs } = window
+  const advanceMs = advanceOf(window)
+  const found = `Math.floor((${t} - ${offsetMs}) / ${advanceMs}) * ${advanceMs} + ${offsetMs}`
+  if (panes === undefined) {
+    code.line(`let ${start} = ${step}.lastSlot`)
+    // Most records hit the window of the one before; a division is far dearer than two comparisons.
+    code.line(`if (!(${t} >= ${start} && ${t} < ${start} + ${advanceMs})) ${start} = ${found}`)
+  } else code.line(`const ${start} = ${found}`)
+  return start
 }
 
 /** Declares the slot of a record whose windows share rows (`Panes`). */
@@ -125,16 +135,25 @@ function slotCode(
   return slot
 }
 
-function closeTimeText({ node, reach }: StepPlan, start: string): string {
-  const { sizeMs, graceMs } = node.window!
+function closeTimeText(code: Code, plan: StepPlan, start: string): string {
+  const window = plan.node.window!
+  const { holdMs } = plan.reach
+  if (!isFixed(window)) return `${endText(code, plan, start)} + ${window.graceMs + holdMs}`
+  const { sizeMs, graceMs } = window
   // Without the rule's defence lateness is judged as if the record had moved the time already.
   const ahead = raisesFirst ? sizeMs : 0
-  return `${start} + ${sizeMs + graceMs + reach.holdMs - ahead}`
+  return `${start} + ${sizeMs + graceMs + holdMs - ahead}`
 }
 
 /** Whether a window has closed for the record. */
-function lateText(plan: StepPlan, step: string, start: string, { late, mayBeGone }: Path): string {
-  const closeTime = closeTimeText(plan, start)
+function lateText(
+  code: Code,
+  plan: StepPlan,
+  step: string,
+  start: string,
+  { late, mayBeGone }: Path,
+): string {
+  const closeTime = closeTimeText(code, plan, start)
   const isLate = late === undefined ? [] : [`${closeTime} <= ${late.task}`, `${closeTime} <= ${late.own}`]
   if (mayBeGone) isLate.push(`${start} < ${step}.closedBelow`)
   return isLate.join(' || ')
@@ -161,7 +180,7 @@ function updateCode(
     return
   }
   const start = code.variable('start')
-  const isLate = lateText(plan, step, start, path)
+  const isLate = lateText(code, plan, step, start, path)
   const eachWindow = `for (let ${start} = ${latest}; ${start} > ${path.t} - ${window.sizeMs} && !(${isLate}); ${start} -= ${window.advanceMs}) {`
   const states = hasCustom ? statesCode(code, plan, step, start, eachWindow, path) : undefined
   code.line(eachWindow)

@@ -2,7 +2,7 @@ import type { AggregateNode, PlanNode, SourceNode } from '../../plan/graph.ts'
 import { compileProjection, type JsonProjection, Tag } from '../../serde/json/projection.ts'
 import { KeyKind } from '../../serde/serde.ts'
 import { isBroken } from '../../std/broken-rules.ts'
-import { advanceOf } from '../../window/window.ts'
+import { advanceOf, type FixedWindow, isFixed } from '../../window/window.ts'
 import type { Column } from '../aggregates/column.ts'
 import type { StepPlan } from '../step-plan.ts'
 import { outputOf, type SubPlan } from '../sub-plan.ts'
@@ -31,6 +31,7 @@ export function phasedPlan(plan: SubPlan): PhasedPlan | undefined {
   const step = plan.steps.find(each => each.node.id === node.id)!
   // A record of several windows changes rows of several tables, which are not looked ahead for.
   if (node.window?.kind === 'hopping' && step.panes === undefined) return undefined
+  if (node.window !== undefined && !isFixed(node.window)) return undefined
   const isFinal = step.emissions.every(({ node: emit }) => emit.emission.kind === 'final')
   if (!isFinal || !step.columns.every(isPlain)) return undefined
   return { source, step, projection: compileProjection(fieldsOf(source, step)) }
@@ -172,15 +173,15 @@ function timeCode(
 /** Declares the record's table, unless the record is late for one of its windows, or one has gone out. */
 function tableCode(code: Code, { node: { window }, reach, panes }: StepPlan, mayRepeat: boolean): void {
   if (window === undefined) return code.line('const table = hashed')
-  const { offsetMs, graceMs } = window
-  const advanceMs = advanceOf(window)
+  const { sizeMs, offsetMs, graceMs } = window as FixedWindow
+  const advanceMs = advanceOf(window as FixedWindow)
   const found = `Math.floor((t - ${offsetMs}) / ${advanceMs}) * ${advanceMs} + ${offsetMs}`
   if (panes !== undefined) code.line(`const start = ${found}`)
   else code.line(`let start = S.lastSlot; if (!(t >= start && t < start + ${advanceMs})) start = ${found}`)
   // The first of the windows ends an advance behind the start of the last.
   const closeTime = `start + ${advanceMs + graceMs + reach.holdMs}`
   code.line(`if (${closeTime} <= X[${TaskWatermark}] || ${closeTime} <= X[${watermarkOf(0)}]) break`)
-  if (mayRepeat) code.line(`if (start - ${window.sizeMs - advanceMs} < S.closedBelow) break`)
+  if (mayRepeat) code.line(`if (start - ${sizeMs - advanceMs} < S.closedBelow) break`)
   code.line(`const slot = ${panes ? `(start - ${offsetMs}) / ${advanceMs} * ${panes.stride}` : 'start'}`)
   code.line('const table = slot === S.lastSlot ? S.lastTable : S.tableFor(slot)')
 }

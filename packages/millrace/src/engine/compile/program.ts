@@ -14,7 +14,7 @@ import { Code } from './code.ts'
 import { argumentsOf, arrivalParameters, arrivalPath, type Path } from './path.ts'
 import { phasedCode, phasedPlan } from './phased.ts'
 import { readCode } from './read.ts'
-import { resultOf, rowValueCode } from './row-change.ts'
+import { endText, resultOf, rowValueCode } from './row-change.ts'
 import { rowWriterCode } from './row-writer.ts'
 import { branchCode, failure, fieldCode, filterCode, flatMapCode, mapCode, peekCode } from './steps.ts'
 
@@ -117,7 +117,7 @@ class Compiler {
     const start = isUpdate && step.node.window !== undefined ? 'start' : 'NaN'
     const path: Path = { ...arrivalPath(false), k: 'undefined', h: 'null', start, late: undefined }
     const direct = isUpdate ? undefined : this.#directRows(emit)
-    if (direct !== undefined) rowWriterCode(code, step, direct, results)
+    if (direct !== undefined) rowWriterCode(code, step, direct, results, endText(code, step, 'start'))
     code.line('let v, ok = true')
     const value = rowValueCode(code, step, results, 'start', 'T.keyInWork(kb, ks, ke)')
     code.line(`try { v = ${value} } catch (e) { ok = ${failure(step.node, 'e', { ...path, v: 'null' })} }`)

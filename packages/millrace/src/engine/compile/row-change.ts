@@ -1,4 +1,5 @@
 import type { EmitNode, ToTopicNode } from '../../plan/graph.ts'
+import { isFixed } from '../../window/window.ts'
 import type { Column } from '../aggregates/column.ts'
 import { fingerprint, settled, windowValue } from '../results.ts'
 import type { StepPlan } from '../step-plan.ts'
@@ -194,6 +195,12 @@ function updateEmissionCode(
   code.line('}')
 }
 
+/** The end of the window that begins at `start`. */
+export function endText(code: Code, { node, grid }: StepPlan, start: string): string {
+  const window = node.window!
+  return isFixed(window) ? `${start} + ${window.sizeMs}` : `${code.constant(grid, 'grid')}.endOf(${start})`
+}
+
 /** The value of a row that leaves the step (SEMANTICS 5.8). */
 export function rowValueCode(
   code: Code,
@@ -203,7 +210,7 @@ export function rowValueCode(
   key: string,
 ): string {
   const { window } = plan.node
-  const frame = window === undefined ? '' : `key: ${key}, start: ${start}, end: ${start} + ${window.sizeMs}`
+  const frame = window === undefined ? '' : `key: ${key}, start: ${start}, end: ${endText(code, plan, start)}`
   if (plan.node.result === 'value') {
     return window === undefined
       ? results[0]!

@@ -6,7 +6,7 @@ import type { Code } from './code.ts'
 import type { Path } from './path.ts'
 
 /**
- * Writes a window's row as JSON straight into bytes, and returns. Steps whose keys are neither strings nor
+ * Writes a window's row as JSON straight into bytes, and returns; `end` is the text of its window's end. Steps whose keys are neither strings nor
  * JSON fall through to the general code behind it.
  */
 export function rowWriterCode(
@@ -14,6 +14,7 @@ export function rowWriterCode(
   plan: StepPlan,
   sinks: readonly ToTopicNode[],
   results: readonly string[],
+  end: string,
 ): void {
   const hasCallback = plan.columns.some(({ argument }) => argument.kind === 'value')
   if (hasCallback || plan.node.result !== 'row' || plan.node.window === undefined) return
@@ -25,7 +26,7 @@ export function rowWriterCode(
   code.line('const N = writer.numbers')
   membersCode(code, plan, results, 'writer')
   const frame = plan.columns.length + 1
-  code.line(`N[${frame}] = start; N[${frame + 1}] = start + ${plan.node.window.sizeMs}`)
+  code.line(`N[${frame}] = start; N[${frame + 1}] = ${end}`)
   for (const sink of sinks) {
     code.line(`T.outputs.writeRow(${code.constant(sink, 'node')}, writer, kb, ks, ke, t)`)
   }

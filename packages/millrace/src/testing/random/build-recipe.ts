@@ -16,6 +16,7 @@ import {
 import { type Pipeline, type PipelineBuilder, pipeline } from '../../stream/pipeline.ts'
 import type { KeyedStream, Stream } from '../../stream/stream.ts'
 import { topic } from '../../stream/topic.ts'
+import { calendar } from '../../window/calendar.ts'
 import { hopping } from '../../window/hopping.ts'
 import { tumbling } from '../../window/tumbling.ts'
 import type { WindowSpec } from '../../window/window.ts'
@@ -152,7 +153,8 @@ class RecipeBuilder {
   }
 }
 
-function windowOf({ sizeMs, parts, offsetMs, graceMs }: WindowRecipe): WindowSpec {
+function windowOf({ sizeMs, parts, offsetMs, graceMs, unit }: WindowRecipe): WindowSpec {
+  if (unit !== null) return calendar(unit, { timeZone: 'America/St_Johns', grace: graceMs })
   if (parts === 1) return tumbling(sizeMs, { offset: offsetMs, grace: graceMs })
   return hopping(sizeMs, { advance: sizeMs / parts, offset: offsetMs % (sizeMs / parts), grace: graceMs })
 }

@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import type { CalendarUnit } from '../../window/calendar.ts'
 import { type FlatMapName, flatMaps, type MapName, maps, type PredicateName, predicates } from './hit.ts'
 
 /** A random pipeline as data: it is what fast-check prints and shrinks; `buildRecipe` makes it real. */
@@ -58,6 +59,8 @@ export interface WindowRecipe {
   readonly parts: number
   readonly offsetMs: number
   readonly graceMs: number
+  /** A unit of the calendar instead of a size. */
+  readonly unit: CalendarUnit | null
 }
 
 const columnNames = ['lo', 'hi', 'mean', 'pages', 'first', 'last', 'p90', 'bits', 'slow'] as const
@@ -104,6 +107,16 @@ const stage: fc.Arbitrary<StageRecipe> = fc.record({
         parts: fc.constantFrom(1, 1, 2, 2.5, 5),
         offsetMs: fc.constantFrom(0, 0, 300),
         graceMs: fc.constantFrom(0, 0, 2_000, 60_000),
+        unit: fc.constantFrom(
+          null,
+          null,
+          null,
+          null,
+          null,
+          'hour' as const,
+          'day' as const,
+          'month' as const,
+        ),
       }),
     },
   ),

@@ -1,6 +1,7 @@
 import type { AggregateNode, Aggregator, WindowSpec } from '../../plan/graph.ts'
 import type { StreamRecord } from '../../plan/record.ts'
 import { canonicalText, kindOfKey } from './bytes.ts'
+import { calendarWindowAt } from './calendar.ts'
 import { call, fieldOf, StepFailure } from './callbacks.ts'
 import type { FlowRecord } from './types.ts'
 
@@ -11,6 +12,7 @@ export interface Window {
 
 /** The windows that hold a time, latest first: each start is the offset and a multiple of the advance. */
 export function windowsAt(spec: WindowSpec, timestamp: number): Window[] {
+  if (spec.kind === 'calendar') return [calendarWindowAt(spec, timestamp)]
   const advanceMs = spec.kind === 'hopping' ? spec.advanceMs : spec.sizeMs
   const windows: Window[] = []
   const n = Math.floor((timestamp - spec.offsetMs) / advanceMs)
