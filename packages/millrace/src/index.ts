@@ -18,6 +18,7 @@ export type {
   Health,
   Logger,
   PipelineHealth,
+  RestoreHealth,
   SendOptions,
   SentRecord,
   StartOptions,

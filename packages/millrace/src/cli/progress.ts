@@ -41,7 +41,13 @@ export class Progress {
     const nowMs = this.#clock.monotonic()
     if (nowMs < this.#nextMs) return
     this.#nextMs = nowMs + EVERY_MS
-    this.#terminal.status(progressText({ done, total, elapsedMs: this.elapsedMs, what: this.#what }))
+    this.#terminal.status(this.text())
+  }
+
+  /** How far it is, as on the last line. */
+  text(): string {
+    const { elapsedMs } = this
+    return progressText({ done: this.#done, total: this.#total, elapsedMs, what: this.#what })
   }
 
   /** Takes the line away. */

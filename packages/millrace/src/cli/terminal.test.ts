@@ -1,12 +1,62 @@
 import assert from 'node:assert/strict'
 import { PassThrough } from 'node:stream'
 import { describe, it } from 'node:test'
+import type { App } from '../runtime/app.ts'
 import { VirtualClock } from '../std/clock.ts'
 import { CliError } from './cli-error.ts'
 import { Progress } from './progress.ts'
+import { watchRestores } from './run/watch-restores.ts'
 import { Terminal } from './terminal.ts'
 import { testTerminal } from './testkit/command-line.ts'
 import { quietWarnings } from './warnings.ts'
+
+/** An app that restores `done` of 1000 records; nothing when undefined. */
+function restoringApp(state: { done: number | undefined }): App {
+  const health = () => {
+    const { done } = state
+    const restoring = done === undefined ? [] : [{ task: 'a/0', done, total: 1000 }]
+    return { status: 'running', pipelines: [{ name: 'a', tasks: [], restoring }] } as const
+  }
+  return { health } as unknown as App
+}
+
+describe('the progress of restores', () => {
+  it('is a line every 5 s where there is no terminal', () => {
+    const { terminal, stderr } = testTerminal()
+    const clock = new VirtualClock()
+    const state: { done: number | undefined } = { done: 0 }
+    const stop = watchRestores({ terminal, clock }, restoringApp(state))
+    clock.advance(4_000)
+    assert.equal(stderr(), '')
+    state.done = 500
+    clock.advance(2_000)
+    assert.match(stderr(), /^Restoring state: {2}50 % {2}500 of 1,000 records of state .*\n$/)
+    const said = stderr()
+    state.done = undefined
+    clock.advance(10_000)
+    assert.equal(stderr(), said)
+    stop()
+  })
+
+  it('is a bar on a terminal, and none when nothing takes long', () => {
+    const stderr = Object.assign(new PassThrough(), { isTTY: true, columns: 80 })
+    const terminal = new Terminal(new PassThrough(), stderr)
+    const clock = new VirtualClock()
+    const state: { done: number | undefined } = { done: 250 }
+    const stop = watchRestores({ terminal, clock }, restoringApp(state))
+    clock.advance(1_000)
+    assert.match(String(stderr.read()), /25 % {2}250 of 1,000 records of state/)
+    state.done = undefined
+    clock.advance(1_000)
+    stderr.read()
+    state.done = 250
+    clock.advance(200)
+    state.done = undefined
+    clock.advance(1_000)
+    assert.equal(stderr.read(), null)
+    stop()
+  })
+})
 
 describe('the terminal', () => {
   it('shows an error with its place, its line and what to try', () => {

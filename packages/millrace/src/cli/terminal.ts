@@ -105,9 +105,14 @@ export class Terminal {
     return lines.join('\n')
   }
 
+  /** Whether what is said to people can be drawn over. */
+  get isInteractive(): boolean {
+    return this.stderr.isTTY === true
+  }
+
   /** Keeps `text` on the last line until the next call; undefined removes it. Does nothing where standard error is no terminal. */
   status(text: string | undefined): void {
-    if (!this.stderr.isTTY) return
+    if (!this.isInteractive) return
     this.#clear()
     this.#status = text?.slice(0, (this.stderr.columns || 80) - 1)
     this.#draw()

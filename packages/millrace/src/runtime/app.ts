@@ -123,6 +123,16 @@ export interface PipelineHealth {
   /** How many partitions this process has of its inputs. */
   readonly partitions: number
   readonly tasks: readonly TaskHealth[]
+  /** Tasks that came here and are still being restored; the others go on meanwhile. */
+  readonly restoring: readonly RestoreHealth[]
+}
+
+export interface RestoreHealth {
+  readonly task: string
+  /** Records read, of snapshot and changelog. */
+  readonly done: number
+  /** 0 while it is not known, or waits for its turn. */
+  readonly total: number
 }
 
 export interface TaskHealth {

@@ -14,6 +14,7 @@ import { InputPreparation } from './input-preparation.ts'
 import { keyPreparation, preparationOf, prepareWriting } from './preparation.ts'
 import { type RestoreSource, restoreTask, startPositions } from './restore.ts'
 import { TaskRunner } from './task-runner.ts'
+import { type Start, TaskStarts } from './task-starts.ts'
 import { inputTopics, type PartitionCounts } from './topics.ts'
 
 const trustsTime = isBroken('2.8')
@@ -36,6 +37,10 @@ export interface TaskOptions {
   readonly snapshotOf: (partition: TopicPartition) => Promise<RestoreSource | undefined>
   readonly onIncident: (incident: Incident) => void
   readonly warn: (message: string) => void
+  /** A task could not be restored, for good. */
+  readonly onStartFailed: (error: Error) => void
+  /** Nothing is on its way any more. */
+  readonly onAllStarted: () => void
   readonly wake: () => void
 }
 
@@ -50,6 +55,7 @@ interface Place {
 /** The partitions a pipeline has here, and the tasks that read them: made and restored, dropped, given up. */
 export class AssignedTasks {
   readonly runners = new Map<string, TaskRunner>()
+  readonly starts: TaskStarts<TaskRunner>
   readonly group: string
   readonly #options: TaskOptions
   readonly #programs: readonly SubProgram[]
@@ -62,6 +68,14 @@ export class AssignedTasks {
 
   constructor(options: TaskOptions) {
     this.#options = options
+    this.starts = new TaskStarts({
+      onStarted: (name, runner) => {
+        this.runners.set(name, runner)
+        options.wake()
+      },
+      onAllStarted: options.onAllStarted,
+      onError: options.onStartFailed,
+    })
     const { graph, app, log, clock, mode, freeze, guarantee } = options
     const mayRepeat = guarantee === 'at-least-once' && !trustsTime
     this.group = groupName(app, graph.name)
@@ -121,15 +135,20 @@ export class AssignedTasks {
     for (const [name, { task }] of this.runners) {
       if (task.inputs.some(isGone)) this.#close(name)
     }
+    for (const place of this.#places()) if (!this.#isAssigned(place)) this.starts.cancel(nameOf(place))
   }
 
   /** Gives everything up. */
   removeAll(): void {
     this.#partitions = []
+    this.starts.cancelAll()
     this.drop()
   }
 
-  /** Closes all tasks with what is not committed of them; the partitions stay, and `start` restores the tasks. */
+  /**
+   * Closes the tasks that run with what is not committed of them; the partitions stay, and `start` restores the tasks. Those on their
+   * way have no part in any commit, and go on.
+   */
   drop(): void {
     this.#epoch++
     for (const name of [...this.runners.keys()]) this.#close(name)
@@ -140,17 +159,13 @@ export class AssignedTasks {
     this.runners.delete(name)
   }
 
-  /** Makes and restores the tasks that are missing; false when they were dropped meanwhile. Throws what the log throws for good. */
-  async start(): Promise<boolean> {
-    const epoch = this.#epoch
+  /** Begins to make and restore the tasks that are missing; each runs as soon as it is whole. */
+  start(): void {
     for (const place of this.#places()) {
-      const name = taskName(place.plan, place.partition)
-      if (this.runners.has(name) || !this.#isAssigned(place)) continue
-      const runner = await this.#startWhenReachable(place)
-      if (runner === undefined || epoch !== this.#epoch) return false
-      this.runners.set(name, runner)
+      const name = nameOf(place)
+      if (this.runners.has(name) || this.starts.has(name) || !this.#isAssigned(place)) continue
+      this.starts.begin(name, (signal, progress) => this.#startWhenReachable(place, signal, progress))
     }
-    return true
   }
 
   #places(): Place[] {
@@ -171,31 +186,39 @@ export class AssignedTasks {
     )
   }
 
-  /** Tries again while the log cannot be reached; undefined when the task is no longer wanted. */
-  async #startWhenReachable(place: Place): Promise<TaskRunner | undefined> {
-    const epoch = this.#epoch
+  /** Tries again while the log cannot be reached. Throws when the task is no longer wanted. */
+  async #startWhenReachable(place: Place, ...how: Parameters<Start<TaskRunner>>): Promise<TaskRunner> {
+    const [signal] = how
     const backoff = new Backoff(this.#options.clock)
     for (;;) {
       try {
-        return await this.#startTask(place)
+        return await this.#startTask(place, ...how)
       } catch (error) {
-        if (!isRetriable(error)) throw error
+        if (signal.aborted || !isRetriable(error)) throw error
         await backoff.wait()
-        if (epoch !== this.#epoch) return undefined
+        signal.throwIfAborted()
       }
     }
   }
 
-  async #startTask({ plan, program, partition, topics }: Place): Promise<TaskRunner> {
+  async #startTask(
+    { plan, program, partition, topics }: Place,
+    ...[signal, onProgress]: Parameters<Start<TaskRunner>>
+  ): Promise<TaskRunner> {
     const { graph, log, clock, snapshotOf, endOf, warn, wake } = this.#options
     await this.#prepareWriting()
     const inputs = plan.sub.inputs.map((origin, i) => ({ origin, topic: topics[i]!, partition }))
     const positions = await startPositions(log, this.group, inputs)
+    const pause = async () => {
+      await nextTurn()
+      signal.throwIfAborted()
+    }
     const restored = async (source: typeof snapshotOf) => {
       const task = createTask(plan, program, partition, positions, this.#world)
       const keys = keyPreparation(task)
       const startMs = clock.monotonic()
-      const records = await restoreTask(task, { log, clock, keys, snapshotOf: source, pause: nextTurn })
+      const how = { log, clock, keys, snapshotOf: source, pause, signal, onProgress }
+      const records = await restoreTask(task, how)
       this.restored.tasks++
       this.restored.records += records
       this.restored.ms += clock.monotonic() - startMs
@@ -241,6 +264,10 @@ export class AssignedTasks {
   #inputTopics(sub: SubProgram['plan']['sub']): string[] {
     return inputTopics(this.#options.app, this.#options.graph, sub)
   }
+}
+
+function nameOf({ plan, partition }: Place): string {
+  return taskName(plan, partition)
 }
 
 function nextTurn(): Promise<void> {

@@ -183,7 +183,8 @@ class LocalPipeline implements HostedPipeline {
   }
 
   get health(): HostedHealth {
-    return { name: this.name, phase: this.#run.phase, tasks: this.#run.tasks.map(taskHealth) }
+    const { name, phase, tasks, restores } = this.#run
+    return { name, phase, tasks: tasks.map(taskHealth), restoring: restores }
   }
 
   get isFinished(): boolean {

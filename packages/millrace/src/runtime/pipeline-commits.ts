@@ -38,8 +38,7 @@ export type CommitPoint = 'cut' | 'before-commit' | 'after-commit' | 'after-ackn
 export interface RunState {
   /** Undefined while nothing may be committed. */
   readonly identity: MemberIdentity | undefined
-  /** Between a loss or an error and the next start there are no tasks. */
-  readonly phase: 'running' | 'restoring' | 'stopped'
+  readonly phase: 'running' | 'stopped'
 }
 
 /** The commits of one pipeline on one worker: of all tasks that can be cut, one at a time (SEMANTICS 2). */

@@ -2,7 +2,7 @@ import type { Task } from '../engine/task.ts'
 import type { TaskInput } from '../engine/task-input.ts'
 import { CommitError, type MemberIdentity, type TopicPartition } from '../log/log.ts'
 import { isBroken } from '../std/broken-rules.ts'
-import type { PipelineHealth } from './app.ts'
+import type { PipelineHealth, RestoreHealth } from './app.ts'
 import { AssignedTasks, type TaskOptions } from './assigned-tasks.ts'
 import { isRetriable } from './backoff.ts'
 import type { PipelineFigures } from './metrics/figures.ts'
@@ -14,7 +14,9 @@ import type { TaskRunner } from './task-runner.ts'
 const restartsMax = 10
 const keepsStateAfterAbort = isBroken('2.4')
 
-export interface PipelineRunOptions extends TaskOptions, CommitOptions {
+export interface PipelineRunOptions
+  extends Omit<TaskOptions, 'onStartFailed' | 'onAllStarted'>,
+    CommitOptions {
   readonly files: TaskOptions['files']
   readonly onError: (error: Error) => void
   /** Told of every turn of a task: what is known of one that never comes back. */
@@ -41,7 +43,14 @@ export class PipelineRun {
   constructor(options: PipelineRunOptions) {
     this.#options = options
     this.name = options.graph.name
-    this.#tasks = new AssignedTasks(options)
+    this.#tasks = new AssignedTasks({
+      ...options,
+      onStartFailed: error => this.fail(error),
+      onAllStarted: () => {
+        options.onPoint?.('restored')
+        options.wake()
+      },
+    })
     this.#commits = new PipelineCommits(options, this.#tasks, this.#state, (error, identity) =>
       this.#commitFailed(error, identity),
     )
@@ -79,14 +88,14 @@ export class PipelineRun {
   assign(partitions: readonly TopicPartition[], identity: MemberIdentity): void {
     this.#state.identity = identity
     this.#tasks.add(partitions)
-    this.#serially(() => this.#startTasks())
+    this.#serially(async () => this.#startTasks())
   }
 
   /** The generation moved and the tasks stay; those that a refused commit dropped are restored under it. */
   setIdentity(identity: MemberIdentity): void {
     const wasFenced = this.#state.identity === undefined
     this.#state.identity = identity
-    if (wasFenced) this.#serially(() => this.#startTasks())
+    if (wasFenced) this.#serially(async () => this.#startTasks())
   }
 
   /** Finishes with partitions: commits their tasks and closes them. */
@@ -114,8 +123,9 @@ export class PipelineRun {
   }
 
   /** Resolves when assigning, revoking and restoring are done. */
-  settled(): Promise<void> {
-    return this.#membershipWork
+  async settled(): Promise<void> {
+    await this.#membershipWork
+    await this.#tasks.starts.settled()
   }
 
   #serially(work: () => Promise<void>): Promise<void> {
@@ -124,16 +134,9 @@ export class PipelineRun {
     return this.#membershipWork
   }
 
-  async #startTasks(): Promise<void> {
-    if (this.isStopped || this.#state.identity === undefined) return
-    const { epoch } = this.#tasks
-    this.#state.phase = 'restoring'
-    try {
-      if (await this.#tasks.start()) this.#options.onPoint?.('restored')
-    } finally {
-      if (epoch === this.#tasks.epoch && !this.isStopped) this.#state.phase = 'running'
-      this.#options.wake()
-    }
+  #startTasks(): void {
+    if (!this.isStopped && this.#state.identity !== undefined) this.#tasks.start()
+    this.#options.wake()
   }
 
   // The loop's side
@@ -145,11 +148,18 @@ export class PipelineRun {
   /** Without an identity it waits for the group. */
   get phase(): PipelineHealth['phase'] {
     const { phase, identity } = this.#state
-    return phase === 'running' && identity === undefined ? 'joining' : phase
+    if (phase === 'stopped') return phase
+    if (identity === undefined) return 'joining'
+    return this.isRestoring ? 'restoring' : 'running'
   }
 
   get isRestoring(): boolean {
-    return this.#state.phase === 'restoring'
+    return !this.#tasks.starts.isEmpty
+  }
+
+  /** How far the restores of its tasks are. */
+  get restores(): RestoreHealth[] {
+    return this.#tasks.starts.health
   }
 
   /** One turn of every task; true when something was done. */
@@ -189,6 +199,7 @@ export class PipelineRun {
     return (
       this.#state.phase === 'running' &&
       this.runners.size > 0 &&
+      !this.isRestoring &&
       !this.#commits.isInFlight &&
       [...this.runners.values()].every(runner => runner.isFinished && !runner.task.hasProgress)
     )
@@ -264,13 +275,14 @@ export class PipelineRun {
     if (failures.failures > 1) {
       await new Promise<void>(resolve => this.#options.clock.after(waitMs, resolve))
     }
-    await this.#startTasks()
+    this.#startTasks()
   }
 
   /** Stops the pipeline with an error; what is uncommitted is given up. */
   fail(error: Error): void {
     if (this.isStopped) return
     this.#state.phase = 'stopped'
+    this.#tasks.starts.cancelAll()
     this.#tasks.drop()
     this.#options.onError(error)
     this.#options.wake()

@@ -13,10 +13,14 @@ import type { Clock } from '../std/clock.ts'
 
 /** Bytes fetched at once while restoring. */
 const restoreBytesMax = 8 * 1024 * 1024
+/** Longest time in one go; looked at after so many records. */
+const sliceMsMax = 10
+const sliceRecords = 500
 
 /** What a snapshot offers to a restore: its records, and where the changelog goes on behind them. */
 export interface RestoreSource {
   readonly offset: number
+  readonly records: number
   batches(): AsyncIterable<Uint8Array>
 }
 
@@ -25,10 +29,14 @@ export interface RestoreOptions {
   readonly clock: Clock
   /** The newest usable snapshot of a changelog partition, or undefined. */
   readonly snapshotOf: (partition: TopicPartition) => Promise<RestoreSource | undefined>
-  /** Lets the loop go on; awaited after every batch. */
+  /** Lets the loop go on; awaited after every batch and every 10 ms. What it throws ends the restore. */
   readonly pause: () => Promise<void>
   /** Present where the keys of the stores cannot be read before something is fetched, such as their schemas. */
   readonly keys?: Preparation
+  /** Ends waits for the log. */
+  readonly signal?: AbortSignal
+  /** Told how far it is: records of the snapshot and offsets of the changelog. */
+  readonly onProgress?: (done: number, total: number) => void
 }
 
 /** Where a task goes on: its committed positions; a partition without one is read from its beginning (SEMANTICS 1.6). */
@@ -54,13 +62,24 @@ async function earliestOffset(log: Log, topic: string, partition: number): Promi
 
 /**
  * Fills a new task's stores from snapshot and changelog (SEMANTICS 2.3). Gives the records read. After a
- * `SnapshotDamagedError` the task is of no use: make another and restore it without the snapshot.
+ * `SnapshotDamagedError`, or when `pause` threw, the task is of no use: make another.
  */
 export async function restoreTask(task: Task, options: RestoreOptions): Promise<number> {
+  const { app, graph, steps } = task.plan
+  const restores = await Promise.all(
+    steps.map(({ node }) => {
+      const changelog = { topic: changelogTopic(app, graph.name, node.name), partition: task.partition }
+      return openRestore(task.steps[node.id]!, changelog, options)
+    }),
+  )
+  const total = restores.reduce((sum, each) => sum + each.total, 0)
+  options.onProgress?.(0, total)
+  let done = 0
   let records = 0
-  for (const { node } of task.plan.steps) {
-    const topic = changelogTopic(task.plan.app, task.plan.graph.name, node.name)
-    records += await restoreStep(task.steps[node.id]!, { topic, partition: task.partition }, options)
+  for (const restore of restores) {
+    const onPart = (part: number) => options.onProgress?.(done + part, total)
+    records += await new StepRestore(restore, options, onPart).run()
+    done += restore.total
   }
   task.restored()
   return records
@@ -79,59 +98,107 @@ async function prepareKeys(cursor: RecordCursor, step: AggregateStep, keys: Prep
   await Promise.all(fetches)
 }
 
-async function restoreStep(
+/** What one store is filled from. */
+interface StepSource {
+  readonly step: AggregateStep
+  readonly changelog: TopicPartition
+  readonly snapshot: RestoreSource | undefined
+  /** Where the changelog is read from, and up to where. */
+  readonly from: number
+  readonly end: number
+  /** Records of the snapshot, and offsets of the changelog. */
+  readonly total: number
+}
+
+async function openRestore(
   step: AggregateStep,
   changelog: TopicPartition,
-  { log, clock, snapshotOf, pause, keys }: RestoreOptions,
-): Promise<number> {
-  const cursor = new RecordCursor()
-  let records = 0
-  const apply = async (batch: Uint8Array, from: number) => {
+  { log, snapshotOf }: RestoreOptions,
+): Promise<StepSource> {
+  const ends = (await log.offsets(changelog.topic)).find(each => each.partition === changelog.partition)
+  const { earliest = 0, latest: end = 0 } = ends ?? {}
+  const snapshot = await snapshotOf(changelog)
+  const from = Math.max(earliest, snapshot?.offset ?? 0)
+  const total = (snapshot?.records ?? 0) + Math.max(0, end - from)
+  return { step, changelog, snapshot, from, end, total }
+}
+
+/** Fills one store. */
+class StepRestore {
+  readonly #source: StepSource
+  readonly #options: RestoreOptions
+  readonly #onProgress: (done: number) => void
+  readonly #cursor = new RecordCursor()
+  #sliceEndMs: number
+
+  constructor(source: StepSource, options: RestoreOptions, onProgress: (done: number) => void) {
+    this.#source = source
+    this.#options = options
+    this.#onProgress = onProgress
+    this.#sliceEndMs = options.clock.monotonic() + sliceMsMax
+  }
+
+  /** Gives the records read. */
+  async run(): Promise<number> {
+    const fromSnapshot = await this.#applySnapshot()
+    return fromSnapshot + (await this.#applyChangelog(fromSnapshot))
+  }
+
+  async #applySnapshot(): Promise<number> {
+    let done = 0
+    for await (const batch of this.#source.snapshot?.batches() ?? []) {
+      try {
+        done += await this.#apply(batch, 0)
+      } catch (error) {
+        if (error instanceof CorruptBatchError) throw new SnapshotDamagedError(error.message)
+        throw error
+      }
+      this.#onProgress(done)
+    }
+    return done
+  }
+
+  async #applyChangelog(before: number): Promise<number> {
+    const { changelog, from, end } = this.#source
+    const { log, signal } = this.#options
+    let records = 0
+    for (let offset = from; offset < end; ) {
+      const limits = { maxWaitMs: 0, maxBytes: restoreBytesMax, partitionMaxBytes: restoreBytesMax }
+      const [fetched] = await log.fetch([{ ...changelog, offset }], { ...limits, waitForOpen: true, signal })
+      // Trimmed meanwhile by the process that had the task before: nothing that an open row needs (SEMANTICS 2.6).
+      if (fetched!.error?.code === 'offset-out-of-range' && fetched!.logStartOffset > offset) {
+        offset = fetched!.logStartOffset
+        continue
+      }
+      if (fetched!.error !== undefined) throw fetched!.error
+      for (const batch of fetched!.batches) {
+        records += await this.#apply(batch, offset)
+        offset = Math.max(offset, nextOffset(batch))
+        this.#onProgress(before + Math.min(offset, end) - from)
+      }
+      // What compaction left may end before the end: an empty answer below the high watermark means just that.
+      if (fetched!.batches.length === 0) offset = Math.max(end, fetched!.logStartOffset)
+    }
+    return records
+  }
+
+  /** Applies the records from an offset on, a slice at a time; gives their number. */
+  async #apply(batch: Uint8Array, from: number): Promise<number> {
+    const { clock, pause, keys } = this.#options
+    const { step } = this.#source
+    const cursor = this.#cursor
+    let records = 0
     cursor.open(batch)
     if (keys !== undefined) await prepareKeys(cursor, step, keys)
     while (cursor.next()) {
       if (cursor.offset < from) continue
       step.store.apply(cursor, clock.now())
-      records++
-    }
-  }
-  const { topic, partition } = changelog
-  const ends = (await log.offsets(topic)).find(each => each.partition === partition)
-  const end = ends?.latest ?? 0
-  let offset = ends?.earliest ?? 0
-  const snapshot = await snapshotOf(changelog)
-  if (snapshot !== undefined) {
-    for await (const batch of snapshot.batches()) {
-      try {
-        await apply(batch, 0)
-      } catch (error) {
-        if (error instanceof CorruptBatchError) throw new SnapshotDamagedError(error.message)
-        throw error
-      }
-    }
-    offset = Math.max(offset, snapshot.offset)
-  }
-  while (offset < end) {
-    const options = {
-      maxWaitMs: 0,
-      maxBytes: restoreBytesMax,
-      partitionMaxBytes: restoreBytesMax,
-      waitForOpen: true,
-    }
-    const [fetched] = await log.fetch([{ topic, partition, offset }], options)
-    // Trimmed meanwhile by the process that had the task before: nothing that an open row needs (SEMANTICS 2.6).
-    if (fetched!.error?.code === 'offset-out-of-range' && fetched!.logStartOffset > offset) {
-      offset = fetched!.logStartOffset
-      continue
-    }
-    if (fetched!.error !== undefined) throw fetched!.error
-    for (const batch of fetched!.batches) {
-      await apply(batch, offset)
-      offset = Math.max(offset, nextOffset(batch))
+      if (++records % sliceRecords !== 0 || clock.monotonic() < this.#sliceEndMs) continue
       await pause()
+      this.#sliceEndMs = clock.monotonic() + sliceMsMax
     }
-    // What compaction left may end before the end: an empty answer below the high watermark means just that.
-    if (fetched!.batches.length === 0) offset = Math.max(end, fetched!.logStartOffset)
+    // However small they are, batches must not keep a restore from being given up.
+    await pause()
+    return records
   }
-  return records
 }

@@ -67,7 +67,9 @@ export class Snapshots {
     const { latest, earliest } = await this.#ends(partition)
     const records = latest - (snapshot?.header.offset ?? earliest)
     this.#backlogs.set(keyOf(partition), { records, bytes: 0 })
-    return snapshot && { offset: snapshot.header.offset, batches: () => snapshot.batches() }
+    if (snapshot === undefined) return undefined
+    const { header, recordCount } = snapshot
+    return { offset: header.offset, records: recordCount, batches: () => snapshot.batches() }
   }
 
   /** Told of every acknowledged write to a changelog. */

@@ -16,6 +16,12 @@ export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable'
 }
 
+interface Found {
+  readonly task: Task
+  readonly step: AggregateStep
+  readonly bytes: KeyBuffer
+}
+
 /** Reads the state of one step in the tasks of this process. */
 export class LocalStore implements StoreView {
   readonly #run: PipelineRun
@@ -28,8 +34,7 @@ export class LocalStore implements StoreView {
 
   async get(key: unknown, query: StoreQuery = {}): Promise<unknown> {
     for (;;) {
-      await this.#settled()
-      const { task, step, bytes } = this.#find(key)
+      const { task, step, bytes } = await this.#reach(key)
       const value = this.#read(step, bytes, query.start)
       if (query.consistency !== 'committed' || neverWaits) return value
       // A value whose commit failed is none; the restored task has another.
@@ -38,8 +43,7 @@ export class LocalStore implements StoreView {
   }
 
   async windows(key: unknown): Promise<readonly WindowResult[]> {
-    await this.#settled()
-    const { step, bytes } = this.#find(key)
+    const { step, bytes } = await this.#reach(key)
     if (step.window === undefined)
       throw new StoreUnavailable(`Step "${this.#step}" has no windows; use get(key)`)
     return step.starts.flatMap(start => {
@@ -48,9 +52,8 @@ export class LocalStore implements StoreView {
     })
   }
 
-  /** Resolves when no task is being restored and keys can be written. */
-  async #settled(): Promise<void> {
-    await this.#run.settled()
+  /** Resolves when keys can be written. */
+  async #prepared(): Promise<void> {
     const serde = this.#keySerde(this.#tasks())
     if (serde?.preparation !== undefined) await serde.preparation.forWriting()
   }
@@ -81,7 +84,20 @@ export class LocalStore implements StoreView {
     return typeof result === 'object' && result !== null ? structuredClone(columnsOnly(result, step)) : result
   }
 
-  #find(key: unknown): { task: Task; step: AggregateStep; bytes: KeyBuffer } {
+  /** The task may be on its way here. */
+  async #reach(key: unknown): Promise<Found> {
+    try {
+      await this.#prepared()
+      return this.#find(key)
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error
+      await this.#run.settled()
+      await this.#prepared()
+      return this.#find(key)
+    }
+  }
+
+  #find(key: unknown): Found {
     const bytes = new KeyBuffer(64)
     const tasks = this.#tasks()
     const serde = this.#keySerde(tasks)

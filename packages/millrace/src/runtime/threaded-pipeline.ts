@@ -113,6 +113,7 @@ export class ThreadedPipeline implements HostedPipeline {
       name: this.name,
       phase: this.#isStopped ? 'stopped' : this.#phase,
       tasks: this.#states.flatMap(({ health }) => health.tasks),
+      restoring: this.#states.flatMap(({ health }) => health.restoring),
     }
   }
 

@@ -230,11 +230,12 @@ export class TestDriver implements AsyncDisposable {
 
   /** Watermarks and counts of every task. */
   health(): PipelineHealth[] {
-    return (this.#lockstep?.runs ?? []).map(({ name, phase, tasks }) => ({
+    return (this.#lockstep?.runs ?? []).map(({ name, phase, tasks, restores }) => ({
       name,
       phase,
       partitions: tasks.reduce((sum, { inputs }) => sum + inputs.length, 0),
       tasks: tasks.map(taskHealth),
+      restoring: restores,
     }))
   }
 

@@ -9,6 +9,7 @@ import { Progress } from '../progress.ts'
 import { serveMetrics } from './metrics-server.ts'
 import { type AppOptions, startApp } from './start-app.ts'
 import { watchPipelines } from './watch-pipelines.ts'
+import { watchRestores } from './watch-restores.ts'
 
 const LOOK_MS = 200
 
@@ -29,7 +30,7 @@ export async function runApp(
   const server =
     options.metrics && (await serveMetrics(app, options.metrics).catch(error => abandon(app, error)))
   if (server !== undefined) terminal.note('metrics', `${server.url}/metrics`)
-  const stopWatching = options.once ? watchLag(cli, app) : watchPipelines(terminal, clock, app)
+  const stopWatching = options.once ? watchLag(cli, app) : watchStart(cli, app)
   try {
     if (!options.once) terminal.say(terminal.paint('dim', 'Running; Ctrl-C drains and stops'))
     await Promise.race([app.failed, options.once ? app.finished : interrupt.wait(), interrupt.wait()])
@@ -95,6 +96,13 @@ function totals(app: App): { lag: number; late: number; rejected: number; failed
     }
   }
   return sum
+}
+
+function watchStart(cli: Cli, app: App): () => void {
+  const stops = [watchPipelines(cli.terminal, cli.clock, app), watchRestores(cli, app)]
+  return () => {
+    for (const stop of stops) stop()
+  }
 }
 
 /** Shows how much of the input is read; gives a function that ends it. */
