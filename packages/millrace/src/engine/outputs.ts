@@ -1,6 +1,7 @@
 import type { FieldOrFn, KeyByNode, ToTopicNode } from '../plan/graph.ts'
 import type { Topic } from '../plan/topic.ts'
 import { encodeHeaders } from '../record/headers.ts'
+import { ObjectWriter } from '../serde/json/object-writer.ts'
 import type { RowWriter } from '../serde/json/writer.ts'
 import { encodeKey, type KeySerde } from '../serde/key.ts'
 import { KeyKind, type Serde } from '../serde/serde.ts'
@@ -24,6 +25,8 @@ export class Outputs {
   readonly #sides: Lane[] = []
   readonly #value = new KeyBuffer(4096)
   readonly #keyFns: (ValueFn | undefined)[] = []
+  /** Where values are written as plain JSON. */
+  readonly #objects: (ObjectWriter | undefined)[] = []
 
   constructor(task: Task) {
     this.#task = task
@@ -33,6 +36,7 @@ export class Outputs {
     if ('lane' in lane) this.#repartitions[node.id] = lane
     this.#lanes[node.id] = 'lane' in lane ? lane.lane : lane
     if (node.kind === 'to' && node.topic.key !== undefined) this.#keyFns[node.id] = asFunction(node.topic.key)
+    if (node.kind === 'keyBy' || isPlainJson(node.topic.value)) this.#objects[node.id] = new ObjectWriter()
   }
 
   /** Takes the lane of a side topic, so that a cut seals it too. */
@@ -109,7 +113,7 @@ export class Outputs {
     if (v === null) return this.#route(node, v, false, kb, ks, ke, k, t, h, value.buffer, -1, -1, start)
     value.clear()
     try {
-      serializeInto(node.topic.value, v, value)
+      if (!this.#objects[node.id]?.write(value, v)) serializeInto(node.topic.value, v, value)
     } catch (error) {
       this.#task.sides.failed(node.id, asFailure('serialize', error), false, v, kb, ks, ke, k, t, h)
       return
@@ -276,7 +280,8 @@ export class Outputs {
       let ve = cursor.valueEnd
       if (!raw) {
         value.clear()
-        if (v !== null) serializeInto(serde, v, value)
+        const objects = isPlainJson(serde) ? this.#objects[node.id] : undefined
+        if (v !== null && !objects?.write(value, v)) serializeInto(serde, v, value)
         vb = value.buffer
         vs = v === null ? -1 : 0
         ve = v === null ? -1 : value.position
@@ -331,6 +336,11 @@ function asFailure(reason: string, error: unknown): unknown {
   return error instanceof Error && 'reason' in error
     ? error
     : new StepFailure(reason, error instanceof Error ? error.message : String(error))
+}
+
+/** Nothing stands between the value and its JSON text. */
+function isPlainJson({ json }: Serde<unknown>): boolean {
+  return json !== undefined && json.schema === undefined && !json.encodes
 }
 
 function serializeInto(serde: Serde<any>, value: unknown, into: KeyBuffer): void {

@@ -25,7 +25,7 @@ export function writeText(u: WriteBuffer, p: number, text: string): number {
 
 /** A number as `JSON.stringify` writes it: NaN and the infinities are null, −0 is 0. */
 export function writeNumber(u: WriteBuffer, p: number, n: number): number {
-  if (!Number.isSafeInteger(n)) return writeText(u, p, Number.isFinite(n) ? String(n) : 'null')
+  if (!Number.isSafeInteger(n)) return writeFraction(u, p, n)
   if (n < 0) {
     u[p++] = 45
     n = -n
@@ -41,6 +41,34 @@ export function writeNumber(u: WriteBuffer, p: number, n: number): number {
     low = rest
   }
   return p + 8
+}
+
+/** Below it a number of thousandths has at most 15 digits. */
+const FAST_FRACTION_MAX = 1e12
+
+/**
+ * What has at most three decimals, as prices and rates have, is written digit by digit: a double that is the nearest one to a decimal of up to
+ * 15 digits has no shorter text than that decimal, for no two of those share a double.
+ */
+function writeFraction(u: WriteBuffer, p: number, n: number): number {
+  const size = Math.abs(n)
+  const thousandths = Math.round(size * 1000)
+  if (!(size < FAST_FRACTION_MAX) || thousandths / 1000 !== size || thousandths === 0)
+    return writeText(u, p, Number.isFinite(n) ? String(n) : 'null')
+  if (n < 0) u[p++] = 45
+  const whole = Math.floor(thousandths / 1000)
+  const decimals = thousandths - whole * 1000
+  p = writeNumber(u, p, whole)
+  u[p++] = 46
+  const tenths = (decimals / 100) | 0
+  u[p++] = 48 + tenths
+  const rest = decimals - tenths * 100
+  if (rest === 0) return p
+  const hundredths = (rest / 10) | 0
+  u[p++] = 48 + hundredths
+  const last = rest - hundredths * 10
+  if (last !== 0) u[p++] = 48 + last
+  return p
 }
 
 function writeDigits(u: WriteBuffer, p: number, n: number): number {
@@ -73,6 +101,23 @@ export function writeQuoted(
   }
   u[q++] = 34
   return q
+}
+
+/** Longer strings are quoted by the runtime. */
+const QUOTE_LOOP_MAX = 48
+
+/** A string as `JSON.stringify` writes it. The caller has made room for 6 bytes per unit and 2 for the quotes. */
+export function writeString(u: WriteBuffer, p: number, text: string): number {
+  const { length } = text
+  if (length > QUOTE_LOOP_MAX) return writeText(u, p, JSON.stringify(text))
+  u[p] = 34
+  for (let i = 0; i < length; i++) {
+    const c = text.charCodeAt(i)
+    if (c < 32 || c > 126 || c === 34 || c === 92) return writeText(u, p, JSON.stringify(text))
+    u[p + 1 + i] = c
+  }
+  u[p + 1 + length] = 34
+  return p + length + 2
 }
 
 /** Bytes that are JSON already. */

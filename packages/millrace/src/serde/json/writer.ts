@@ -38,7 +38,7 @@ export interface RowWriterOptions {
 }
 
 /** A number takes at most 25 bytes (`-1.2345678901234567e-300`). */
-const NUMBER_BYTES_MAX = 25
+export const NUMBER_BYTES_MAX = 25
 
 /** Compiles the writer of one shape; its output equals `JSON.stringify` of the same object. */
 export function compileRowWriter(
@@ -114,7 +114,8 @@ function memberCode({ from }: RowMember, k: number, name: Buffer): string {
   }
 }
 
-function literal(bytes: Buffer): string {
+/** Stores that put `bytes` at `p`, in whole words: up to three bytes behind them are overwritten. */
+export function literal(bytes: Buffer): string {
   const words = Buffer.alloc(Math.ceil(bytes.length / 4) * 4)
   bytes.copy(words)
   const stores: string[] = []
