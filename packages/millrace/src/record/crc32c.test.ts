@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { seededRandom } from '../std/random.ts'
-import { crc32c, crc32cByTables } from './crc32c.ts'
+import { crc32c, crc32cByTables, crc32cChanged } from './crc32c.ts'
 import { crcTables } from './crc32c-tables.ts'
 import { wasmCrc } from './crc32c-wasm.ts'
 
@@ -24,6 +24,24 @@ describe('crc32c', () => {
     assert.equal(crc32c(new Uint8Array(32), 0, 32), 0x8a9136aa)
     assert.equal(crc32c(new Uint8Array(32).fill(255), 0, 32), 0x62a8ab43)
     assert.equal(crc32c(new Uint8Array(0), 0, 0), 0)
+  })
+
+  it('of bytes with a change in front is found from the one before, however many follow', () => {
+    for (const rest of [0, 1, 2, 7, 63, 64, 1000, 65_536, 600_001]) {
+      for (const [start, end] of [
+        [0, 1],
+        [5, 45],
+        [3, 1000],
+      ] as const) {
+        const changed = bytes.slice(0, end + rest)
+        const before = crc32c(changed, start, end + rest)
+        const was = changed.slice(start, end)
+        for (let i = start; i < end; i += 3) changed[i] = random() * 256
+        const after = crc32c(changed, start, end + rest)
+        assert.equal(crc32cChanged(before, was, changed, start, end, rest), after, `${start} ${end} ${rest}`)
+        assert.notEqual(crc32cChanged(before ^ 1, was, changed, start, end, rest), after)
+      }
+    }
   })
 
   it('agrees with the definition at every length around each change of method', () => {

@@ -3,7 +3,7 @@ import type { OutgoingBatch } from '../log.ts'
 import { SendError } from './batch-sender.ts'
 import type { Cluster } from './cluster.ts'
 import { KafkaError } from './errors.ts'
-import { checkOutgoing, Producer } from './producer.ts'
+import { checkPlaces, checkWhole, Producer } from './producer.ts'
 
 const NEW_PRODUCER = -1n
 const NEW_EPOCH = -1
@@ -28,7 +28,8 @@ export class Appender {
 
   async append(batches: readonly OutgoingBatch[]): Promise<number[]> {
     if (batches.length === 0) return []
-    await checkOutgoing(this.#cluster, batches)
+    checkWhole(batches)
+    await checkPlaces(this.#cluster, batches)
     return new Promise((resolve, reject) => {
       this.#waiting.push({ batches, resolve, reject })
       if (!this.#isRunning) void this.#run()

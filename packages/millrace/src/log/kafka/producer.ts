@@ -69,8 +69,8 @@ export class Producer {
   }
 }
 
-/** Throws `LogError` code `corrupt` for bytes that are not one whole batch, `unknown-topic` for a partition that does not exist. */
-export async function checkOutgoing(cluster: Cluster, batches: readonly OutgoingBatch[]): Promise<void> {
+/** Throws `LogError` code `corrupt` for bytes that are not one whole batch. */
+export function checkWhole(batches: readonly OutgoingBatch[]): void {
   for (const { topic, partition, bytes } of batches) {
     try {
       checkBatch(bytes)
@@ -80,6 +80,10 @@ export async function checkOutgoing(cluster: Cluster, batches: readonly Outgoing
       })
     }
   }
+}
+
+/** Throws `LogError` code `unknown-topic` for a partition that does not exist. */
+export async function checkPlaces(cluster: Cluster, batches: readonly OutgoingBatch[]): Promise<void> {
   const views = await cluster.retry(() => cluster.topics(new Set(batches.map(batch => batch.topic))))
   for (const { topic, partition } of batches) {
     if (views.get(topic)?.partitions[partition] === undefined)

@@ -1,6 +1,6 @@
 import { checkBatch } from '../../record/batch.ts'
 import { type Codec, codecById } from '../../record/compression.ts'
-import { crc32c } from '../../record/crc32c.ts'
+import { crc32c, crc32cChanged } from '../../record/crc32c.ts'
 import { CorruptBatchError } from '../../record/errors.ts'
 import {
   AT,
@@ -56,7 +56,7 @@ function withRecords(batch: Uint8Array, records: Uint8Array, codecId: number): U
   return sealed(made)
 }
 
-/** Writes who produces a batch into it, in place, and seals it anew. */
+/** Writes who produces a batch into it, in place. A CRC that was right stays right, and a wrong one wrong. */
 export function signed(
   batch: Uint8Array,
   producerId: number,
@@ -64,11 +64,15 @@ export function signed(
   sequence: number,
   isTransactional: boolean,
 ): Uint8Array {
+  const was = new Uint8Array(batch.subarray(AT.attributes, AT.records))
   writeInt64(batch, AT.producerId, producerId)
   writeInt16(batch, AT.producerEpoch, producerEpoch)
   writeInt32(batch, AT.baseSequence, sequence)
   if (isTransactional) batch[AT.attributes + 1] = batch[AT.attributes + 1]! | ATTRIBUTE.transactional
-  return sealed(batch)
+  const rest = batch.length - AT.records
+  const crc = crc32cChanged(readInt32(batch, AT.crc) >>> 0, was, batch, AT.attributes, AT.records, rest)
+  writeInt32(batch, AT.crc, crc)
+  return batch
 }
 
 /**

@@ -14,7 +14,7 @@ import { KnownPositions } from './known-positions.ts'
 import { isHopeless, toLogError } from './log-error.ts'
 import { partitionKey } from './partition-key.ts'
 import { COMMIT_LANE, checkMember, type Positions } from './positions.ts'
-import { checkOutgoing, Producer } from './producer.ts'
+import { checkPlaces, Producer } from './producer.ts'
 import { TransactionRequests } from './transaction-requests.ts'
 
 /** The newest versions of TxnOffsetCommit and EndTxn that belong to the flow before KIP-890. */
@@ -71,7 +71,8 @@ export class Transactions {
     const { batches, positions, identity } = commit
     if (batches.length === 0 && positions.length === 0) return { baseOffsets: [] }
     try {
-      await checkOutgoing(this.#cluster, batches)
+      // What tasks have cut is whole; were it not, the broker would refuse it by the CRC that it was sealed with.
+      await checkPlaces(this.#cluster, batches)
       await this.#known.check(identity, positions)
       const isOld = this.#isFlow1 || !(await this.#cluster.retry(() => this.#requests.hasFlow2()))
       await this.#begin(identity)
