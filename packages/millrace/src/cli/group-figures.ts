@@ -1,11 +1,17 @@
+import { decodeMetadata } from '../engine/metadata.ts'
 import type { GroupInfo, GroupMember, Log, TopicPartition } from '../log/log.ts'
 import { groupName } from '../plan/names.ts'
 import { CliError } from './cli-error.ts'
+import { oldestWaiting } from './oldest-waiting.ts'
 
 export interface PositionFigures extends TopicPartition {
   readonly offset: number
   readonly latest: number
   readonly lag: number
+  /** How long the oldest record has been waiting, by its own time; undefined when none waits or it has no time. */
+  readonly ageMs: number | undefined
+  /** How far the event time of the input's task is behind the clock; undefined where the position does not say. */
+  readonly behindMs: number | undefined
 }
 
 /** A group with how far it is behind. */
@@ -15,16 +21,36 @@ export interface GroupFigures {
   readonly members: readonly Omit<GroupMember, 'userData'>[]
   readonly positions: readonly PositionFigures[]
   readonly lag: number
+  /** The largest of its positions. */
+  readonly ageMs: number | undefined
+  readonly behindMs: number | undefined
 }
 
 export async function groupFigures(
   log: Log,
+  nowMs: number,
   { group, generation, members, positions }: GroupInfo,
 ): Promise<GroupFigures> {
   const ends = await endsOf(log, positions)
-  const figures = positions.map(({ topic, partition, offset }) => {
+  const waiting = positions.filter(
+    ({ topic, partition, offset }) => offset < (ends.get(`${topic}/${partition}`) ?? 0),
+  )
+  const times = new Map(waiting.map((position, i) => [position, i]))
+  const oldest = await oldestWaiting(log, waiting)
+  const figures = positions.map(position => {
+    const { topic, partition, offset, metadata } = position
     const latest = ends.get(`${topic}/${partition}`) ?? offset
-    return { topic, partition, offset, latest, lag: Math.max(0, latest - offset) }
+    const timeMs = oldest[times.get(position) ?? -1]
+    const ageMs = timeMs === undefined ? undefined : Math.max(0, nowMs - timeMs)
+    return {
+      topic,
+      partition,
+      offset,
+      latest,
+      lag: Math.max(0, latest - offset),
+      ageMs,
+      behindMs: behindOf(metadata, nowMs),
+    }
   })
   figures.sort((a, b) => a.topic.localeCompare(b.topic) || a.partition - b.partition)
   return {
@@ -33,7 +59,26 @@ export async function groupFigures(
     members: members.map(({ userData: _, ...member }) => member),
     positions: figures,
     lag: figures.reduce((sum, { lag }) => sum + lag, 0),
+    ageMs: largest(figures.map(each => each.ageMs)),
+    behindMs: largest(figures.map(each => each.behindMs)),
   }
+}
+
+/** Positions of others have metadata of their own, or none. */
+function behindOf(metadata: Uint8Array, nowMs: number): number | undefined {
+  try {
+    const watermarkMs = decodeMetadata(metadata).task?.watermark
+    return watermarkMs !== undefined && Number.isFinite(watermarkMs)
+      ? Math.max(0, nowMs - watermarkMs)
+      : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function largest(values: readonly (number | undefined)[]): number | undefined {
+  const known = values.filter(value => value !== undefined)
+  return known.length === 0 ? undefined : Math.max(...known)
 }
 
 async function endsOf(log: Log, positions: readonly TopicPartition[]): Promise<Map<string, number>> {

@@ -1,16 +1,19 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
+import type { Log, TopicPartition } from '../../log/log.ts'
 import type { Cli } from '../cli.ts'
 import { CliError, usageError } from '../cli-error.ts'
 import { confirm } from '../confirm.ts'
 import { withExistingLog } from '../data-directory.ts'
 import { withExamples, withLogFlags } from '../flags.ts'
-import { count, counted, table } from '../format.ts'
+import { count, counted, span, table } from '../format.ts'
 import { existingGroup, type GroupFigures, groupFigures, refuseActive } from '../group-figures.ts'
 import { offsetOf, parsePlace, placeHelp } from '../records/position.ts'
 import { loadSettings, type SettingFlags } from '../settings.ts'
+import { watchScreen } from '../watch-screen.ts'
 
 interface ListFlags extends SettingFlags {
   readonly json?: boolean
+  readonly watch?: boolean
 }
 
 interface ResetFlags extends SettingFlags {
@@ -23,13 +26,15 @@ export function addGroups(program: Command, cli: Cli): void {
   const groups = program.command('groups').description('list, describe and reset the groups that read topics')
   const list = groups.command('list', { isDefault: true }).description('list the groups with their lag')
   withLogFlags(list)
-    .option('--json', 'as JSON on standard output')
+    .addOption(new Option('--json', 'as JSON on standard output').conflicts('watch'))
+    .option('-w, --watch', 'again every 2 s until Ctrl-C')
     .action((flags: ListFlags) => listGroups(cli, flags))
   const describe = groups
     .command('describe <group>')
     .description('members, positions and lag of a group or pipeline')
   withLogFlags(describe)
-    .option('--json', 'as JSON on standard output')
+    .addOption(new Option('--json', 'as JSON on standard output').conflicts('watch'))
+    .option('-w, --watch', 'again every 2 s until Ctrl-C')
     .action((name: string, flags: ListFlags) => describeGroup(cli, name, flags))
   const reset = groups
     .command('reset <group>')
@@ -41,64 +46,123 @@ export function addGroups(program: Command, cli: Cli): void {
     .action((name: string, flags: ResetFlags) => resetGroup(cli, name, flags))
   withExamples(groups, [
     ['millrace groups', 'list them'],
-    ['millrace groups describe engagement', 'positions and lag of a pipeline'],
+    [
+      'millrace groups describe engagement --watch',
+      'members, positions and lag of a pipeline, again and again',
+    ],
     ['millrace groups reset engagement --to 1h', 'read the last hour again (see also: millrace reset)'],
   ])
 }
 
 async function listGroups(cli: Cli, flags: ListFlags): Promise<void> {
   const settings = await loadSettings(flags, cli.env, cli.cwd)
-  const figures = await withExistingLog(cli, settings, async log => {
-    const infos = await Promise.all((await log.listGroups()).map(group => log.describeGroup(group)))
-    return Promise.all(infos.filter(info => info !== undefined).map(info => groupFigures(log, info)))
+  await withExistingLog(cli, settings, async log => {
+    if (flags.watch) return watchScreen(cli, async () => groupTable(cli, await allFigures(cli, log)))
+    const figures = await allFigures(cli, log)
+    if (flags.json) return cli.terminal.json(figures)
+    if (figures.length === 0) return cli.terminal.say('There are no groups yet. Try: millrace dev')
+    await cli.terminal.result(groupTable(cli, figures))
   })
-  if (flags.json) return cli.terminal.json(figures)
-  if (figures.length === 0) return cli.terminal.say('There are no groups yet. Try: millrace dev')
+}
+
+async function allFigures({ clock }: Cli, log: Log): Promise<GroupFigures[]> {
+  const infos = await Promise.all((await log.listGroups()).map(group => log.describeGroup(group)))
+  const known = infos.filter(info => info !== undefined)
+  return Promise.all(known.map(info => groupFigures(log, clock.now(), info)))
+}
+
+function groupTable({ terminal }: Cli, figures: readonly GroupFigures[]): string {
   const titles = [
     { title: 'GROUP' },
     { title: 'MEMBERS', align: 'right' },
     { title: 'POSITIONS', align: 'right' },
     { title: 'LAG', align: 'right' },
+    { title: 'WAITING', align: 'right' },
+    { title: 'EVENT TIME', align: 'right' },
   ] as const
-  const rows = figures.map(({ group, members, positions, lag }) => [
+  const rows = figures.map(({ group, members, positions, lag, ageMs, behindMs }) => [
     group,
     count(members.length),
     count(positions.length),
     count(lag),
+    waitText(lag, ageMs),
+    behindText(behindMs),
   ])
-  await cli.terminal.result(table(titles, rows, text => cli.terminal.paintOut('dim', text)))
+  return table(titles, rows, text => terminal.paintOut('dim', text))
+}
+
+/** How long the oldest record has been waiting. */
+function waitText(lag: number, ageMs: number | undefined): string {
+  return lag === 0 ? '-' : ageMs === undefined ? '?' : span(ageMs)
+}
+
+function behindText(behindMs: number | undefined): string {
+  return behindMs === undefined ? '-' : `${span(behindMs)} behind`
 }
 
 async function describeGroup(cli: Cli, name: string, flags: ListFlags): Promise<void> {
   const settings = await loadSettings(flags, cli.env, cli.cwd)
-  const figures = await withExistingLog(cli, settings, async log =>
-    groupFigures(log, await existingGroup(log, settings.app, name)),
-  )
-  if (flags.json) return cli.terminal.json(figures)
-  await cli.terminal.result(groupText(cli, figures))
+  await withExistingLog(cli, settings, async log => {
+    const look = async () => groupFigures(log, cli.clock.now(), await existingGroup(log, settings.app, name))
+    if (flags.watch) return watchScreen(cli, async () => groupText(cli, await look()))
+    const figures = await look()
+    if (flags.json) return cli.terminal.json(figures)
+    await cli.terminal.result(groupText(cli, figures))
+  })
 }
 
-function groupText({ terminal }: Cli, { group, members, positions, lag }: GroupFigures): string {
+function groupText({ terminal }: Cli, figures: GroupFigures): string {
+  const { group, members, positions, lag, ageMs, behindMs } = figures
   const title = (text: string) => terminal.paintOut('dim', text)
-  const lines = [`${terminal.paintOut('bold', group)}  ${title('lag')} ${count(lag)}\n`]
-  const memberRows = members.map(({ memberId, host, pid, assignment }) => [
-    memberId,
-    `${host}:${pid}`,
-    assignment.map(({ topic, partition }) => `${topic}/${partition}`).join(' ') || '-',
+  const right = (text: string) => ({ title: text, align: 'right' }) as const
+  const lines = [
+    `${terminal.paintOut('bold', group)}  ${title('lag')} ${count(lag)}  ${title('waiting')} ${waitText(lag, ageMs)}  ${title('event time')} ${behindText(behindMs)}\n`,
+  ]
+  const lagOf = new Map(positions.map(each => [placeOf(each), each.lag]))
+  const memberRows = members.map(({ memberId, instanceId, host, pid, assignment }) => [
+    instanceId ?? memberId,
+    pid < 0 ? host : `${host}:${pid}`,
+    assignmentText(assignment),
+    count(assignment.reduce((sum, each) => sum + (lagOf.get(placeOf(each)) ?? 0), 0)),
   ])
   if (members.length === 0) lines.push(title('no members: nobody runs it\n'))
   else
-    lines.push(table([{ title: 'MEMBER' }, { title: 'PROCESS' }, { title: 'PARTITIONS' }], memberRows, title))
-  const right = (text: string) => ({ title: text, align: 'right' }) as const
-  const titles = [{ title: 'TOPIC' }, right('PARTITION'), right('POSITION'), right('END'), right('LAG')]
+    lines.push(
+      table(
+        [{ title: 'MEMBER' }, { title: 'PROCESS' }, { title: 'PARTITIONS' }, right('LAG')],
+        memberRows,
+        title,
+      ),
+    )
+  const titles = [
+    { title: 'TOPIC' },
+    right('PARTITION'),
+    right('POSITION'),
+    right('END'),
+    right('LAG'),
+    right('WAITING'),
+  ]
   const rows = positions.map(each => [
     each.topic,
     String(each.partition),
     count(each.offset),
     count(each.latest),
     count(each.lag),
+    waitText(each.lag, each.ageMs),
   ])
   return `${lines.join('')}\n${table(titles, rows, title)}`
+}
+
+const placeOf = ({ topic, partition }: TopicPartition) => `${topic}/${partition}`
+
+/** `views/0,1,4 clicks/0`. */
+function assignmentText(assignment: readonly TopicPartition[]): string {
+  const byTopic = Map.groupBy(assignment, ({ topic }) => topic)
+  const parts = [...byTopic].map(([topic, each]) => {
+    const numbers = each.map(({ partition }) => partition).sort((a, b) => a - b)
+    return `${topic}/${numbers.join(',')}`
+  })
+  return parts.join(' ') || '-'
 }
 
 async function resetGroup(cli: Cli, name: string, flags: ResetFlags): Promise<void> {
