@@ -156,16 +156,19 @@ describe('a pipeline under a user with rights', { skip: isWithoutSecured, timeou
     assert.ok(isRefusal(await failure, trim))
   })
 
-  it('stops when a right is taken away while it runs', async () => {
-    const { principal, needed, options, perUrl, send, positions } = await setting()
-    await send(0, 70)
-    await using running = await start([perUrl], options)
-    while (((await positions())?.length ?? 0) < 2) await new Promise(resolve => setTimeout(resolve, 50))
-    const write = needed.find(({ operation, isPrefix }) => operation === 'Write' && isPrefix)!
-    await acls.revoke(principal, [write])
-    await send(70, 300)
-    await assert.rejects(running.failed, error => isRefusal(error, write))
-    assert.match(running.health().error!, /lacks the right Write on Topic/)
-    await running.stop({ timeout: 0 })
-  })
+  for (const resource of ['Topic', 'Group', 'TransactionalId'] as const) {
+    it(`stops when a right on a ${resource} is taken away while it runs`, async () => {
+      const { principal, needed, options, perUrl, send, positions } = await setting()
+      await send(0, 70)
+      await using running = await start([perUrl], options)
+      while (((await positions())?.length ?? 0) < 2) await new Promise(resolve => setTimeout(resolve, 50))
+      const isIt = (right: NeededRight) => right.resource === resource && /Read|Write/.test(right.operation)
+      const right = needed.findLast(isIt)!
+      await acls.revoke(principal, [right])
+      await send(70, 300)
+      await assert.rejects(running.failed, error => isRefusal(error, right))
+      assert.match(running.health().error!, /lacks the right/)
+      await running.stop({ timeout: 0 })
+    })
+  }
 })

@@ -19,6 +19,7 @@ import {
   encodeSubscription,
 } from './group-protocol.ts'
 import { FencedInstanceError, GroupRequests, LostMembershipError } from './group-requests.ts'
+import { toLogError } from './log-error.ts'
 import { partitionKey } from './partition-key.ts'
 import { TopicWatch } from './topic-watch.ts'
 
@@ -337,7 +338,7 @@ export class KafkaMembership implements Membership {
       this.#started.reject(reason)
     }
     this.#wantRejoin()
-    this.#join.onLost(reason, this.#isOver)
+    this.#join.onLost(toLogError(reason) as Error, this.#isOver)
   }
 
   leave({ keepPlace = false }: LeaveOptions = {}): Promise<void> {

@@ -108,7 +108,7 @@ for (const isFlow1 of [false, true]) {
     it('[2.1] go on after a record that is too large for the broker', async () => {
       await withBench(isFlow1, async ({ log, member }) => {
         const large = commitTo(member, -1, 1, 'x'.repeat(1_100_000))
-        await assert.rejects(log.commit(large), { name: 'CommitError', outcome: 'aborted' })
+        await assert.rejects(log.commit(large), { name: 'LogError', code: 'record-too-large' })
         assert.deepEqual(await visible(log), [[], []])
         await log.commit(commitTo(member, -1, 1, 'smaller'))
         assert.deepEqual(await visible(log), [['smaller'], ['smaller']])
