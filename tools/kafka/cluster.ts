@@ -110,6 +110,11 @@ async function runCluster(
   mkdirSync(directory, { recursive: true })
   writeBrokerFiles(directory, jars, plans)
   const running = new Map<number, ChildProcess>()
+  // Nothing may outlive a test that is ended in the middle.
+  const killAll = () => {
+    for (const child of running.values()) child.kill('SIGKILL')
+  }
+  process.once('exit', killAll)
   const spawnBroker = (id: number) => {
     const heap = process.env.KAFKA_HEAP ?? '512m'
     const memory = [`-Xms${heap}`, `-Xmx${heap}`, ...(options.isShortLived ? QUICK_START : [])]
@@ -134,6 +139,7 @@ async function runCluster(
   const stop = async () => {
     if (isKept) await Promise.all([...running.values()].map(closed))
     await Promise.all(plans.map(plan => kill(plan.id)))
+    process.off('exit', killAll)
     if (!isKept) rmSync(directory, { recursive: true, force: true })
   }
   try {

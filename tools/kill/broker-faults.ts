@@ -6,8 +6,8 @@ import { appName, pipelineNames } from './pipelines.ts'
 import { pick, type Random } from './random.ts'
 import type { WeatherFault } from './weather.ts'
 
-const inSyncMs = 60_000
-const movedMs = 20_000
+const inSyncMs = 180_000
+const movedMs = 60_000
 /** Longer than workers wait for an answer. */
 const lateMs = 6_000
 const transactionTopic = '__transaction_state'
@@ -41,10 +41,14 @@ export function brokerFaults(cluster: ProxiedCluster, view: BrokerView): Weather
         const group = groupName(appName, pick(pipelineNames, random))
         const id = await view.coordinatorOf(group)
         await restart(id, async () => {
-          await until(movedMs, `Group ${group} has no other coordinator`, async () => {
-            const now = await view.coordinatorOf(group)
-            return now !== id
-          })
+          await until(
+            movedMs,
+            () => `Group ${group} has no other coordinator`,
+            async () => {
+              const now = await view.coordinatorOf(group)
+              return now !== id
+            },
+          )
           await aWhile(random)
         })
       },
@@ -55,10 +59,14 @@ export function brokerFaults(cluster: ProxiedCluster, view: BrokerView): Weather
         const partition = Math.floor(random() * 4)
         const id = await view.leaderOf(transactionTopic, partition)
         await restart(id, async () => {
-          await until(movedMs, 'The transactions have no other coordinator', async () => {
-            const now = await view.leaderOf(transactionTopic, partition)
-            return now >= 0 && now !== id
-          })
+          await until(
+            movedMs,
+            () => 'The transactions have no other coordinator',
+            async () => {
+              const now = await view.leaderOf(transactionTopic, partition)
+              return now >= 0 && now !== id
+            },
+          )
           await aWhile(random)
         })
       },

@@ -34,11 +34,15 @@ export class BrokerView {
 
   /** Resolves when every partition is whole on all of its brokers. */
   async untilInSync(withinMs: number): Promise<void> {
-    await until(withinMs, 'The brokers are not in sync', async () =>
-      (await this.#partitions(null)).every(
-        ({ leaderId, isrNodes, replicaNodes }) => leaderId >= 0 && isrNodes.length === replicaNodes.length,
-      ),
-    )
+    let behind = 0
+    const isSo = async () => {
+      const partitions = await this.#partitions(null)
+      behind = partitions.filter(
+        ({ leaderId, isrNodes, replicaNodes }) => leaderId < 0 || isrNodes.length < replicaNodes.length,
+      ).length
+      return behind === 0
+    }
+    await until(withinMs, () => `${behind} partitions are not in sync`, isSo)
   }
 
   async #partitions(topics: string[] | null) {
@@ -84,12 +88,12 @@ export class BrokerView {
 /** Asks again and again until it is so; what cannot be asked is not so yet. */
 export async function until(
   withinMs: number,
-  otherwise: string,
+  otherwise: () => string,
   isSo: () => Promise<boolean>,
 ): Promise<void> {
   const untilMs = performance.now() + withinMs
   while (!(await isSo().catch(() => false))) {
-    if (performance.now() > untilMs) throw new Error(`${otherwise} within ${withinMs / 1000} s`)
+    if (performance.now() > untilMs) throw new Error(`${otherwise()} within ${withinMs / 1000} s`)
     await sleep(pollMs)
   }
 }

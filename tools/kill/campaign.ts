@@ -147,8 +147,9 @@ class Campaign {
 
   #progress(): string {
     const { kills, counted, pointsLeft, frozen, stopped } = this.#nemesis
+    const weather = this.#ground.weather ? `, ${this.#ground.weather}` : ''
     const seconds = Math.round((performance.now() - this.#beganMs) / 1000)
-    return `${seconds} s: ${kills} kills (${counted} counted), ${pointsLeft} points left, ${frozen} frozen, ${stopped} stopped, ${this.#generator.count} records, ${this.#fleet.members.size} workers`
+    return `${seconds} s: ${kills} kills (${counted} counted), ${pointsLeft} points left, ${frozen} frozen, ${stopped} stopped, ${this.#generator.count} records, ${this.#fleet.members.size} workers${weather}`
   }
 
   async run(): Promise<CampaignResult> {
@@ -161,7 +162,11 @@ class Campaign {
     weather?.start()
     const generating = this.#generator.run(this.#options.records)
     try {
-      await Promise.race([this.#nemesis.run(), generating.then(() => new Promise<void>(() => {}))])
+      await Promise.race([
+        this.#nemesis.run(),
+        generating.then(() => new Promise<never>(() => {})),
+        ...(weather ? [weather.failed] : []),
+      ])
       await weather?.stop()
       this.#generator.stop()
       await generating

@@ -45,8 +45,8 @@ export function kafkaGround({ seed, brokers, rounds }: KafkaGroundOptions): Open
           open = await view.openTransactions()
           return open.length === 0
         }
-        await until(allEndedMs, 'Transactions hang', isClean).catch(error => open.push(String(error)))
-        return open
+        const failure = await until(allEndedMs, () => `Transactions hang: ${open}`, isClean).catch(String)
+        return failure === undefined ? [] : [failure]
       },
       close: async () => {
         for (const log of logs) await log.close()

@@ -9,6 +9,10 @@ import { type KillAt, sharedPoints, type WorkerPoint } from './worker-options.ts
 const memberCounts = [1, 2, 2, 3, 3]
 /** How long to look for a moment at which a victim holds uncommitted records. */
 const aimMs = 400
+/** An armed worker that is the only one is killed from outside so rarely per look, lest the storm hangs on a point nobody comes to. */
+const armedChance = 0.001
+/** A worker comes to its point so often, at most, before it dies there. */
+const nthMax = 8
 
 export interface NemesisOptions {
   readonly fleet: Fleet
@@ -54,7 +58,7 @@ export class Nemesis {
       for (const point of points) {
         for (const pipeline of sharedPoints.has(point) ? [undefined] : pipelineNames) {
           // The first restore may be of nothing; commits are met at one of the first.
-          const nth = point === 'restored' ? 1 : 1 + Math.floor(random() * 15)
+          const nth = point === 'restored' ? 1 : 1 + Math.floor(random() * nthMax)
           plan.push({ point, nth, ...(pipeline && { pipeline }) })
         }
       }
@@ -110,7 +114,7 @@ export class Nemesis {
       const candidates = fleet.atWork
       // The armed ones are left to their point, mostly.
       const free = candidates.filter(({ killAt }) => killAt === undefined)
-      const chosen = free.length > 0 ? free : random() < 0.005 ? candidates : []
+      const chosen = free.length > 0 ? free : random() < armedChance ? candidates : []
       if (chosen.length > 0) return chosen[Math.floor(random() * chosen.length)]
       if (performance.now() - sinceMs > stuckMs)
         throw new Error(`No worker has committed anything for ${stuckMs / 1000} s`)

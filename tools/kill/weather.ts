@@ -23,6 +23,7 @@ export class Weather {
   readonly #options: WeatherOptions
   readonly #ended = new AbortController()
   #running: Promise<void> = Promise.resolve()
+  #now = 'fair'
 
   constructor(options: WeatherOptions) {
     this.#options = options
@@ -39,6 +40,16 @@ export class Weather {
     this.#running.catch(() => {})
   }
 
+  /** Rejects when a fault did not do what it is there for. */
+  get failed(): Promise<never> {
+    return this.#running.then(() => new Promise<never>(() => {}))
+  }
+
+  toString(): string {
+    const counts = [...this.struck.values()]
+    return `${counts.reduce((sum, count) => sum + count, 0)} faults (${counts.join('+')}), now ${this.#now}`
+  }
+
   /** Ends after the fault that is under way; throws what went wrong. */
   async stop(): Promise<void> {
     this.#ended.abort()
@@ -52,7 +63,9 @@ export class Weather {
       if (this.#ended.signal.aborted) return
       if (bag.length === 0) bag = shuffled(faults, random)
       const fault = bag.pop()!
+      this.#now = fault.name
       await fault.strike(random)
+      this.#now = 'fair'
       this.struck.set(fault.name, this.struck.get(fault.name)! + 1)
     }
   }
