@@ -1,5 +1,6 @@
 /**
- * `npm run test:faults [-- --long] [--seed N] [--kills N] [--records N] [--only tests|atomic|positions-first|output-first] [part-of-a-test-file-name …]`:
+ * `npm run test:faults [-- --long] [--seed N] [--kills N] [--records N] [--minutes N]
+ * [--only tests|atomic|positions-first|output-first] [part-of-a-test-file-name …]`:
  * what Kafka's brokers, and the ways to them, can do to a pipeline. First the tests that kill brokers of their own, then a storm like
  * that of `npm run test:kill` on three brokers that are killed, cut off and slowed down meanwhile. Needs Java 17 and Maven; where they
  * are not it says so and skips. The last line is `N passed, N failed`.
@@ -20,11 +21,12 @@ const { values, positionals } = parseArgs({
     kills: { type: 'string' },
     records: { type: 'string' },
     only: { type: 'string' },
+    minutes: { type: 'string' },
   },
 })
 const extent = values.long
-  ? { kills: 100, records: 2_000_000, recordsPerSecond: 4_000, rounds: 6, withinMs: 60 * 60_000 }
-  : { kills: 20, records: 50_000, recordsPerSecond: 800, rounds: 1, withinMs: 25 * 60_000 }
+  ? { kills: 100, records: 2_000_000, recordsPerSecond: 4_000, rounds: 6, minutes: 60 }
+  : { kills: 20, records: 50_000, recordsPerSecond: 800, rounds: 1, minutes: 14 }
 const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed)
 const only = positionals.length > 0 ? 'tests' : values.only
 const wants = (part: string) => only === undefined || only === part
@@ -36,7 +38,7 @@ if (missing.length > 0) {
 }
 console.log(`seed ${seed}; again with: npm run test:faults -- ${values.long ? '--long ' : ''}--seed ${seed}`)
 const checks = new Checks()
-const isDone = endAfter(extent.withinMs, checks)
+const isDone = endAfter(60_000 * Number(values.minutes ?? extent.minutes), checks)
 if (wants('tests')) await brokerTests()
 
 const common = { seed, sessionTimeoutMs: 2_000, onProgress: occasionally() }

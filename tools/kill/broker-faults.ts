@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { groupName } from '../../packages/millrace/src/plan/names.ts'
 import type { ProxiedCluster } from '../kafka/cluster.ts'
+import type { FaultProxy } from '../kafka/fault-proxy.ts'
 import { type BrokerView, until } from './broker-view.ts'
 import { appName, pipelineNames } from './pipelines.ts'
 import { pick, type Random } from './random.ts'
@@ -74,15 +75,14 @@ export function brokerFaults(cluster: ProxiedCluster, view: BrokerView): Weather
     {
       name: 'all connections cut',
       strike: async () => {
-        const cut = proxies().reduce((sum, proxy) => sum + proxy.cut(), 0)
-        if (cut === 0) throw new Error('There was no connection to cut')
+        await connected()
+        for (const proxy of proxies()) proxy.cut()
       },
     },
     {
       name: 'one broker cut off from its clients',
       strike: async random => {
-        const proxy = pick(proxies(), random)
-        if (proxy.connections === 0) throw new Error('The broker had no clients')
+        const proxy = pick(await connected(), random)
         proxy.shut()
         await sleep(1_000 + 3_000 * random())
         proxy.open()
@@ -91,6 +91,7 @@ export function brokerFaults(cluster: ProxiedCluster, view: BrokerView): Weather
     {
       name: 'bytes delayed',
       strike: async random => {
+        await connected()
         const before = latecomers()
         const ms = 20 + 130 * random()
         for (const proxy of proxies()) proxy.delay(ms)
@@ -103,13 +104,24 @@ export function brokerFaults(cluster: ProxiedCluster, view: BrokerView): Weather
       name: 'answers later than the client waits',
       strike: async random => {
         const before = latecomers()
-        const release = pick(proxies(), random).holdAnswers()
+        const release = pick(await connected(), random).holdAnswers()
         await sleep(lateMs)
         release()
         if (latecomers() === before) throw new Error('No answer was late')
       },
     },
   ]
+
+  /** The proxies that have clients; there is no harm in what strikes nobody. */
+  async function connected(): Promise<FaultProxy[]> {
+    const found = () => proxies().filter(({ connections }) => connections > 0)
+    await until(
+      movedMs,
+      () => 'No worker is connected',
+      async () => found().length > 0,
+    )
+    return found()
+  }
 
   function latecomers(): number {
     return proxies().reduce((sum, proxy) => sum + proxy.latecomers, 0)

@@ -174,6 +174,7 @@ class Campaign {
       await this.#settle()
     } catch (error) {
       this.#problem((error as Error).stack!)
+      this.#nemesis.end()
     } finally {
       await weather?.stop().catch(error => this.#problem((error as Error).stack!))
       this.#generator.stop()

@@ -45,6 +45,7 @@ export class Nemesis {
   readonly #options: NemesisOptions
   readonly #points: KillAt[]
   #wanted = 1
+  #isOver = false
 
   constructor(options: NemesisOptions) {
     this.#options = options
@@ -72,7 +73,8 @@ export class Nemesis {
 
   async run(): Promise<void> {
     const { random, kills, isEnough } = this.#options
-    while (this.counted < kills || this.#points.length > 0 || !isEnough()) {
+    const isThrough = () => this.counted >= kills && this.#points.length === 0 && isEnough()
+    while (!this.#isOver && !isThrough()) {
       this.#fill()
       await sleep(300 + 1_700 * random() ** 4)
       const draw = random()
@@ -84,10 +86,15 @@ export class Nemesis {
     }
   }
 
+  /** The storm is broken off. */
+  end(): void {
+    this.#isOver = true
+  }
+
   /** Starts workers until there are as many as wanted; some carry their death with them. */
   #fill(): void {
     const { fleet, random } = this.#options
-    while (fleet.members.size < this.#wanted) {
+    while (!this.#isOver && fleet.members.size < this.#wanted) {
       const isArmed = this.#points.length > 0 && random() < (this.counted < this.#options.kills ? 0.5 : 1)
       fleet.start(isArmed ? this.#points.shift() : undefined)
     }
@@ -110,7 +117,7 @@ export class Nemesis {
   async #victim(): Promise<Member | undefined> {
     const { fleet, random, stuckMs } = this.#options
     const sinceMs = performance.now()
-    for (;;) {
+    while (!this.#isOver) {
       const candidates = fleet.atWork
       // The armed ones are left to their point, mostly.
       const free = candidates.filter(({ killAt }) => killAt === undefined)
@@ -121,6 +128,7 @@ export class Nemesis {
       this.#fill()
       await sleep(20)
     }
+    return undefined
   }
 
   async #kill(): Promise<void> {
