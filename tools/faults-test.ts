@@ -45,6 +45,7 @@ const common = { seed, sessionTimeoutMs: 2_000, onProgress: occasionally() }
 if (wants('atomic')) {
   await storm(checks, {
     ...common,
+    onEvent: line => console.log(`  ${line}`),
     kills: Number(values.kills ?? extent.kills),
     records: Number(values.records ?? extent.records),
     recordsPerSecond: extent.recordsPerSecond,

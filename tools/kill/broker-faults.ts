@@ -29,6 +29,23 @@ export function brokerFaults(cluster: ProxiedCluster, view: BrokerView): Weather
     }
     await view.untilInSync(inSyncMs)
   }
+  /** Kills who has an office, and starts it again once another has it. */
+  const move = async (random: Random, holder: () => Promise<number>) => {
+    let before = -1
+    const found = async () => {
+      before = await holder()
+      return before > 0
+    }
+    await until(movedMs, () => 'Nobody coordinates', found)
+    await restart(before, async () => {
+      const isMoved = async () => {
+        const now = await holder()
+        return now > 0 && now !== before
+      }
+      await until(movedMs, () => `Nobody has taken over from broker ${before}`, isMoved)
+      await aWhile(random)
+    })
+  }
   const aWhile = (random: Random) => sleep(500 + 2_500 * random())
 
   return [
@@ -40,36 +57,14 @@ export function brokerFaults(cluster: ProxiedCluster, view: BrokerView): Weather
       name: 'coordinator of a group moved by a kill',
       strike: async random => {
         const group = groupName(appName, pick(pipelineNames, random))
-        const id = await view.coordinatorOf(group)
-        await restart(id, async () => {
-          await until(
-            movedMs,
-            () => `Group ${group} has no other coordinator`,
-            async () => {
-              const now = await view.coordinatorOf(group)
-              return now !== id
-            },
-          )
-          await aWhile(random)
-        })
+        await move(random, () => view.coordinatorOf(group))
       },
     },
     {
       name: 'coordinator of transactions moved by a kill',
       strike: async random => {
         const partition = Math.floor(random() * 4)
-        const id = await view.leaderOf(transactionTopic, partition)
-        await restart(id, async () => {
-          await until(
-            movedMs,
-            () => 'The transactions have no other coordinator',
-            async () => {
-              const now = await view.leaderOf(transactionTopic, partition)
-              return now >= 0 && now !== id
-            },
-          )
-          await aWhile(random)
-        })
+        await move(random, () => view.leaderOf(transactionTopic, partition))
       },
     },
     {

@@ -16,17 +16,13 @@ export class BrokerView {
     this.#cluster = new Cluster({ settings, clock: systemClock, dial: systemDial(undefined) })
   }
 
-  /** The broker that coordinates a group, as of now. */
-  coordinatorOf(group: string): Promise<number> {
-    return this.#cluster.retry(async () => {
-      const answer = await this.#cluster.requestAny('findCoordinator', [0, [group]])
-      const { nodeId } = answer.coordinators[0]!
-      if (nodeId < 0) throw new Error(`Nobody coordinates group ${group}`)
-      return nodeId
-    })
+  /** The broker that coordinates a group, as of now; -1 while there is none. */
+  async coordinatorOf(group: string): Promise<number> {
+    const answer = await this.#cluster.retry(() => this.#cluster.requestAny('findCoordinator', [0, [group]]))
+    return answer.coordinators[0]!.nodeId
   }
 
-  /** The broker that leads a partition, as of now. */
+  /** The broker that leads a partition, as of now; -1 while there is none. */
   async leaderOf(topic: string, partition: number): Promise<number> {
     const partitions = await this.#partitions([topic])
     return partitions.find(each => each.partitionIndex === partition)?.leaderId ?? -1

@@ -46,6 +46,8 @@ export interface CampaignOptions {
   readonly points: readonly WorkerPoint[]
   readonly roundsPerPoint: number
   readonly onProgress: (line: string) => void
+  /** Told of everything that is done to workers and log. */
+  readonly onEvent?: (line: string) => void
 }
 
 export interface CampaignResult {
@@ -60,6 +62,7 @@ export interface CampaignResult {
   readonly outputs: Output
   readonly acknowledged: Generator['acknowledged']
   readonly workers: number
+  readonly seconds: number
 }
 
 /** One storm over one fresh log: generator, reader, workers, nemesis, and the judgement at the end. */
@@ -132,6 +135,7 @@ class Campaign {
       stuckMs: ground.brokers === undefined ? 30_000 : 120_000,
       isEnough: () => this.#generator.count >= options.records && ground.weather?.isThrough !== false,
       onProgress: () => options.onProgress(this.#progress()),
+      onEvent: what => this.#event(what),
     })
     this.#generator = new Generator({
       log,
@@ -145,11 +149,18 @@ class Campaign {
     if (this.#problems.length < 20) this.#problems.push(text)
   }
 
+  get #seconds(): number {
+    return Math.round((performance.now() - this.#beganMs) / 1000)
+  }
+
+  #event(what: string): void {
+    this.#options.onEvent?.(`${this.#seconds} s: ${what}`)
+  }
+
   #progress(): string {
     const { kills, counted, pointsLeft, frozen, stopped } = this.#nemesis
     const weather = this.#ground.weather ? `, ${this.#ground.weather}` : ''
-    const seconds = Math.round((performance.now() - this.#beganMs) / 1000)
-    return `${seconds} s: ${kills} kills (${counted} counted), ${pointsLeft} points left, ${frozen} frozen, ${stopped} stopped, ${this.#generator.count} records, ${this.#fleet.members.size} workers${weather}`
+    return `${this.#seconds} s: ${kills} kills (${counted} counted), ${pointsLeft} points left, ${frozen} frozen, ${stopped} stopped, ${this.#generator.count} records, ${this.#fleet.members.size} workers${weather}`
   }
 
   async run(): Promise<CampaignResult> {
@@ -159,7 +170,7 @@ class Campaign {
     )
     const { weather } = this.#ground
     this.#reader.start()
-    weather?.start()
+    weather?.start(what => this.#event(what))
     const generating = this.#generator.run(this.#options.records)
     try {
       await Promise.race([
@@ -197,6 +208,7 @@ class Campaign {
       recovery: this.#recovery,
       records: this.#generator.count,
       workers,
+      seconds: this.#seconds,
       outputs,
       acknowledged: this.#generator.acknowledged,
     }

@@ -27,7 +27,7 @@ export interface Wanted {
 
 /** A storm has left what a sequential run leaves, and it was one. */
 export function checkStorm(checks: Checks, result: CampaignResult, { kills, records, points }: Wanted): void {
-  const { nemesis, weather, recovery, verdicts, problems } = result
+  const { nemesis, weather, verdicts, problems } = result
   for (const verdict of verdicts) checks.check(String(verdict), verdict.isGood)
   checks.check(
     'committed positions at the end of the input, no worker failed',
@@ -48,7 +48,6 @@ export function checkStorm(checks: Checks, result: CampaignResult, { kills, reco
   )
   for (const [fault, count] of weather?.struck ?? []) checks.check(`${count} × ${fault}`, count > 0)
   checks.check(`${result.records} records by ${result.workers} processes`, result.records >= records)
-  console.log(`  from a kill to the next commit of all partitions of the dead: ${recovery}`)
 }
 
 /** The oracle is not blind: one record less, or one more, and it says so. */

@@ -29,6 +29,7 @@ export interface NemesisOptions {
   /** The storm goes on until this is true, too. */
   readonly isEnough: () => boolean
   readonly onProgress: () => void
+  readonly onEvent: (what: string) => void
 }
 
 /** Kills, freezes, stops and starts workers, in an order that the seed decides. */
@@ -105,6 +106,7 @@ export class Nemesis {
     if (member.killAt === undefined || member.process.signalCode !== 'SIGKILL') return false
     const { point } = member.killAt
     this.pointKills.set(point, (this.pointKills.get(point) ?? 0) + 1)
+    this.#options.onEvent(`${member.name} died at the point ${point}`)
     this.#fill()
     return true
   }
@@ -146,7 +148,9 @@ export class Nemesis {
     this.#disarm(victim)
     this.kills++
     const { commits, uncommitted } = victim.tally
-    if (commits > 0 && uncommitted > 0) this.counted++
+    const isCounted = commits > 0 && uncommitted > 0
+    if (isCounted) this.counted++
+    this.#options.onEvent(`${victim.name} killed${isCounted ? '' : ' (not counted)'}`)
   }
 
   /** Stands still for longer than its session lasts, and goes on. */
@@ -157,6 +161,7 @@ export class Nemesis {
     const { fenced } = victim.tally
     victim.isFrozen = true
     victim.process.kill('SIGSTOP')
+    this.#options.onEvent(`${victim.name} frozen`)
     await sleep(sessionTimeoutMs * (1.3 + random()))
     victim.process.kill('SIGCONT')
     victim.isFrozen = false
@@ -172,6 +177,7 @@ export class Nemesis {
     fleet.release(victim)
     this.#disarm(victim)
     this.stopped++
+    this.#options.onEvent(`${victim.name} stopped`)
     if (!(await victim.stop())) throw new Error(`${victim.name} did not stop within 30 s of SIGTERM`)
   }
 }

@@ -1,6 +1,7 @@
 import { type CampaignOptions, runCampaign } from './campaign.ts'
 import { type Checks, checkControl, checkOracle, checkStorm } from './checks.ts'
 import type { OpenGround } from './ground.ts'
+import { summary } from './summary.ts'
 import type { WorkerPoint } from './worker-options.ts'
 
 export const commitPoints: readonly WorkerPoint[] = [
@@ -19,7 +20,8 @@ export interface StormOptions {
   readonly sessionTimeoutMs: number
   readonly points: readonly WorkerPoint[]
   readonly ground: OpenGround
-  readonly onProgress: (line: string) => void
+  readonly onProgress: CampaignOptions['onProgress']
+  readonly onEvent?: CampaignOptions['onEvent']
 }
 
 /** Commits as they are, under all that can happen. */
@@ -29,6 +31,7 @@ export async function storm(checks: Checks, options: StormOptions): Promise<void
   const result = await runCampaign({ ...options, mode: 'atomic', roundsPerPoint: 1 })
   checkStorm(checks, result, options)
   checkOracle(checks, result)
+  console.log(`\n${summary(result)}`)
 }
 
 const controls = {

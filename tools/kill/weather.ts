@@ -35,8 +35,9 @@ export class Weather {
     return [...this.struck.values()].every(count => count >= this.#options.rounds)
   }
 
-  start(): void {
-    this.#running = this.#run()
+  /** `onStrike` is told of each fault as it begins. */
+  start(onStrike: (name: string) => void): void {
+    this.#running = this.#run(onStrike)
     this.#running.catch(() => {})
   }
 
@@ -56,7 +57,7 @@ export class Weather {
     await this.#running
   }
 
-  async #run(): Promise<void> {
+  async #run(onStrike: (name: string) => void): Promise<void> {
     const { faults, random, pauseMinMs, pauseMaxMs } = this.#options
     for (let bag: WeatherFault[] = []; ; ) {
       await this.#pause(pauseMinMs + (pauseMaxMs - pauseMinMs) * random())
@@ -64,6 +65,7 @@ export class Weather {
       if (bag.length === 0) bag = shuffled(faults, random)
       const fault = bag.pop()!
       this.#now = fault.name
+      onStrike(fault.name)
       await fault.strike(random)
       this.#now = 'fair'
       this.struck.set(fault.name, this.struck.get(fault.name)! + 1)
