@@ -15,7 +15,7 @@ export interface EntryPoints {
 }
 
 const commands = [
-  'packages/*/src/{index,testing,registry,avro,protobuf,json-schema}.ts',
+  'packages/*/src/{index,testing,registry,avro,protobuf,json-schema,cloudevents}.ts',
   'packages/*/src/cli/main.ts',
   'packages/*/bin/*.js',
   'examples/*/*.ts',
