@@ -16,6 +16,8 @@ export interface BrokerPlan {
   }
   /** A listener whose clients are sent on to another port, that of a proxy in front of it. */
   readonly proxied?: { readonly port: number; readonly advertisedPort: number }
+  /** Where it stands; readers who tell their own rack are sent to a replica there. */
+  readonly rack?: string
 }
 
 /** Writes what a cluster on loopback is started from, and formats those of its folders that are new. */
@@ -52,6 +54,8 @@ export function javaOptions(directory: string, jars: string): string[] {
 function dataFolder(directory: string, { id }: BrokerPlan): string {
   return join(directory, `data-${id}`)
 }
+
+const RACK_SELECTOR = 'org.apache.kafka.common.replica.RackAwareReplicaSelector'
 
 const LOGGING = [
   'status=error',
@@ -99,6 +103,7 @@ function properties(directory: string, plan: BrokerPlan, plans: readonly BrokerP
     'auto.create.topics.enable': 'false',
     'log.dirs': dataFolder(directory, plan),
     ...(plan.secured && securedProperties(plan.secured.certificates)),
+    ...(plan.rack && { 'broker.rack': plan.rack, 'replica.selector.class': RACK_SELECTOR }),
   }
   return Object.entries(settings)
     .map(([name, value]) => `${name}=${value}\n`)

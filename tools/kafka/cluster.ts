@@ -35,6 +35,8 @@ export interface ClusterOptions {
   readonly core?: number
   /** Brokers that are killed again and again: up in half the time, and slower in the long run. */
   readonly isShortLived?: boolean
+  /** Each broker stands in a rack of its own, `rack-1` and so on. */
+  readonly hasRacks?: boolean
 }
 
 /** One broker that has secured listeners too, and checks rights: only users of the plain one may do everything. */
@@ -71,7 +73,12 @@ export async function startCluster(count = 1, options: ClusterOptions = {}): Pro
   const plans: BrokerPlan[] = []
   const ports = await freePorts(count * 2)
   for (let id = 1; id <= count; id++)
-    plans.push({ id, port: ports[id * 2 - 2]!, controllerPort: ports[id * 2 - 1]! })
+    plans.push({
+      id,
+      port: ports[id * 2 - 2]!,
+      controllerPort: ports[id * 2 - 1]!,
+      ...(options.hasRacks && { rack: `rack-${id}` }),
+    })
   return runCluster(options.directory ?? mkdtempSync(join(tmpdir(), 'millrace-kafka-')), plans, options)
 }
 

@@ -7,6 +7,8 @@ export interface FetchPart {
   readonly lastStableOffset: number
   readonly logStartOffset: number
   readonly aborted: readonly AbortedRange[]
+  /** The broker the partition is to be read from instead, -1 for none. */
+  readonly preferredReplica: number
   readonly recordsStart: number
   readonly recordsEnd: number
 }
@@ -48,7 +50,7 @@ function readPart(reader: FlexibleReader, topicId: string): FetchPart {
     aborted.push({ producerId: reader.int64(), firstOffset: reader.int64() })
     reader.skipTags()
   }
-  reader.int32()
+  const preferredReplica = reader.int32()
   const recordsBytes = reader.count()
   const recordsStart = reader.at
   reader.at += recordsBytes
@@ -62,6 +64,7 @@ function readPart(reader: FlexibleReader, topicId: string): FetchPart {
     lastStableOffset,
     logStartOffset,
     aborted,
+    preferredReplica,
     recordsStart,
     recordsEnd,
   }

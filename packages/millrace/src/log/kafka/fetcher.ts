@@ -2,12 +2,12 @@ import { accessRight } from '../../std/access-right.ts'
 import { type FetchedPartition, type FetchOptions, type FetchPosition, LogError } from '../log.ts'
 import type { Cluster, TopicView } from './cluster.ts'
 import { isRetriable, KafkaError } from './errors.ts'
+import { FetchCall, SharedMemory } from './fetch-call.ts'
 import { type FetchAsk, FetchLane, type NodeAnswer } from './fetch-lane.ts'
-import type { FetchPart } from './fetch-response.ts'
-import type { HighWatermarks } from './high-watermarks.ts'
 import { toLogError } from './log-error.ts'
 import type { Offsets } from './offsets.ts'
-import { visibleBatches } from './visible-batches.ts'
+import { PreferredReplicas } from './preferred-replicas.ts'
+import { ReadTopics } from './read-topics.ts'
 
 /** No request waits longer, so that a moved leader is noticed. */
 const WAIT_MAX_MS = 5000
@@ -25,21 +25,25 @@ interface Ask extends FetchAsk {
   /** Places in the caller's list: several pipelines may read one partition from one offset. */
   readonly indexes: number[]
   readonly node: number
+  readonly isLeader: boolean
 }
 
-/** Raw batches of committed records from the leaders of partitions. */
+/** Raw batches of committed records from the leaders of partitions, or from replicas that a leader names as nearer. */
 export class Fetcher {
   readonly #cluster: Cluster
   readonly #offsets: Offsets
   readonly #lanes = new Map<number, FetchLane>()
   /** What was asked and not answered when a call ended: the next call with the same wish takes it over. */
   readonly #underWay = new Map<string, UnderWay>()
+  readonly #preferred: PreferredReplicas
+  readonly #topics = new ReadTopics()
   readonly #closing = Promise.withResolvers<never>()
   #turn = 0
 
   constructor(cluster: Cluster, offsets: Offsets) {
     this.#cluster = cluster
     this.#offsets = offsets
+    this.#preferred = new PreferredReplicas(cluster)
     this.#closing.promise.catch(() => {})
   }
 
@@ -58,7 +62,14 @@ export class Fetcher {
       options.signal?.removeEventListener('abort', onAbort)
       work.catch(() => {})
     }
-    return call.answer()
+    const answer = call.answer()
+    this.#topics.told(answer)
+    return answer
+  }
+
+  /** What comes under these names from now on is something new. */
+  forget(topics: readonly string[]): void {
+    this.#topics.forget(topics)
   }
 
   async #run(call: FetchCall): Promise<void> {
@@ -74,9 +85,9 @@ export class Fetcher {
       const isAllKnown = call.options.waitForOpen !== true || !call.isUndecided
       if (moved.length === 0 && (asks.length === 0 || call.isUseful || (waitMs >= restMs && isAllKnown)))
         break
-      if (moved.length > 0) {
+      if (moved.some(({ error }) => error !== undefined)) {
         if (++lookups >= LOOKUPS_MAX) {
-          for (const { ask, error } of moved) call.fail(ask.indexes, error)
+          for (const { ask, error } of moved) if (error !== undefined) call.fail(ask.indexes, error)
           break
         }
         this.#cluster.forgetTopics(call.positions.map(position => position.topic))
@@ -100,13 +111,18 @@ export class Fetcher {
       const view = views.get(topic)
       const found = view?.partitions[partition]
       if (view === undefined || found === undefined) call.fail([index], unknownTopic(topic, partition, view))
+      else if (this.#topics.isAnother(view)) call.fail([index], createdAgain(topic, offset))
       else if (found.leader < 0) call.fail([index], noLeader(topic, partition))
       else {
-        const { leader: node, leaderEpoch } = found
+        const { leader, leaderEpoch } = found
         const key = `${view.id}/${partition}@${offset}`
         const same = asks.get(key)
         if (same !== undefined) same.indexes.push(index)
-        else asks.set(key, { indexes: [index], node, topicId: view.id, partition, offset, leaderEpoch })
+        else {
+          const node = this.#preferred.of(view.id, partition) ?? leader
+          const ask = { topicId: view.id, partition, offset, leaderEpoch, node, isLeader: node === leader }
+          asks.set(key, { indexes: [index], ...ask })
+        }
       }
     }
     return [...asks.values()]
@@ -142,12 +158,44 @@ export class Fetcher {
   ): Promise<void> {
     try {
       const answer = await this.#ask(call, node, asks, waitMs)
-      if (!call.isOver) moved.push(...take(call, asks, answer, this.#offsets.highWatermarks))
+      if (!call.isOver) moved.push(...this.#take(call, asks, answer))
     } catch (error) {
       if (!isRetriable(error)) throw error
+      for (const { topicId, partition } of asks) this.#preferred.forget(topicId, partition)
       this.#cluster.learnFrom(error)
       moved.push(...asks.map(ask => ({ ask, error: toLogError(error) as LogError })))
     }
+  }
+
+  /** Puts a broker's answer into the call; gives the partitions that have to be asked for elsewhere. */
+  #take(call: FetchCall, asks: readonly Ask[], { frame, parts }: NodeAnswer): Moved[] {
+    const moved: Moved[] = []
+    const memory = new SharedMemory(() => frame.release())
+    for (const part of parts) {
+      const ask = asks.find(each => each.topicId === part.topicId && each.partition === part.partition)
+      if (ask === undefined) continue
+      if (part.errorCode !== 0) {
+        const error = this.#refusal(call, ask, part.errorCode)
+        if (error.retriable) moved.push({ ask, error })
+        else call.fail(ask.indexes, error)
+      } else if (this.#preferred.learn(part)) moved.push({ ask })
+      else {
+        const end = this.#offsets.highWatermarks.raise(part.topicId, part.partition, part.highWatermark)
+        call.accept(ask.indexes, part, end, frame.bytes, memory)
+      }
+    }
+    memory.releaseOne()
+    return moved
+  }
+
+  #refusal(call: FetchCall, { topicId, partition, offset, indexes, isLeader }: Ask, code: number): LogError {
+    this.#preferred.forget(topicId, partition)
+    const { topic } = call.positions[indexes[0]!]!
+    const right = accessRight('Read', 'Topic', topic)
+    const cause = new KafkaError(code, `read ${topic}/${partition} at ${offset}`, null, right)
+    // A replica that lags knows less than the leader.
+    if (cause.rule.action !== 'retry' && isLeader) return toLogError(cause) as LogError
+    return new LogError('unavailable', cause.message, { cause, retriable: true })
   }
 
   #ask(call: FetchCall, node: number, asks: readonly Ask[], waitMs: number): Promise<NodeAnswer> {
@@ -214,9 +262,10 @@ export class Fetcher {
   }
 }
 
+/** To be asked for once more; without an error just elsewhere, and at once. */
 interface Moved {
   readonly ask: Ask
-  readonly error: LogError
+  readonly error?: LogError
 }
 
 /**
@@ -230,138 +279,6 @@ function requestsOf(asks: readonly Ask[]): Ask[][] {
   return [...Map.groupBy(asks, ask => rank.get(ask)!).values()]
 }
 
-/** Puts a broker's answer into the call; gives the partitions that it does not lead any more. */
-function take(
-  call: FetchCall,
-  asks: readonly Ask[],
-  { frame, parts }: NodeAnswer,
-  ends: HighWatermarks,
-): Moved[] {
-  const moved: Moved[] = []
-  const memory = new SharedMemory(() => frame.release())
-  for (const part of parts) {
-    const ask = asks.find(each => each.topicId === part.topicId && each.partition === part.partition)
-    if (ask === undefined) continue
-    const { topic, partition } = call.positions[ask.indexes[0]!]!
-    if (part.errorCode === 0) {
-      const highWatermark = ends.raise(part.topicId, part.partition, part.highWatermark)
-      call.accept(ask.indexes, part, highWatermark, frame.bytes, memory)
-    } else {
-      const right = accessRight('Read', 'Topic', topic)
-      const cause = new KafkaError(part.errorCode, `read ${topic}/${partition} at ${ask.offset}`, null, right)
-      if (cause.rule.action !== 'retry') call.fail(ask.indexes, toLogError(cause) as LogError)
-      else moved.push({ ask, error: new LogError('unavailable', cause.message, { cause, retriable: true }) })
-    }
-  }
-  memory.releaseOne()
-  return moved
-}
-
-/** What several partitions of one answer lie in; it goes back when the last of them, and the reader of the answer, is done. */
-class SharedMemory {
-  readonly #release: () => void
-  #holders = 1
-
-  constructor(release: () => void) {
-    this.#release = release
-  }
-
-  /** One more holder; the function returned ends that. */
-  hold(): () => void {
-    this.#holders++
-    return () => this.releaseOne()
-  }
-
-  releaseOne(): void {
-    this.#holders--
-    if (this.#holders === 0) this.#release()
-  }
-}
-
-/** One call of `fetch` and what has come together for it. */
-class FetchCall {
-  readonly positions: readonly FetchPosition[]
-  readonly options: FetchOptions
-  readonly parts: (FetchedPartition | undefined)[]
-  bytes = 0
-  isUseful = false
-  isOver = false
-  readonly #stableOffsets: number[]
-
-  constructor(positions: readonly FetchPosition[], options: FetchOptions) {
-    this.positions = positions
-    this.options = options
-    this.parts = new Array(positions.length)
-    this.#stableOffsets = new Array(positions.length).fill(-1)
-  }
-
-  accept(
-    indexes: readonly number[],
-    part: FetchPart,
-    highWatermark: number,
-    bytes: Buffer,
-    memory: SharedMemory,
-  ): void {
-    const { topic, partition, offset } = this.positions[indexes[0]!]!
-    const { logStartOffset } = part
-    try {
-      const batches = visibleBatches(bytes, part.recordsStart, part.recordsEnd, part.aborted)
-      if (batches.length > 0) this.isUseful = true
-      this.bytes += batches.reduce((sum, batch) => sum + batch.length, 0)
-      for (const index of indexes) {
-        this.#stableOffsets[index] = part.lastStableOffset
-        const release = batches.length > 0 ? { release: memory.hold() } : {}
-        this.parts[index] = { topic, partition, offset, batches, highWatermark, logStartOffset, ...release }
-      }
-    } catch (cause) {
-      const message = `${topic}/${partition} cannot be read at ${offset}: ${(cause as Error).message}`
-      this.fail(indexes, new LogError('corrupt', message, { cause }))
-    }
-  }
-
-  fail(indexes: readonly number[], error: LogError): void {
-    this.isUseful = true
-    const nothing = { batches: [], highWatermark: -1, logStartOffset: -1, error }
-    for (const index of indexes) this.parts[index] = { ...this.positions[index]!, ...nothing }
-  }
-
-  /** It has records or an error: what is asked again is asked for the others. */
-  isSettled(index: number): boolean {
-    const part = this.parts[index]
-    return part !== undefined && (part.error !== undefined || part.batches.length > 0)
-  }
-
-  /** A partition looks empty because transactions are open in it, or because its leader is new. */
-  get isUndecided(): boolean {
-    return this.parts.some(
-      (part, index) =>
-        part !== undefined &&
-        part.error === undefined &&
-        part.batches.length === 0 &&
-        this.#stableOffsets[index]! < part.highWatermark,
-    )
-  }
-
-  /** There is something to read, but the answer had no room for it. */
-  isStarved(index: number): boolean {
-    const part = this.parts[index]
-    return (
-      part !== undefined &&
-      part.error === undefined &&
-      part.batches.length === 0 &&
-      part.offset < this.#stableOffsets[index]!
-    )
-  }
-
-  /** For a partition whose broker has not answered yet the high watermark is unknown, -1. */
-  answer(): FetchedPartition[] {
-    return this.positions.map(
-      (position, index) =>
-        this.parts[index] ?? { ...position, batches: [], highWatermark: -1, logStartOffset: -1 },
-    )
-  }
-}
-
 function unknownTopic(topic: string, partition: number, view: TopicView | undefined): LogError {
   const what = view === undefined ? `topic ${topic}` : `partition ${topic}/${partition}`
   return new LogError('unknown-topic', `There is no ${what}`)
@@ -369,4 +286,11 @@ function unknownTopic(topic: string, partition: number, view: TopicView | undefi
 
 function noLeader(topic: string, partition: number): LogError {
   return new LogError('unavailable', `${topic}/${partition} has no leader now`, { retriable: true })
+}
+
+function createdAgain(topic: string, offset: number): LogError {
+  return new LogError(
+    'topic-mismatch',
+    `Topic ${topic} was deleted and created again while it was read: its records are others, and offset ${offset} means nothing in it`,
+  )
 }

@@ -105,7 +105,13 @@ export class KafkaLog implements Log {
   }
 
   deleteTopics(names: readonly string[]): Promise<void> {
-    return asLogErrors(this.#topics.delete(names))
+    return asLogErrors(this.#delete(names))
+  }
+
+  async #delete(names: readonly string[]): Promise<void> {
+    await this.#topics.delete(names)
+    this.#cluster.forgetTopics(names)
+    this.#fetcher.forget(names)
   }
 
   offsets(topic: string): Promise<PartitionOffsets[]> {
