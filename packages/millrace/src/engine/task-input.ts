@@ -89,6 +89,13 @@ export class TaskInput {
     else if (this.isDrained) this.drainedSinceMs ??= monotonicMs
   }
 
+  /** Goes on at another offset once what is buffered is used up: the log does not hold what comes next. */
+  skipTo(offset: number): void {
+    this.fetchOffset = offset
+    if (this.isEmpty) this.#nextOffset = offset
+    this.drainedSinceMs = undefined
+  }
+
   /** Nothing buffered and, as far as the last fetch saw, nothing left to fetch. */
   get isDrained(): boolean {
     return this.isEmpty && this.highWatermark >= 0 && this.fetchOffset >= this.highWatermark

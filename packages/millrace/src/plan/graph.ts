@@ -43,6 +43,9 @@ interface Callback {
   readonly retry?: RetryPolicy
 }
 
+/** What a source does whose position is gone from the log: stop the pipeline, or go on at one end, which leaves records out. */
+export type OutOfRange = 'fail' | 'earliest' | 'latest'
+
 export interface SourceNode extends NodeOf<'source'> {
   readonly topic: Topic
   readonly outOfOrderMs: number
@@ -55,6 +58,8 @@ export interface SourceNode extends NodeOf<'source'> {
   readonly nulls: boolean
   /** Where a group without a position begins: an offset rule, or a time in ms since the epoch. */
   readonly start: 'earliest' | 'latest' | number
+  /** What happens when the log does not hold the position any more. */
+  readonly outOfRange: OutOfRange
 }
 export interface FilterNode extends NodeOf<'filter'>, Callback {}
 /** The callback's result is the new value, or `out(value, { key, headers, timestamp })`. */

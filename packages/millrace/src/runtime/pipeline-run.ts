@@ -1,12 +1,13 @@
 import type { Task } from '../engine/task.ts'
 import type { TaskInput } from '../engine/task-input.ts'
-import { CommitError, type MemberIdentity, type TopicPartition } from '../log/log.ts'
+import { CommitError, type FetchedPartition, type MemberIdentity, type TopicPartition } from '../log/log.ts'
 import { isBroken } from '../std/broken-rules.ts'
 import type { PipelineHealth, RestoreHealth } from './app.ts'
 import { AssignedTasks, type TaskOptions } from './assigned-tasks.ts'
 import { isRetriable } from './backoff.ts'
 import type { PipelineFigures } from './metrics/figures.ts'
 import { taskFigures } from './metrics/task-figures.ts'
+import { gapText, outOfRangeError, placeAfterGap } from './out-of-range.ts'
 import { type CommitOptions, PipelineCommits, type RunState } from './pipeline-commits.ts'
 import type { TaskRunner } from './task-runner.ts'
 
@@ -252,6 +253,15 @@ export class PipelineRun {
     // between the cut and the commit; until it is known which, the tasks stay closed.
     if (outcome === 'fenced' && this.#state.identity === identity) this.#state.identity = undefined
     else this.#serially(() => this.#startTasksAgain())
+  }
+
+  /** The log does not hold what an input was to read next. `fetched` says what it holds, if that is known. */
+  outOfRange(input: TaskInput, error: Error, fetched: FetchedPartition | undefined): void {
+    if (input.origin.kind === 'repartition') return this.restart(error)
+    const place = fetched && placeAfterGap(input, fetched)
+    if (place === undefined) return this.fail(outOfRangeError(this.name, input, error))
+    this.#options.warn(gapText(input, place))
+    input.skipTo(place)
   }
 
   /**

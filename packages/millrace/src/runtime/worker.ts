@@ -1,10 +1,10 @@
 import type { TaskInput } from '../engine/task-input.ts'
 import type { FetchedPartition, FetchOptions, Log } from '../log/log.ts'
-import { LogError } from '../log/log.ts'
 import type { Clock } from '../std/clock.ts'
 import { isRetriable } from './backoff.ts'
 import { FetchRetries } from './fetch-retries.ts'
 import type { FetchFigures } from './metrics/figures.ts'
+import { isOutOfRange } from './out-of-range.ts'
 import type { PipelineRun } from './pipeline-run.ts'
 import type { TaskRunner } from './task-runner.ts'
 
@@ -168,7 +168,7 @@ export class Worker {
         const at = unanswered.findIndex(({ input, offset }) => isAnswer(fetched, input, offset))
         const [ask] = at < 0 ? [] : unanswered.splice(at, 1)
         if (ask === undefined) fetched.release?.()
-        else if (fetched.error !== undefined) this.#fetchFailed(ask, fetched.error)
+        else if (fetched.error !== undefined) this.#fetchFailed(ask, fetched.error, fetched)
         else if (this.#runOf(ask.runner) === undefined) fetched.release?.()
         else {
           this.#retries.succeeded(ask.input)
@@ -189,10 +189,10 @@ export class Worker {
   }
 
   /** What may go better later is tried again; anything else stops the pipeline. */
-  #fetchFailed({ runner, input }: Wanted, error: Error): void {
+  #fetchFailed({ runner, input }: Wanted, error: Error, fetched?: FetchedPartition): void {
     const run = this.#runOf(runner)
     if (run === undefined) return
-    if (input.origin.kind === 'repartition' && isOutOfRange(error)) return run.restart(error)
+    if (isOutOfRange(error)) return run.outOfRange(input, error, fetched)
     if (!isRetriable(error)) return run.fail(error)
     runner.unreachable(input)
     this.#retries.failed(input)
@@ -214,9 +214,4 @@ function isAnswer(fetched: FetchedPartition, { topic, partition }: TaskInput, of
 
 function nextTurn(): Promise<void> {
   return new Promise(resolve => setImmediate(resolve))
-}
-
-/** The readers of a re-keying trim what they have committed, so a member that has lost a partition unawares finds a gap. */
-function isOutOfRange(error: Error): boolean {
-  return error instanceof LogError && error.code === 'offset-out-of-range'
 }

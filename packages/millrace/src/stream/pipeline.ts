@@ -1,4 +1,4 @@
-import type { Edge, Graph, PipelineOptions, SourceNode } from '../plan/graph.ts'
+import type { Edge, Graph, OutOfRange, PipelineOptions, SourceNode } from '../plan/graph.ts'
 import { GraphBuilder } from '../plan/graph-builder.ts'
 import { PlanError } from '../plan/plan-error.ts'
 import { checkedStart, type Start } from '../plan/start.ts'
@@ -38,6 +38,11 @@ export interface SourceOptions {
   readonly nulls?: boolean
   /** Where to begin when the pipeline has never read the topic: `earliest` (default), `latest`, or a time. */
   readonly start?: Start
+  /**
+   * What happens when the log does not hold the next record any more, because retention took it before it was read: the pipeline
+   * stops (`fail`, the default), or goes on at the earliest or latest record with a warning of what was left out.
+   */
+  readonly outOfRange?: OutOfRange
 }
 
 /** Hands out the sources of a pipeline while it is built. */
@@ -97,6 +102,7 @@ function sourceDraft(topic: Topic, options: SourceOptions): Omit<SourceNode, 'id
     maxWait,
     nulls = false,
     start = 'earliest',
+    outOfRange = 'fail',
   } = options
   const what = (option: string) => `topic "${topic.name}", ${option}`
   return {
@@ -108,11 +114,17 @@ function sourceDraft(topic: Topic, options: SourceOptions): Omit<SourceNode, 'id
     maxWaitMs: maxWait === undefined ? Number.POSITIVE_INFINITY : toMs(maxWait, what('maxWait')),
     nulls,
     start: checkedStart(start, (message, wayOut) => new PlanError({ topic: topic.name }, message, wayOut)),
+    outOfRange: checkedOutOfRange(topic.name, outOfRange),
     inputs: [],
   }
 }
 
 /** A pipeline has one position per topic partition, so it reads a topic once, one way. */
+function checkedOutOfRange(topic: string, outOfRange: OutOfRange): OutOfRange {
+  if (['fail', 'earliest', 'latest'].includes(outOfRange)) return outOfRange
+  throw new PlanError({ topic }, `outOfRange is ${String(outOfRange)}`, "give 'fail', 'earliest' or 'latest'")
+}
+
 function sameSource(builder: GraphBuilder, draft: Omit<SourceNode, 'id'>): Edge | undefined {
   const other = builder.nodes.find(node => node.kind === 'source' && node.topic.name === draft.topic.name)
   if (other === undefined) return undefined
