@@ -49,6 +49,7 @@ if (wants('atomic')) {
     kills: Number(values.kills ?? extent.kills),
     records: Number(values.records ?? extent.records),
     recordsPerSecond: extent.recordsPerSecond,
+    memberCounts: [2, 2, 3],
     points: [...commitPoints, ...transactionPoints],
     ground: kafkaGround({ seed, brokers: 3, rounds: extent.rounds }),
   })

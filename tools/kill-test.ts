@@ -24,7 +24,9 @@ const common = { seed, ground: embeddedGround, sessionTimeoutMs: 1_000, onProgre
 const wants = (mode: string) => values.only === undefined || values.only === mode
 if (wants('atomic')) {
   const [kills, records] = [Number(values.kills), Number(values.records)]
-  await storm(checks, { ...common, kills, records, recordsPerSecond: 3_500, points: commitPoints })
+  const memberCounts = [1, 2, 2, 3, 3]
+  const pace = { kills, records, recordsPerSecond: 3_500, memberCounts }
+  await storm(checks, { ...common, ...pace, points: commitPoints })
 }
 if (wants('positions-first')) await control(checks, 'positions-first', common)
 if (wants('output-first')) await control(checks, 'output-first', common)

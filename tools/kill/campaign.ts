@@ -45,6 +45,8 @@ export interface CampaignOptions {
   readonly recordsPerSecond: number
   readonly points: readonly WorkerPoint[]
   readonly roundsPerPoint: number
+  /** How many workers there are at a time, drawn again and again. */
+  readonly memberCounts: readonly number[]
   readonly onProgress: (line: string) => void
   /** Told of everything that is done to workers and log. */
   readonly onEvent?: (line: string) => void
@@ -127,6 +129,7 @@ class Campaign {
     this.#nemesis = new Nemesis({
       fleet: this.#fleet,
       random: seededRandom(seed),
+      memberCounts: options.memberCounts,
       recovery: this.#recovery,
       sessionTimeoutMs,
       kills,

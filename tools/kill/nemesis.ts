@@ -5,8 +5,6 @@ import { pipelineNames } from './pipelines.ts'
 import type { Recovery } from './recovery.ts'
 import { type KillAt, sharedPoints, type WorkerPoint } from './worker-options.ts'
 
-/** How many workers there are at a time, drawn again and again. */
-const memberCounts = [1, 2, 2, 3, 3]
 /** How long to look for a moment at which a victim holds uncommitted records. */
 const aimMs = 400
 /** An armed worker that is the only one is killed from outside so rarely per look, lest the storm hangs on a point nobody comes to. */
@@ -17,6 +15,8 @@ const nthMax = 8
 export interface NemesisOptions {
   readonly fleet: Fleet
   readonly random: Random
+  /** How many workers there are at a time, drawn again and again. */
+  readonly memberCounts: readonly number[]
   readonly recovery: Recovery
   readonly sessionTimeoutMs: number
   /** Kills that count. */
@@ -45,11 +45,12 @@ export class Nemesis {
   readonly pointKills = new Map<string, number>()
   readonly #options: NemesisOptions
   readonly #points: KillAt[]
-  #wanted = 1
+  #wanted: number
   #isOver = false
 
   constructor(options: NemesisOptions) {
     this.#options = options
+    this.#wanted = options.memberCounts[0]!
     this.#points = this.#plan()
   }
 
@@ -73,7 +74,7 @@ export class Nemesis {
   }
 
   async run(): Promise<void> {
-    const { random, kills, isEnough } = this.#options
+    const { random, kills, isEnough, memberCounts } = this.#options
     const isThrough = () => this.counted >= kills && this.#points.length === 0 && isEnough()
     while (!this.#isOver && !isThrough()) {
       this.#fill()
@@ -116,16 +117,23 @@ export class Nemesis {
     if (member.killAt !== undefined) this.#points.push({ ...member.killAt, nth: 1 })
   }
 
+  /** Changes with every commit, and with every death at a point. */
+  get #signsOfLife(): number {
+    return [...this.#options.fleet.members].reduce((sum, { tally }) => sum + tally.commits, 0)
+  }
+
   async #victim(): Promise<Member | undefined> {
     const { fleet, random, stuckMs } = this.#options
-    const sinceMs = performance.now()
+    let aliveMs = performance.now()
+    let seen = this.#signsOfLife
     while (!this.#isOver) {
       const candidates = fleet.atWork
       // The armed ones are left to their point, mostly.
       const free = candidates.filter(({ killAt }) => killAt === undefined)
       const chosen = free.length > 0 ? free : random() < armedChance ? candidates : []
       if (chosen.length > 0) return chosen[Math.floor(random() * chosen.length)]
-      if (performance.now() - sinceMs > stuckMs)
+      if (this.#signsOfLife !== seen) [seen, aliveMs] = [this.#signsOfLife, performance.now()]
+      if (performance.now() - aliveMs > stuckMs)
         throw new Error(`No worker has committed anything for ${stuckMs / 1000} s`)
       this.#fill()
       await sleep(20)

@@ -16,6 +16,7 @@ export interface StormOptions {
   readonly seed: number
   readonly kills: number
   readonly records: number
+  readonly memberCounts: readonly number[]
   readonly recordsPerSecond: number
   readonly sessionTimeoutMs: number
   readonly points: readonly WorkerPoint[]
@@ -55,6 +56,7 @@ export async function control(
     kills: 8,
     records: 5_000,
     recordsPerSecond: 1_000,
+    memberCounts: [1, 2, 2, 3, 3],
     points: ['between-halves'],
     roundsPerPoint: 4,
   })
