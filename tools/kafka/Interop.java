@@ -5,9 +5,13 @@ import org.apache.kafka.clients.producer.*;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.*;
 
-/** Java's own clients, for tests of what Millrace writes and reads: (produce | consume) BROKERS COUNT TOPIC=CODEC... */
+/** Java's own clients, for tests of what Millrace writes and reads: (produce | consume) BROKERS COUNT TOPIC=CODEC..., or: errors */
 public class Interop {
   public static void main(String[] args) throws Exception {
+    if (args[0].equals("errors")) {
+      for (var error : org.apache.kafka.common.protocol.Errors.values()) System.out.println(error.code() + "\t" + error.name());
+      return;
+    }
     Properties properties = new Properties();
     properties.put("bootstrap.servers", args[1]);
     int count = Integer.parseInt(args[2]);

@@ -1,7 +1,9 @@
+import { KafkaSettingError } from '../log/kafka/properties.ts'
 import { LogError, type LogErrorCode } from '../log/log.ts'
 import { PlanError } from '../plan/plan-error.ts'
 import { PipelineStopped } from '../runtime/pipeline-stopped.ts'
 import { CliError } from './cli-error.ts'
+import { ExitCode } from './exit-codes.ts'
 import { messageOf } from './terminal.ts'
 
 const WAYS_OUT: Partial<Record<LogErrorCode, string>> = {
@@ -26,6 +28,11 @@ export function explainError(error: unknown): CliError {
       wayOut: error.wayOut,
       cause: error,
     })
+  if (error instanceof KafkaSettingError) {
+    const isAddress = error.setting === 'bootstrap.servers'
+    const wayOut = isAddress ? '--brokers host:9092' : 'kafka: {} in the configuration'
+    return new CliError(error.message, { wayOut, exitCode: ExitCode.usage, cause: error })
+  }
   if (error instanceof LogError)
     return new CliError(error.message, { wayOut: error.wayOut ?? WAYS_OUT[error.code], cause: error })
   return new CliError(messageOf(error), { cause: error })

@@ -57,6 +57,7 @@ function loginError(error: Error, mechanism: string, broker: string): Unreachabl
       {
         cause: error,
         final: true,
+        wayOut: `'sasl.mechanism' and what goes with ${mechanism} in kafka: {}, or the user in Kafka`,
       },
     )
   const broken = [error, error.cause].find(each => each instanceof AmbiguousError)

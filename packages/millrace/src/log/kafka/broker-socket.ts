@@ -26,7 +26,7 @@ export interface SocketOptions {
 }
 
 /** Versions are told to everybody; what comes next only to who may ask. */
-const CLOSED_AT_FIRST = `${CLOSED} at the first request; a port that wants a login does that ('security.protocol' SASL_PLAINTEXT or SASL_SSL)`
+const CLOSED_AT_FIRST = `${CLOSED} at the first request; a port that wants a login does that ('security.protocol' SASL_PLAINTEXT or SASL_SSL in kafka: {})`
 
 interface Waiting {
   readonly resolve: (frame: Frame) => void

@@ -17,7 +17,7 @@ describe('the error table', () => {
     const known = Object.entries(protocolErrorsCodesById).filter(([code]) => code !== '0')
     assert.ok(known.length > 120)
     for (const [code, name] of known) assert.equal(ERRORS.get(Number(code))?.name, name, `error ${code}`)
-    assert.equal(ERRORS.size, known.length)
+    assert.ok(ERRORS.size >= known.length)
   })
 
   it('looks something up again only where the request is repeated', () => {

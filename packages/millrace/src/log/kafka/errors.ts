@@ -157,6 +157,12 @@ export const ERRORS: ReadonlyMap<number, ErrorRule> = new Map<number, ErrorRule>
   [125, fatal('INVALID_VOTER_KEY')],
   [126, fatal('DUPLICATE_VOTER')],
   [127, fatal('VOTER_NOT_FOUND')],
+  [128, fatal('INVALID_REGULAR_EXPRESSION')],
+  [129, retry('REBOOTSTRAP_REQUIRED', 'metadata')],
+  [130, fatal('STREAMS_INVALID_TOPOLOGY')],
+  [131, fatal('STREAMS_INVALID_TOPOLOGY_EPOCH')],
+  [132, fatal('STREAMS_TOPOLOGY_FENCED')],
+  [133, fatal('SHARE_SESSION_LIMIT_REACHED')],
 ])
 
 /** The numbers the adapter itself asks for. */
@@ -232,9 +238,11 @@ export class UnreachableError extends Error {
   override readonly name = 'UnreachableError'
   /** Another try cannot help: wrong password, TLS to a plain port. */
   readonly final: boolean
-  constructor(message: string, options: { cause?: unknown; final?: boolean } = {}) {
+  readonly wayOut: string | undefined
+  constructor(message: string, options: { cause?: unknown; final?: boolean; wayOut?: string } = {}) {
     super(message, { cause: options.cause })
     this.final = options.final ?? false
+    this.wayOut = options.wayOut
   }
 }
 

@@ -40,7 +40,11 @@ export function toLogError(error: unknown): unknown {
   if (error instanceof AmbiguousError)
     return new LogError('unavailable', error.message, { cause: error, retriable: true })
   if (error instanceof UnreachableError)
-    return new LogError('unavailable', error.message, { cause: error, retriable: !error.final })
+    return new LogError('unavailable', error.message, {
+      cause: error,
+      retriable: !error.final,
+      ...(error.wayOut !== undefined && { wayOut: error.wayOut }),
+    })
   return error
 }
 
