@@ -30,6 +30,10 @@ export class TaskInput {
   /** Where the next fetch begins. */
   fetchOffset: number
   highWatermark = -1
+  /** How far it can be read, as the last fetch saw it. */
+  stableOffset = -1
+  /** Monotonic time of the last answer of the log, whatever was in it. */
+  answeredMs = Number.NEGATIVE_INFINITY
   bufferedBytes = 0
   /** Monotonic time since when the partition has been drained (SEMANTICS 3.4), undefined while it is not. */
   drainedSinceMs: number | undefined
@@ -80,6 +84,11 @@ export class TaskInput {
     if (isOld || batches.length === 0) release?.()
     if (isOld) return
     this.highWatermark = fetched.highWatermark
+    // Of a partition that was asked for and not answered yet nothing is known.
+    if (fetched.highWatermark >= 0) {
+      this.answeredMs = monotonicMs
+      this.stableOffset = Math.min(fetched.stableOffset ?? Infinity, fetched.highWatermark)
+    }
     for (const batch of batches) {
       this.#queue.push({ batch, release: batch === batches.at(-1) ? release : undefined })
       this.bufferedBytes += batch.length

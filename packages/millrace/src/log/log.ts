@@ -83,6 +83,8 @@ export interface FetchedPartition extends TopicPartition {
   readonly batches: readonly Uint8Array[]
   readonly highWatermark: number
   readonly logStartOffset: number
+  /** How far may be read for now, where transactions are open before the high watermark. */
+  readonly stableOffset?: number
   readonly error?: LogError
   /**
    * Gives the memory of `batches` back to the log, which overwrites it with later answers: for whoever keeps nothing that points

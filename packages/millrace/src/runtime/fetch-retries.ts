@@ -27,6 +27,11 @@ export class FetchRetries {
     this.#waiting.delete(input)
   }
 
+  /** Its last fetch failed. */
+  isFailing(input: TaskInput): boolean {
+    return this.#waiting.has(input)
+  }
+
   mayFetch(input: TaskInput): boolean {
     return (this.#waiting.get(input)?.untilMs ?? 0) <= this.#clock.monotonic()
   }

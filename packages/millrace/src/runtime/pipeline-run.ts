@@ -288,6 +288,10 @@ export class PipelineRun {
     this.#startTasks()
   }
 
+  warn(message: string): void {
+    this.#options.warn(message)
+  }
+
   /** Stops the pipeline with an error; what is uncommitted is given up. */
   fail(error: Error): void {
     if (this.isStopped) return

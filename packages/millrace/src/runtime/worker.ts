@@ -6,12 +6,16 @@ import { FetchRetries } from './fetch-retries.ts'
 import type { FetchFigures } from './metrics/figures.ts'
 import { isOutOfRange } from './out-of-range.ts'
 import type { PipelineRun } from './pipeline-run.ts'
+import { stallText } from './stall-report.ts'
+import { StallWatch } from './stall-watch.ts'
 import type { TaskRunner } from './task-runner.ts'
 
 /** Longest wait for new records in one fetch; new data ends it at once. */
 const fetchWaitMs = 500
 /** Other work of the process gets its turn at least this often (SEMANTICS 1.3). */
 const turnMsMax = 10
+/** How long a partition may give nothing of what it holds before its pipeline stops (`StallWatch`). */
+const stallMsDefault = 60_000
 const fetchLimits = { maxBytes: 16 * 1024 * 1024, partitionMaxBytes: 1024 * 1024 }
 
 type Wanted = ReturnType<PipelineRun['wanted']>[number]
@@ -32,8 +36,12 @@ export class Worker {
     | undefined
   #loop: Promise<void> | undefined
   readonly #fetches = { count: 0, failed: 0, bytes: 0, ms: 0 }
+  readonly #stallMs: number
+  #stallWatch: StallWatch | undefined
+  #fetchBegunMs = 0
 
-  constructor(log: Log, clock: Clock, runs: readonly PipelineRun[]) {
+  constructor(log: Log, clock: Clock, runs: readonly PipelineRun[], stallMs = stallMsDefault) {
+    this.#stallMs = stallMs
     this.#log = log
     this.#clock = clock
     this.#retries = new FetchRetries(clock)
@@ -42,6 +50,14 @@ export class Worker {
 
   start(): void {
     this.#loop = this.#run()
+    this.#stallWatch = new StallWatch({
+      log: this.#log,
+      clock: this.#clock,
+      stallMs: this.#stallMs,
+      waiting: () => this.#waiting().map(({ input }) => input),
+      onStalled: (input, what) => this.#stalled(input, what),
+      warn: (input, message) => this.#runOfInput(input)?.warn(message),
+    })
   }
 
   get fetches(): FetchFigures {
@@ -57,6 +73,7 @@ export class Worker {
   /** Ends the loop; the runs keep their tasks, so that they can still commit. */
   async stop(): Promise<void> {
     this.#stopping = true
+    this.#stallWatch?.stop()
     this.#fetch?.abort.abort()
     this.wake()
     await this.#loop
@@ -133,6 +150,7 @@ export class Worker {
     }
     if (wanted.length === 0) return
     const abort = new AbortController()
+    this.#fetchBegunMs = this.#clock.monotonic()
     // An input that still has records to work on must not make those wait that have none.
     const isBusy = wanted.some(({ input }) => !input.isEmpty)
     const options = {
@@ -201,6 +219,22 @@ export class Worker {
   #nextRetryMs(): number {
     const alive = new Set(this.runs.flatMap(run => run.tasks.flatMap(task => task.inputs)))
     return this.#retries.nextInMs(input => alive.has(input))
+  }
+
+  /** Inputs that a fetch should bring something for. */
+  #waiting(): Wanted[] {
+    return this.runs.flatMap(run => run.wanted()).filter(({ input }) => !this.#retries.isFailing(input))
+  }
+
+  #stalled(stalled: TaskInput, what: string): void {
+    const fetch = this.#fetch && { asked: this.#fetch.asked, begunMs: this.#fetchBegunMs }
+    const isFailing = (input: TaskInput) => this.#retries.isFailing(input)
+    const state = { stalled, what, runs: this.runs, isFailing, fetch, nowMs: this.#clock.monotonic() }
+    this.#runOfInput(stalled)?.fail(new Error(stallText(state)))
+  }
+
+  #runOfInput(input: TaskInput): PipelineRun | undefined {
+    return this.runs.find(run => run.tasks.some(task => task.inputs.includes(input)))
   }
 
   #runOf(runner: TaskRunner): PipelineRun | undefined {

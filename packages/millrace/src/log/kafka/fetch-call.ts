@@ -48,15 +48,16 @@ export class FetchCall {
     memory: SharedMemory,
   ): void {
     const { topic, partition, offset } = this.positions[indexes[0]!]!
-    const { logStartOffset } = part
+    const { logStartOffset, lastStableOffset: stableOffset } = part
     try {
       const batches = visibleBatches(bytes, part.recordsStart, part.recordsEnd, part.aborted)
       if (batches.length > 0) this.isUseful = true
       this.bytes += batches.reduce((sum, batch) => sum + batch.length, 0)
       for (const index of indexes) {
-        this.#stableOffsets[index] = part.lastStableOffset
+        this.#stableOffsets[index] = stableOffset
         const release = batches.length > 0 ? { release: memory.hold() } : {}
-        this.parts[index] = { topic, partition, offset, batches, highWatermark, logStartOffset, ...release }
+        const bounds = { highWatermark, logStartOffset, stableOffset }
+        this.parts[index] = { topic, partition, offset, batches, ...bounds, ...release }
       }
     } catch (cause) {
       const message = `${topic}/${partition} cannot be read at ${offset}: ${(cause as Error).message}`

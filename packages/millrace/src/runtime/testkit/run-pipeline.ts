@@ -19,7 +19,7 @@ export interface RunningPipeline extends AsyncDisposable {
 export async function runPipeline(
   { graph }: PipelineLike,
   log: Log,
-  parts: Partial<PipelineRunOptions> & { readonly clock?: Clock } = {},
+  parts: Partial<PipelineRunOptions> & { readonly clock?: Clock; readonly stallMs?: number } = {},
 ): Promise<RunningPipeline> {
   const clock = parts.clock ?? systemClock
   const errors: Error[] = []
@@ -43,7 +43,7 @@ export async function runPipeline(
     wake: () => worker.wake(),
     ...parts,
   })
-  const worker = new Worker(log, clock, [run])
+  const worker = new Worker(log, clock, [run], parts.stallMs)
   worker.start()
   const membership = await log.join({
     group: run.group,
