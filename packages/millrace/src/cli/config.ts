@@ -17,6 +17,8 @@ export interface MillraceConfig {
   readonly kafka?: KafkaProperties
   /** On Kafka: what this process is called in its groups; default: a name kept in `data`. `MILLRACE_INSTANCE`, `--instance`. */
   readonly instance?: string
+  /** On Kafka: how many other processes keep a copy of each task's state; default 0. `MILLRACE_STANDBYS`, `--standbys`. */
+  readonly standbys?: number
   /** Worker threads of each process; default: everything runs in one thread. `MILLRACE_THREADS`, `--threads`. */
   readonly threads?: number
   /** What a crash may do to results on Kafka; default `exactly-once`. `MILLRACE_GUARANTEE`, `--guarantee`. */

@@ -49,10 +49,15 @@ export function withRunFlags(command: Command, on: RunsOn): Command {
 }
 
 function withKafkaRunFlags(command: Command): Command {
-  return withLogFlags(command).option(
-    '--instance <id>',
-    'on Kafka: the name of this process in its groups (MILLRACE_INSTANCE; default: one kept in the data directory)',
-  )
+  return withLogFlags(command)
+    .option(
+      '--instance <id>',
+      'on Kafka: the name of this process in its groups (MILLRACE_INSTANCE; default: one kept in the data directory)',
+    )
+    .option(
+      '--standbys <n>',
+      "on Kafka: how many other processes keep a copy of each task's state (MILLRACE_STANDBYS; default 0)",
+    )
 }
 
 /** Examples and exit codes below a command's help. */

@@ -17,6 +17,7 @@ export interface SettingFlags {
   readonly data?: string
   readonly brokers?: string
   readonly instance?: string
+  readonly standbys?: string
   readonly threads?: string
   readonly guarantee?: string
   readonly commitInterval?: string
@@ -36,6 +37,8 @@ export interface Settings extends LogSettings {
   readonly app: string
   /** On Kafka: the name of this process, where one was chosen. */
   readonly instance: string | undefined
+  /** On Kafka: copies of each task's state that other processes keep. */
+  readonly standbys: number | undefined
   readonly threads: number | undefined
   readonly guarantee: Guarantee | undefined
   readonly commitIntervalMs: number | undefined
@@ -55,6 +58,7 @@ const CONFIG_MEMBERS: readonly (keyof MillraceConfig)[] = [
   'brokers',
   'kafka',
   'instance',
+  'standbys',
   'threads',
   'guarantee',
   'commitInterval',
@@ -87,7 +91,8 @@ export async function loadSettings(
     brokers: flags.brokers ?? env.MILLRACE_BROKERS ?? config.brokers,
     kafka: config.kafka,
     instance: flags.instance ?? env.MILLRACE_INSTANCE ?? config.instance,
-    threads: threadsOf(flags.threads, env.MILLRACE_THREADS, config.threads),
+    standbys: numberOf('standbys', flags.standbys, env.MILLRACE_STANDBYS, config.standbys, 0),
+    threads: numberOf('threads', flags.threads, env.MILLRACE_THREADS, config.threads, 1),
     guarantee: guaranteeOf({
       flag: flags.guarantee,
       variable: env.MILLRACE_GUARANTEE,
@@ -102,21 +107,23 @@ export async function loadSettings(
   }
 }
 
-function threadsOf(
+function numberOf(
+  name: string,
   flag: string | undefined,
   variable: string | undefined,
   config: unknown,
+  least: number,
 ): number | undefined {
   const [given, source] =
     flag !== undefined
-      ? [flag, '--threads']
+      ? [flag, `--${name}`]
       : variable !== undefined
-        ? [variable, 'MILLRACE_THREADS']
-        : [config, 'threads in the configuration']
+        ? [variable, `MILLRACE_${name.toUpperCase()}`]
+        : [config, `${name} in the configuration`]
   if (given === undefined) return undefined
-  const threads = Number(given)
-  if (Number.isSafeInteger(threads) && threads > 0) return threads
-  throw usageError(`${source} is ${JSON.stringify(given)}`, 'a whole number from 1')
+  const number = given === '' ? Number.NaN : Number(given)
+  if (Number.isSafeInteger(number) && number >= least) return number
+  throw usageError(`${source} is ${JSON.stringify(given)}`, `a whole number from ${least}`)
 }
 
 async function loadConfig(

@@ -2,6 +2,7 @@ import type { CommittedPosition } from '../log/log.ts'
 import { repartitionTopic, sideTopic } from '../plan/names.ts'
 import { inputName } from '../plan/sub-topology.ts'
 import { KeyKind } from '../serde/serde.ts'
+import type { StoreLayout } from '../state/layout.ts'
 import { TableStore } from '../state/table-store.ts'
 import { WindowStore } from '../state/window-store.ts'
 import { isBroken } from '../std/broken-rules.ts'
@@ -175,10 +176,15 @@ function sidesOf(task: Task, world: TaskWorld): SideStreams {
   })
 }
 
+/** What the stores of a sub-topology's tasks are laid out like, by step. */
+export function storeLayouts(plan: SubPlan): StoreLayout[] {
+  return plan.steps.map(step => storeDefinition(step, keySerdeOf(plan), () => 0).layout)
+}
+
 function stepsOf(task: Task, world: TaskWorld): AggregateStep[] {
   const steps: AggregateStep[] = []
   for (const plan of task.plan.steps) {
-    const definition = storeDefinition(plan, keySerdeOf(task), world.nextSeed)
+    const definition = storeDefinition(plan, keySerdeOf(task.plan), world.nextSeed)
     const store = plan.node.window ? new WindowStore(definition) : new TableStore(definition)
     steps[plan.node.id] = new AggregateStep(task, plan, store)
   }
@@ -186,8 +192,8 @@ function stepsOf(task: Task, world: TaskWorld): AggregateStep[] {
 }
 
 /** Keys that carry their kind need no name; a serde of the user's is part of the store's layout. */
-function keySerdeOf(task: Task): string {
-  const origin = task.inputs[0]!.origin
+function keySerdeOf({ sub }: SubPlan): string {
+  const origin = sub.inputs[0]!
   if (origin.kind !== 'source') return ''
   const { keySerde } = origin.node.topic
   return keySerde.kind === KeyKind.serde ? keySerde.id : ''

@@ -18,6 +18,8 @@ export interface Candidate {
   readonly weight: number
   /** Ids of the units it has now, or had before its process was restarted. */
   readonly previous: Iterable<string>
+  /** Ids of units whose state it has a copy of: of those that nobody has, it gets these before others. */
+  readonly warm?: Iterable<string>
 }
 
 /**
@@ -35,10 +37,15 @@ export function assignUnits(
     members.map((member, i) => ({ weight: member.weight, held: claimed[i]!.length })),
   )
   const given = claimed.map((held, i) => held.slice(0, quotas[i]))
+  const warm = members.map(member => new Set(member.warm ?? []))
   const taken = new Set(given.flat())
-  for (const unit of units) {
-    if (!taken.has(unit) && members.length > 0) given[hungriest(given, members, quotas)]!.push(unit)
-  }
+  const free = units.filter(unit => !taken.has(unit) && members.length > 0)
+  const cold = free.filter(unit => {
+    const i = members.findIndex((_, at) => warm[at]!.has(unit) && given[at]!.length < quotas[at]!)
+    if (i >= 0) given[i]!.push(unit)
+    return i < 0
+  })
+  for (const unit of cold) given[hungriest(given, members, quotas)]!.push(unit)
   return new Map(members.map((member, i) => [member.memberId, given[i]!]))
 }
 

@@ -147,6 +147,11 @@ export interface JoinOptions {
   readonly weight?: number
   /** A small blob other members can read (layout and code version). */
   readonly userData?: Uint8Array
+  /**
+   * Copies of the state of others' partitions that members keep, where a log spreads them over machines. A log whose
+   * processes share their snapshots places none.
+   */
+  readonly standbys?: Standbys
   readonly sessionTimeoutMs: number
   /** How long a revoke may take before the member is thrown out. */
   readonly rebalanceTimeoutMs: number
@@ -166,6 +171,15 @@ export interface JoinOptions {
    * a new member, unless it is `over`: another process took its instance id, or the log refuses it for good.
    */
   onLost(reason: Error, isOver: boolean): void
+}
+
+export interface Standbys {
+  /** How many other members keep a copy of each. */
+  readonly copies: number
+  /** Topics whose partitions have state. */
+  readonly topics: readonly string[]
+  /** Told whose copies this member keeps from now on: input partitions that others own. */
+  onPlaced(partitions: readonly TopicPartition[]): void
 }
 
 export interface Membership {

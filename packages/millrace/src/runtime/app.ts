@@ -32,6 +32,11 @@ export interface StartOptions {
    * processes may have one name. Default on Kafka: the name in the data directory and the lowest number no process has there.
    */
   readonly instance?: string
+  /**
+   * On Kafka: how many other processes keep a copy of each task's state on their disks, so that one of them goes on with it within a
+   * second or so when its own process is given up. The largest number that a process of the group asks for counts. Default 0.
+   */
+  readonly standbys?: number
   /** Creates sources and sinks that do not exist. Default: everywhere but on Kafka, where topics are others' too. */
   readonly createTopics?: boolean
   /**

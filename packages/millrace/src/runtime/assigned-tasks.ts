@@ -1,10 +1,10 @@
 import { buildPrograms, type SubProgram } from '../engine/compile-sub.ts'
-import { createTask, type TaskWorld, taskName } from '../engine/create-task.ts'
+import { createTask, storeLayouts, type TaskWorld, taskName } from '../engine/create-task.ts'
 import type { Incident } from '../engine/failures.ts'
 import type { Task } from '../engine/task.ts'
 import type { Log, TopicPartition } from '../log/log.ts'
 import type { Graph } from '../plan/graph.ts'
-import { groupName } from '../plan/names.ts'
+import { changelogTopic, groupName } from '../plan/names.ts'
 import { SnapshotDamagedError } from '../state/snapshot-format.ts'
 import { isBroken } from '../std/broken-rules.ts'
 import type { Clock } from '../std/clock.ts'
@@ -13,6 +13,7 @@ import type { Guarantee } from './guarantee.ts'
 import { InputPreparation } from './input-preparation.ts'
 import { keyPreparation, preparationOf, prepareWriting } from './preparation.ts'
 import { type RestoreSource, restoreTask, startPositions } from './restore.ts'
+import type { SnapshotSubject } from './snapshots.ts'
 import { TaskRunner } from './task-runner.ts'
 import { type Start, TaskStarts } from './task-starts.ts'
 import { inputTopics, type PartitionCounts } from './topics.ts'
@@ -104,6 +105,27 @@ export class AssignedTasks {
   /** Co-partitioned sets for the membership: the input topics of each sub-topology. */
   get topicSets(): string[][] {
     return this.#programs.map(({ plan }) => [...new Set(this.#inputTopics(plan.sub))])
+  }
+
+  /** Topics whose partitions have state. */
+  get statefulTopics(): string[] {
+    const stateful = this.#programs.filter(({ plan }) => plan.steps.length > 0)
+    return [...new Set(stateful.flatMap(({ plan }) => this.#inputTopics(plan.sub)))]
+  }
+
+  /** The stores of the tasks that read these partitions. */
+  storesOf(partitions: readonly TopicPartition[]): SnapshotSubject[] {
+    const asked = new Set(partitions.map(({ topic, partition }) => `${partition} ${topic}`))
+    const { app, graph } = this.#options
+    return this.#places()
+      .filter(({ topics, partition }) => topics.some(topic => asked.has(`${partition} ${topic}`)))
+      .flatMap(({ plan, partition }) =>
+        storeLayouts(plan).map(layout => ({
+          topic: changelogTopic(app, graph.name, layout.step),
+          partition,
+          layout,
+        })),
+      )
   }
 
   /** Every task has used up its inputs; one that waits for a retry takes no part in a commit, so none waits for it. */

@@ -8,6 +8,10 @@ export interface HostedPipeline {
   readonly name: string
   readonly group: string
   readonly topicSets: readonly (readonly string[])[]
+  /** Topics whose partitions have state. */
+  readonly statefulTopics: readonly string[]
+  /** Keeps copies of the state of these partitions, which others have, and of no further ones. */
+  keepCopies(partitions: readonly TopicPartition[]): void
   assign(partitions: readonly TopicPartition[], identity: MemberIdentity): void
   /** Commits what the partitions' tasks have done, and closes them. */
   revoke(partitions: readonly TopicPartition[]): Promise<void>

@@ -24,6 +24,7 @@ import type { CommitPoint } from './pipeline-commits.ts'
 import { PipelineRun } from './pipeline-run.ts'
 import { ownUnfinished, prepareFolder } from './snapshot-folder.ts'
 import { Snapshots } from './snapshots.ts'
+import { Standbys } from './standbys.ts'
 import { LocalStore } from './store-view.ts'
 import { taskHealth } from './task-health.ts'
 import type { TaskInWork, ThreadProgress } from './thread-progress.ts'
@@ -51,12 +52,14 @@ export class LocalHost implements Host {
   readonly #files = new LineFiles()
   readonly #snapshots: Snapshots[] = []
   readonly #upkeeps: ChangelogUpkeep[] = []
+  /** By pipeline. */
+  readonly #standbys = new Map<string, Standbys>()
 
   constructor(parts: LocalHostParts) {
     const runs = parts.graphs.map((graph, i) => this.#run(parts, graph, parts.settings.pipelines[i]!))
     this.#thread = parts.thread ?? 0
     this.#worker = new Worker(parts.log, parts.clock, runs)
-    this.pipelines = runs.map(run => new LocalPipeline(run))
+    this.pipelines = runs.map(run => new LocalPipeline(run, this.#standbys.get(run.name)))
   }
 
   #run(parts: LocalHostParts, graph: Graph, pipeline: PipelineSettings): PipelineRun {
@@ -66,6 +69,8 @@ export class LocalHost implements Host {
     const fail = (error: Error) => run.fail(error)
     const upkeep = new ChangelogUpkeep({ log, clock, warn: events.warn, fail })
     this.#upkeeps.push(upkeep)
+    const standbys = snapshots && new Standbys({ log, clock, snapshots, warn: events.warn })
+    if (standbys !== undefined) this.#standbys.set(graph.name, standbys)
     const run: PipelineRun = new PipelineRun({
       app: settings.app,
       graph,
@@ -143,7 +148,8 @@ export class LocalHost implements Host {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#upkeeps, ...this.#snapshots].map(each => each.close()))
+    const each = [...this.#upkeeps, ...this.#standbys.values(), ...this.#snapshots]
+    await Promise.all(each.map(one => one.close()))
   }
 }
 
@@ -165,9 +171,11 @@ function inWork(pipeline: string, task: Task): TaskInWork {
 /** A pipeline whose tasks all run in this thread. */
 class LocalPipeline implements HostedPipeline {
   readonly #run: PipelineRun
+  readonly #standbys: Standbys | undefined
 
-  constructor(run: PipelineRun) {
+  constructor(run: PipelineRun, standbys: Standbys | undefined) {
     this.#run = run
+    this.#standbys = standbys
   }
 
   get name(): string {
@@ -180,6 +188,14 @@ class LocalPipeline implements HostedPipeline {
 
   get topicSets(): readonly (readonly string[])[] {
     return this.#run.topicSets
+  }
+
+  get statefulTopics(): readonly string[] {
+    return this.#run.statefulTopics
+  }
+
+  keepCopies(partitions: Parameters<HostedPipeline['keepCopies']>[0]): void {
+    this.#standbys?.keep(this.#run.storesOf(partitions).map(each => ({ ...each, isStandby: true })))
   }
 
   get health(): HostedHealth {

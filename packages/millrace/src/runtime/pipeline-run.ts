@@ -9,6 +9,7 @@ import type { PipelineFigures } from './metrics/figures.ts'
 import { taskFigures } from './metrics/task-figures.ts'
 import { gapText, outOfRangeError, placeAfterGap } from './out-of-range.ts'
 import { type CommitOptions, PipelineCommits, type RunState } from './pipeline-commits.ts'
+import type { SnapshotSubject } from './snapshots.ts'
 import type { TaskRunner } from './task-runner.ts'
 
 /** Restarts in a row before a position that stays out of range is an error. */
@@ -64,6 +65,15 @@ export class PipelineRun {
   /** Co-partitioned sets for the membership: the input topics of each sub-topology. */
   get topicSets(): string[][] {
     return this.#tasks.topicSets
+  }
+
+  get statefulTopics(): string[] {
+    return this.#tasks.statefulTopics
+  }
+
+  /** The stores of the tasks that read these partitions, here or elsewhere. */
+  storesOf(partitions: readonly TopicPartition[]): SnapshotSubject[] {
+    return this.#tasks.storesOf(partitions)
   }
 
   /** Whose commits these are; undefined while nothing may be committed. */

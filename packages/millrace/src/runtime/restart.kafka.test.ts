@@ -14,6 +14,7 @@ import { Clicker, type Clicks, checkCounts, clicksOf } from './testkit/clicks.ts
 
 const clicksProcess = new URL('./testkit/clicks-process.ts', import.meta.url)
 const brokers = testBrokers()
+const timeout = 180_000
 /** A round of clicks that changes as many rows. */
 const users = 110_000
 /** Far more than it takes (docs/KAFKA.md has the figure), for machines with much else to do. */
@@ -52,7 +53,7 @@ class Stage {
   }
 
   async process(
-    options: { instance?: string; data?: string; sessionTimeoutMs?: number } = {},
+    options: { instance?: string; data?: string; sessionTimeoutMs?: number; standbys?: number } = {},
   ): Promise<Child> {
     const { app, data } = this
     const settings = { app, data, brokers, partitions: this.#partitions, sessionTimeoutMs, ...options }
@@ -108,20 +109,28 @@ class Stage {
   }
 
   get folder(): string {
-    return join(this.data, 'kafka', this.log.clusterId, this.group)
+    return this.folderIn(this.data)
   }
 
   get snapshot(): string {
-    return join(this.folder, 'slot-0', 'count-0.snapshot')
+    return this.snapshotIn(this.data)
+  }
+
+  folderIn(data: string): string {
+    return join(data, 'kafka', this.log.clusterId, this.group)
+  }
+
+  snapshotIn(data: string): string {
+    return join(this.folderIn(data), 'slot-0', 'count-0.snapshot')
   }
 
   /** Clicks until the changelog is long enough for a snapshot. */
-  async snapshotMade(): Promise<void> {
+  async snapshotMade(isMade = () => existsSync(this.snapshot)): Promise<void> {
     for (let round = 0; round < 2; round++) {
       await this.clicker.click(users)
       await this.counted()
     }
-    await until('there is a snapshot', () => existsSync(this.snapshot))
+    await until('there is a snapshot', isMade)
   }
 
   async generation(): Promise<number> {
@@ -129,8 +138,10 @@ class Stage {
   }
 }
 
-describe('a stateful pipeline on Kafka', { timeout: 240_000 }, () => {
-  it('[1.4] [2.3] [2.4] goes on where it was after kill -9, within seconds and in the same generation', async t => {
+describe('a stateful pipeline on Kafka', () => {
+  it('[1.4] [2.3] [2.4] goes on where it was after kill -9, within seconds and in the same generation', {
+    timeout,
+  }, async t => {
     const stage = await Stage.open(t)
     const first = await stage.process()
     await stage.snapshotMade()
@@ -159,7 +170,9 @@ describe('a stateful pipeline on Kafka', { timeout: 240_000 }, () => {
     )
   })
 
-  it('[2.3] restores from the changelog when its copy on the disk is cut off, or gone', async t => {
+  it('[2.3] restores from the changelog when its copy on the disk is cut off, or gone', {
+    timeout,
+  }, async t => {
     const stage = await Stage.open(t)
     let child = await stage.process({ sessionTimeoutMs: 10_000 })
     await stage.snapshotMade()
@@ -178,7 +191,7 @@ describe('a stateful pipeline on Kafka', { timeout: 240_000 }, () => {
     await stage.checkExact()
   })
 
-  it('[2.2] keeps its place over a stop, and gives it up when asked to leave', async t => {
+  it('[2.2] keeps its place over a stop, and gives it up when asked to leave', { timeout }, async t => {
     const stage = await Stage.open(t, { partitions: 4 })
     await stage.clicker.click(4_000)
     const [one, two] = [await stage.process(), await stage.process()]
@@ -207,7 +220,35 @@ describe('a stateful pipeline on Kafka', { timeout: 240_000 }, () => {
     )
   })
 
-  it('[2.2] stops with an error when another process takes its instance id', async t => {
+  it('[2.3] goes on in a process with a copy of its state when its own has vanished', {
+    timeout,
+  }, async t => {
+    const stage = await Stage.open(t)
+    const [one, two] = [await directoryFor(t), await directoryFor(t)]
+    const options = { sessionTimeoutMs: 6_000, standbys: 1 }
+    const children = new Map<string, Child>()
+    for (const data of [one, two]) children.set(data, await stage.process({ ...options, data }))
+    await stage.snapshotMade(() => existsSync(stage.snapshotIn(one)) && existsSync(stage.snapshotIn(two)))
+    const { members } = (await stage.log.describeGroup(stage.group))!
+    const owner = members.find(({ assignment }) => assignment.length > 0)!
+    const [, died] = [...children].find(([, { pid }]) => pid === owner.pid)!
+    const [, left] = [...children].find(([, { pid }]) => pid !== owner.pid)!
+    await died.kill()
+    const killedMs = performance.now()
+    const end = await stage.rowsEnd()
+    await stage.clicker.click(1_000)
+    await stage.rowBehind(end)
+    const tookMs = performance.now() - killedMs
+    t.diagnostic(`first row of another process ${(tookMs / 1000).toFixed(2)} s after the kill, session 6 s`)
+    assert.ok(tookMs < options.sessionTimeoutMs + restartMsMax, `the first row took ${tookMs} ms`)
+    await stage.checkExact()
+    assert.deepEqual(
+      left.messages.filter(({ type }) => type !== 'running'),
+      [],
+    )
+  })
+
+  it('[2.2] stops with an error when another process takes its instance id', { timeout }, async t => {
     const stage = await Stage.open(t)
     await stage.clicker.click(1_000)
     const first = await stage.process({ instance: 'a' })

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import type { LeaveOptions, Log, Membership } from '../log/log.ts'
+import type { JoinOptions, LeaveOptions, Log, Membership } from '../log/log.ts'
 import type { Graph } from '../plan/graph.ts'
 import { groupName } from '../plan/names.ts'
 import type { Topic } from '../plan/topic.ts'
@@ -229,6 +229,7 @@ export class RunningApp implements App {
       topicSets: pipeline.topicSets,
       weight: Math.max(1, options.threads ?? 1),
       sessionTimeoutMs,
+      standbys: this.#standbysOf(pipeline),
       rebalanceTimeoutMs: Math.max(30_000, sessionTimeoutMs),
       onAssigned: (partitions, identity) => {
         meter.assigned(partitions)
@@ -254,6 +255,16 @@ export class RunningApp implements App {
       this.#meters.set(pipeline, meter)
     }
     return meter
+  }
+
+  /** Undefined where there is no folder for copies. */
+  #standbysOf(pipeline: HostedPipeline): JoinOptions['standbys'] {
+    if (this.#parts.places === undefined) return undefined
+    return {
+      copies: this.#parts.options.standbys ?? 0,
+      topics: pipeline.statefulTopics,
+      onPlaced: partitions => pipeline.keepCopies(partitions),
+    }
   }
 
   #pipelineFailed(pipeline: string, cause: Error): void {

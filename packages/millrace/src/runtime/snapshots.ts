@@ -12,6 +12,8 @@ import type { RestoreSource } from './restore.ts'
 /** How long logs keep tombstones (`delete.retention.ms`); the default of each of them. */
 const deleteRetentionMs = 86_400_000
 const foldBytes = 8 * 1024 * 1024
+/** Behind each slice of a standby's fold: some 400,000 records per second. */
+const standbyPauseMs = 5
 
 export interface SnapshotsOptions {
   readonly log: Log
@@ -34,6 +36,8 @@ export interface SnapshotsOptions {
 /** The changelog partition of a store. */
 export interface SnapshotSubject extends TopicPartition {
   readonly layout: StoreLayout
+  /** Its task runs elsewhere, so nothing here waits for the fold, and it takes its time. */
+  readonly isStandby?: boolean
 }
 
 /** What lies behind the newest snapshot of one changelog partition. */
@@ -128,17 +132,13 @@ export class Snapshots {
       layout: subject.layout,
       offset: latest,
       seed: Math.floor(random() * 2 ** 31),
-      pause: () => this.#pause(),
+      pause: () => this.#pause(subject),
     })
   }
 
   /** The acknowledged batches from one offset up to another, read from the log. */
-  async *#tail(
-    log: Log,
-    { topic, partition }: TopicPartition,
-    from: number,
-    to: number,
-  ): AsyncGenerator<Uint8Array> {
+  async *#tail(log: Log, subject: SnapshotSubject, from: number, to: number): AsyncGenerator<Uint8Array> {
+    const { topic, partition } = subject
     for (let offset = from; offset < to; ) {
       const limits = { maxWaitMs: 0, maxBytes: foldBytes, partitionMaxBytes: foldBytes, waitForOpen: true }
       const [fetched] = await log.fetch([{ topic, partition, offset }], limits)
@@ -149,12 +149,13 @@ export class Snapshots {
         yield batch
         offset = Math.max(offset, nextOffset(batch))
       }
-      await this.#pause()
+      await this.#pause(subject)
     }
   }
 
-  async #pause(): Promise<void> {
-    await this.#options.pause()
+  async #pause({ isStandby = false }: SnapshotSubject): Promise<void> {
+    const { clock, pause } = this.#options
+    await (isStandby ? new Promise<void>(resolve => clock.after(standbyPauseMs, resolve)) : pause())
     if (this.#isClosed) throw new FoldEnded()
   }
 

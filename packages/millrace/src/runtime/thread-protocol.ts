@@ -22,6 +22,7 @@ export type ToThread =
       readonly partitions: readonly TopicPartition[]
       readonly identity: MemberIdentity
     }
+  | { readonly kind: 'copies'; readonly pipeline: string; readonly partitions: readonly TopicPartition[] }
   | { readonly kind: 'identity'; readonly pipeline: string; readonly identity: MemberIdentity }
   | { readonly kind: 'lost'; readonly pipeline: string }
   | {

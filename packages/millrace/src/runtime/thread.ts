@@ -58,6 +58,8 @@ parentPort!.on('message', (message: ToThread) => {
   switch (message.kind) {
     case 'assign':
       return find(message.pipeline).assign(message.partitions, message.identity)
+    case 'copies':
+      return find(message.pipeline).keepCopies(message.partitions)
     case 'identity':
       return find(message.pipeline).setIdentity(message.identity)
     case 'lost':

@@ -14,6 +14,7 @@ export class ThreadedPipeline implements HostedPipeline {
   readonly name: string
   readonly group: string
   readonly topicSets: readonly (readonly string[])[]
+  readonly statefulTopics: readonly string[]
   readonly #graph: Graph
   readonly #threads: () => readonly WorkerThread[]
   /** Thread index by co-partitioned set and partition. */
@@ -24,6 +25,10 @@ export class ThreadedPipeline implements HostedPipeline {
     this.name = graph.name
     this.group = groupName(app, graph.name)
     this.topicSets = subTopologies(graph).map(sub => [...new Set(inputTopics(app, graph, sub))])
+    const stateful = subTopologies(graph).filter(sub =>
+      sub.nodeIds.some(id => graph.nodes[id]!.kind === 'aggregate'),
+    )
+    this.statefulTopics = [...new Set(stateful.flatMap(sub => inputTopics(app, graph, sub)))]
     this.#graph = graph
     this.#threads = threads
   }
@@ -65,6 +70,11 @@ export class ThreadedPipeline implements HostedPipeline {
       }),
     )
     for (const partition of partitions) this.#places.delete(this.#unitOf(partition))
+  }
+
+  /** One thread does it for all: the folder of snapshots is the process's. */
+  keepCopies(partitions: readonly TopicPartition[]): void {
+    this.#threads()[0]?.send({ kind: 'copies', pipeline: this.name, partitions })
   }
 
   setIdentity(identity: MemberIdentity): void {

@@ -39,6 +39,7 @@ function session(plans: readonly ('load' | 'start' | 'ok')[]) {
       app: 'a',
       data: '/d',
       instance: undefined,
+      standbys: undefined,
       threads: undefined,
       guarantee: undefined,
       commitIntervalMs: undefined,

@@ -16,6 +16,7 @@ export interface RunFlags extends SettingFlags {
 export interface RunOptions extends LogSettings {
   readonly app: string
   readonly instance: string | undefined
+  readonly standbys: number | undefined
   readonly threads: number | undefined
   readonly guarantee: Guarantee | undefined
   readonly commitIntervalMs: number | undefined
@@ -35,18 +36,35 @@ export async function prepareRun(cli: Cli, flags: RunFlags, on: RunsOn): Promise
       'millrace reset <pipeline>',
     )
   }
-  const settings = { ...loaded, brokers: undefined, kafka: undefined, instance: undefined }
+  const settings = {
+    ...loaded,
+    brokers: undefined,
+    kafka: undefined,
+    instance: undefined,
+    standbys: undefined,
+  }
   if (flags.fresh) await deleteData(cli, settings, flags.yes ?? false)
   prepareDataDirectory(settings.data)
   return settings
 }
 
 export function runOptions(
-  { app, data, brokers, kafka, instance, threads, guarantee, commitIntervalMs }: Settings,
+  { app, data, brokers, kafka, instance, standbys, threads, guarantee, commitIntervalMs }: Settings,
   { stopTimeout = '30s' }: RunFlags,
 ): RunOptions {
   const stopTimeoutMs = durationOf(stopTimeout)
-  return { app, data, brokers, kafka, instance, threads, guarantee, commitIntervalMs, stopTimeoutMs }
+  return {
+    app,
+    data,
+    brokers,
+    kafka,
+    instance,
+    standbys,
+    threads,
+    guarantee,
+    commitIntervalMs,
+    stopTimeoutMs,
+  }
 }
 
 function durationOf(text: string): number {

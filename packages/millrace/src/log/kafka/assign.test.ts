@@ -26,19 +26,19 @@ function member(
   }
 }
 
+const input = {
+  generation: 2,
+  partitionsOf: () => 4,
+  formerUnits: new Map(),
+  formerIds: [],
+  formerVanishedIds: [],
+}
+
 function given(
   members: GroupMemberOffer[],
   rest: { formerUnits?: Map<string, string[]>; formerIds?: string[] } = {},
 ) {
-  const output = assign({
-    generation: 2,
-    members,
-    partitionsOf: () => 4,
-    formerUnits: new Map(),
-    formerIds: [],
-    formerVanishedIds: [],
-    ...rest,
-  })
+  const output = assign({ ...input, members, ...rest })
   return (id: string) =>
     output.assignments
       .get(id)!
@@ -69,6 +69,23 @@ describe('the assignment of a leader', () => {
     const formerUnits = new Map([['x', ['t/1', 't/3']]])
     const of = given([member('a', [0, 2]), member('b', [], { instanceId: 'x' })], { formerUnits })
     assert.deepEqual(of('b'), [1, 3])
+  })
+
+  it('places copies of what has state with members that keep any, and gives them what is free', () => {
+    const keeps = (each: GroupMemberOffer, warm: number[] = [], topics = ['t']): GroupMemberOffer => ({
+      ...each,
+      subscription: { ...each.subscription, standbys: { copies: 1, topics, warm: warm.map(tp) } },
+    })
+    const standbysOf = (members: GroupMemberOffer[]) => {
+      const { assignments } = assign({ ...input, members })
+      return (id: string) => assignments.get(id)!.standbys.map(each => each.partition)
+    }
+    const of = standbysOf([keeps(member('a', [0, 1])), keeps(member('b', [2, 3])), member('c')])
+    assert.deepEqual([of('a').length + of('b').length, of('c')], [4, []])
+    const stateless = standbysOf([keeps(member('a', [0, 1]), [], []), keeps(member('b', [2, 3]), [], [])])
+    assert.deepEqual([stateless('a'), stateless('b')], [[], []])
+    const after = given([keeps(member('a', [0, 1])), keeps(member('c'), [3]), keeps(member('b'), [2])])
+    assert.deepEqual([after('a').includes(3), after('c'), after('b')], [false, [3], [2]])
   })
 
   it('names the transactional ids of those who have gone', () => {

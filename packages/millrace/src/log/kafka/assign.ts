@@ -1,5 +1,6 @@
 import { assignUnits, type Candidate, type Unit, unitsOf } from '../assignor.ts'
 import type { TopicPartition } from '../log.ts'
+import { placeStandbys } from '../standbys.ts'
 import type { Assignment, Subscription } from './group-protocol.ts'
 import { partitionKey } from './partition-key.ts'
 
@@ -45,6 +46,7 @@ export function assign(input: AssignInput): AssignOutput {
   const byId = new Map(units.map(unit => [unit.id, unit]))
   const transactionalIds = members.flatMap(({ subscription }) => subscription.transactionalIds)
   const vanishedIds = vanished(input, transactionalIds, units, owners)
+  const copies = copiesOf(input, units, targets)
   const assignments = new Map<string, Assignment>()
   const unitsOfInstances = new Map<string, readonly string[]>()
   for (const { memberId, instanceId } of members) {
@@ -52,7 +54,8 @@ export function assign(input: AssignInput): AssignOutput {
     const isFree = (partition: TopicPartition) =>
       (owners.get(partitionKey(partition)) ?? memberId) === memberId
     const partitions = target.flatMap(id => byId.get(id)!.partitions).filter(isFree)
-    assignments.set(memberId, { partitions, generation, transactionalIds, vanishedIds })
+    const standbys = (copies.get(memberId) ?? []).flatMap(id => byId.get(id)!.partitions)
+    assignments.set(memberId, { partitions, generation, transactionalIds, vanishedIds, standbys })
     if (instanceId !== undefined) unitsOfInstances.set(instanceId, target)
   }
   return { assignments, unitsOfInstances }
@@ -68,6 +71,38 @@ function vanished(
   const isTakenOver = units.every(unit => unit.partitions.every(each => owners.has(partitionKey(each))))
   const gone = new Set(isTakenOver ? formerIds : [...formerVanishedIds, ...formerIds])
   return [...gone].filter(id => !presentIds.includes(id))
+}
+
+/** Copies of state, as many as the member asks for that wants most; on members that keep any. */
+function copiesOf(
+  { members }: AssignInput,
+  units: readonly Unit[],
+  targets: ReadonlyMap<string, readonly string[]>,
+): Map<string, string[]> {
+  const offers = members.flatMap(({ subscription }) => subscription.standbys ?? [])
+  const topics = new Set(offers.flatMap(offer => offer.topics))
+  const withState = units.filter(unit => unit.partitions.some(({ topic }) => topics.has(topic)))
+  const owners = new Map([...targets].flatMap(([memberId, ids]) => ids.map(id => [id, memberId] as const)))
+  const candidates = members
+    .filter(({ subscription }) => subscription.standbys !== undefined)
+    .map(member => ({
+      memberId: member.memberId,
+      host: member.subscription.host,
+      weight: member.subscription.weight,
+      warm: new Set(warmUnits(member, units)),
+    }))
+  const copies = Math.max(0, ...offers.map(offer => offer.copies))
+  return placeStandbys(
+    withState.map(({ id }) => id),
+    copies,
+    owners,
+    candidates,
+  )
+}
+
+function warmUnits({ subscription }: GroupMemberOffer, units: readonly Unit[]): string[] {
+  const warm = new Set(subscription.standbys?.warm.map(partitionKey))
+  return units.filter(unit => unit.partitions.some(each => warm.has(partitionKey(each)))).map(({ id }) => id)
 }
 
 /** Who has each partition. Of two that claim it the one of the newer generation has it: the other has missed one. */
@@ -86,14 +121,16 @@ function ownersOf(members: readonly GroupMemberOffer[]): Map<string, string> {
 }
 
 function candidate(
-  { memberId, instanceId, subscription }: GroupMemberOffer,
+  offer: GroupMemberOffer,
   units: readonly Unit[],
   owners: ReadonlyMap<string, string>,
   formerUnits: ReadonlyMap<string, readonly string[]>,
 ): Candidate {
+  const { memberId, instanceId, subscription } = offer
+  const warm = warmUnits(offer, units)
   const held = units
     .filter(unit => unit.partitions.some(partition => owners.get(partitionKey(partition)) === memberId))
     .map(unit => unit.id)
   const former = instanceId === undefined ? [] : (formerUnits.get(instanceId) ?? [])
-  return { memberId, weight: subscription.weight, previous: held.length > 0 ? held : former }
+  return { memberId, weight: subscription.weight, previous: held.length > 0 ? held : former, warm }
 }

@@ -26,6 +26,7 @@ describe('what members tell each other', () => {
       transactionalIds: ['g-1-0', 'g-1-1'],
       owned,
       generation: 5,
+      standbys: { copies: 1, topics: ['t'], warm: owned },
     }
     assert.deepEqual(decodeSubscription(encodeSubscription(subscription)), subscription)
     const assignment: Assignment = {
@@ -33,8 +34,32 @@ describe('what members tell each other', () => {
       generation: 6,
       transactionalIds: ['a', 'b'],
       vanishedIds: ['c'],
+      standbys: [{ topic: 't', partition: 3 }],
     }
     assert.deepEqual(decodeAssignment(encodeAssignment(assignment)), assignment)
     assert.deepEqual(decodeAssignment(Buffer.alloc(0)).partitions, [])
+  })
+
+  it('says nothing of copies where there are none, as members do that know nothing of them', () => {
+    const subscription = {
+      topicSets: [['t']],
+      weight: 1,
+      host: 'here',
+      pid: 12,
+      transactionalIds: ['g-1-0'],
+      owned,
+      generation: 5,
+    }
+    assert.deepEqual(decodeSubscription(encodeSubscription(subscription)), subscription)
+    const assignment = {
+      partitions: owned,
+      generation: 6,
+      transactionalIds: [],
+      vanishedIds: [],
+      standbys: [],
+    }
+    const encoded = encodeAssignment(assignment)
+    assert.ok(!encoded.includes('standbys'))
+    assert.deepEqual(decodeAssignment(encoded), assignment)
   })
 })

@@ -19,6 +19,16 @@ export interface Subscription {
   /** What it has, and since which generation it is sure of that (-1: nothing). */
   readonly owned: readonly TopicPartition[]
   readonly generation: number
+  /** Undefined for a member that keeps none, as those do that know nothing of them. */
+  readonly standbys?: StandbyOffer | undefined
+}
+
+export interface StandbyOffer {
+  readonly copies: number
+  /** Topics whose partitions have state. */
+  readonly topics: readonly string[]
+  /** Partitions whose copies it has. */
+  readonly warm: readonly TopicPartition[]
 }
 
 /** What the leader gives a member. */
@@ -29,7 +39,11 @@ export interface Assignment {
   readonly transactionalIds: readonly string[]
   /** Of members that were there before and are not any more. */
   readonly vanishedIds: readonly string[]
+  /** Partitions of others whose state it keeps a copy of. */
+  readonly standbys: readonly TopicPartition[]
 }
+
+type PartitionsByTopic = readonly (readonly [topic: string, partitions: readonly number[]])[]
 
 interface SubscriptionData {
   readonly sets: readonly (readonly string[])[]
@@ -39,19 +53,26 @@ interface SubscriptionData {
   readonly pid: number
   readonly txns: readonly string[]
   readonly generation: number
+  readonly standbys?: {
+    readonly copies: number
+    readonly topics: readonly string[]
+    readonly warm: PartitionsByTopic
+  }
 }
 
 interface AssignmentData {
   readonly generation: number
   readonly txns: readonly string[]
   readonly gone: readonly string[]
+  readonly standbys?: PartitionsByTopic
 }
 
 const SUBSCRIPTION_VERSION = 1
 const ASSIGNMENT_VERSION = 0
 
 export function encodeSubscription(subscription: Subscription): Buffer {
-  const { topicSets, weight, userData, host, pid, transactionalIds, owned, generation } = subscription
+  const { topicSets, weight, userData, host, pid, transactionalIds, owned, generation, standbys } =
+    subscription
   const data: SubscriptionData = {
     sets: topicSets,
     weight,
@@ -60,6 +81,7 @@ export function encodeSubscription(subscription: Subscription): Buffer {
     pid,
     txns: transactionalIds,
     generation,
+    ...(standbys && { standbys: { ...standbys, warm: grouped(standbys.warm) } }),
   }
   const topics = [...new Set(topicSets.flat())]
   return Buffer.concat([
@@ -85,12 +107,18 @@ export function decodeSubscription(encoded: Buffer): Subscription {
     transactionalIds: data.txns,
     owned: reader.partitions(),
     generation: data.generation,
+    ...(data.standbys && { standbys: { ...data.standbys, warm: flat(data.standbys.warm) } }),
   }
 }
 
 export function encodeAssignment(assignment: Assignment): Buffer {
-  const { generation, transactionalIds, vanishedIds, partitions } = assignment
-  const data: AssignmentData = { generation, txns: transactionalIds, gone: vanishedIds }
+  const { generation, transactionalIds, vanishedIds, partitions, standbys } = assignment
+  const data: AssignmentData = {
+    generation,
+    txns: transactionalIds,
+    gone: vanishedIds,
+    ...(standbys.length > 0 && { standbys: grouped(standbys) }),
+  }
   return Buffer.concat([
     int16(ASSIGNMENT_VERSION),
     partitionsBytes(partitions),
@@ -100,12 +128,27 @@ export function encodeAssignment(assignment: Assignment): Buffer {
 
 /** An empty one is what a member gets that the leader did not know. */
 export function decodeAssignment(encoded: Buffer): Assignment {
-  if (encoded.length === 0) return { partitions: [], generation: -1, transactionalIds: [], vanishedIds: [] }
+  if (encoded.length === 0)
+    return { partitions: [], generation: -1, transactionalIds: [], vanishedIds: [], standbys: [] }
   const reader = new PlainReader(encoded)
   reader.int16()
   const partitions = reader.partitions()
   const data = JSON.parse(reader.bytes().toString()) as AssignmentData
-  return { partitions, generation: data.generation, transactionalIds: data.txns, vanishedIds: data.gone }
+  return {
+    partitions,
+    generation: data.generation,
+    transactionalIds: data.txns,
+    vanishedIds: data.gone,
+    standbys: flat(data.standbys ?? []),
+  }
+}
+
+function grouped(partitions: readonly TopicPartition[]): PartitionsByTopic {
+  return byTopic(partitions, each => each.partition)
+}
+
+function flat(partitions: PartitionsByTopic): TopicPartition[] {
+  return partitions.flatMap(([topic, numbers]) => numbers.map(partition => ({ topic, partition })))
 }
 
 function partitionsBytes(partitions: readonly TopicPartition[]): Buffer {

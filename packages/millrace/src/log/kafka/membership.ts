@@ -24,7 +24,7 @@ import { partitionKey } from './partition-key.ts'
 import { TopicWatch } from './topic-watch.ts'
 
 /** Long sessions have several heartbeats to lose while a coordinator moves. */
-const BEAT_MAX_MS = 3000
+const BEAT_MAX_MS = 500
 const REVOKED_TOO_LATE = 'the revoke took longer than the rebalance timeout'
 
 export interface MembershipOptions {
@@ -71,6 +71,8 @@ export class KafkaMembership implements Membership {
   #wake = Promise.withResolvers<void>()
   #cancelBeat = () => {}
   #knownIds: readonly string[] = []
+  /** Partitions of others whose state is kept here, too. */
+  #standbys: readonly TopicPartition[] = []
   #unitsOfInstances: ReadonlyMap<string, readonly string[]> = new Map()
 
   constructor(options: MembershipOptions) {
@@ -150,6 +152,7 @@ export class KafkaMembership implements Membership {
     this.#rejoinWanted = false
     const era = this.#era
     await this.#shutGate()
+    const { standbys } = this.#join
     const joined = await this.#requests.join(
       encodeSubscription({
         topicSets: this.#join.topicSets,
@@ -160,6 +163,7 @@ export class KafkaMembership implements Membership {
         transactionalIds: this.#options.transactionalIds,
         owned: this.assignment,
         generation: this.#generation,
+        standbys: standbys && { copies: standbys.copies, topics: standbys.topics, warm: this.#standbys },
       }),
       () => !this.#isOver && this.#era === era,
     )
@@ -195,6 +199,8 @@ export class KafkaMembership implements Membership {
     const added = assigned.partitions.filter(partition => !owned.has(partitionKey(partition)))
     this.#knownIds = assigned.transactionalIds
     this.#vanishedIds = assigned.vanishedIds
+    this.#standbys = assigned.standbys
+    this.#join.standbys?.onPlaced(assigned.standbys)
     if (revoked.length > 0) {
       this.#gate.open()
       await this.#revoke(revoked, era)

@@ -9,6 +9,7 @@ interface Settings {
   readonly partitions: number
   readonly instance?: string
   readonly sessionTimeoutMs?: number
+  readonly standbys?: number
 }
 
 const settings = JSON.parse(process.argv[2]!) as Settings
