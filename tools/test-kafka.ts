@@ -1,10 +1,12 @@
 /**
  * `npm run test:kafka [-- part-of-a-file-name …]`: the tests that need a real Kafka, and `npm run test:faults` those that kill
  * brokers of their own. The first takes the one of MILLRACE_BROKERS, else it
- * starts its own (Java 17, Maven); where neither is there it says so and skips. The last line is `N passed, N failed`.
+ * starts its own (Java 17, Maven); where neither is there it says so and skips. A schema registry is started beside it for the tests that need
+ * one, unless MILLRACE_REGISTRY says where one is. The last line is `N passed, N failed`.
  */
 import { startCluster } from './kafka/cluster.ts'
-import { kafkaJars, missingForKafka } from './kafka/jars.ts'
+import { formatJars, kafkaJars, missingForKafka } from './kafka/jars.ts'
+import { startSchemaRegistry } from './kafka/schema-registry.ts'
 import { type BrokerTests, brokerTestFiles, runTests } from './run-tests.ts'
 
 const [kind, ...wanted] = process.argv.slice(2) as [BrokerTests, ...string[]]
@@ -25,7 +27,12 @@ if (missing.length > 0) {
   process.exit(0)
 }
 const began = performance.now()
-const cluster = given ? undefined : await startCluster(1)
+const registryGiven = process.env.MILLRACE_REGISTRY
+const wantsRegistry = !given && files.some(file => file.includes('registry'))
+const [cluster, registry] = await Promise.all([
+  given ? undefined : startCluster(1),
+  wantsRegistry && !registryGiven ? startSchemaRegistry() : undefined,
+])
 const brokers = given ?? cluster!.brokers.join(',')
 console.log(`Kafka at ${brokers}${given ? ' (MILLRACE_BROKERS)' : ''}`)
 const run = await runTests({
@@ -33,8 +40,13 @@ const run = await runTests({
   print: true,
   timeoutMs: 20 * 60_000,
   // The jars hold Java's own clients, which some tests hold against ours.
-  env: { MILLRACE_BROKERS: brokers, ...(cluster && { MILLRACE_KAFKA_JARS: kafkaJars() }) },
-}).finally(() => cluster?.stop())
+  env: {
+    MILLRACE_BROKERS: brokers,
+    ...(cluster && { MILLRACE_KAFKA_JARS: kafkaJars() }),
+    ...(registry && { MILLRACE_REGISTRY: registry.url }),
+    ...(wantsRegistry && { MILLRACE_FORMAT_JARS: formatJars() }),
+  },
+}).finally(() => Promise.all([cluster?.stop(), registry?.stop()]))
 if (run.ended) console.log(`\n✖ The test process ${run.ended}.`)
 for (const failure of run.failures) console.log(`  ${failure.place}  ${failure.title}`)
 console.log(`\n${files.length} files in ${((performance.now() - began) / 1000).toFixed(1)} s`)

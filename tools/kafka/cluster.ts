@@ -169,7 +169,7 @@ async function closed(child: ChildProcess): Promise<void> {
 }
 
 /** Ports nobody listens on now, all different. */
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
   await Promise.all(servers.map(server => new Promise(resolve => server.once('listening', resolve))))
   const ports = servers.map(server => (server.address() as { port: number }).port)

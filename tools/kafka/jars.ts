@@ -20,23 +20,49 @@ export function missingForKafka(): string[] {
 
 /** The folder with the broker's jars, fetched by Maven on the first use. */
 export function kafkaJars(): string {
-  const directory = jarsDirectory()
-  if (hasJars()) return directory
+  return fetched(jarsDirectory(), ['-f', pom, 'dependency:copy-dependencies'])
+}
+
+/** The folder with Java's own Avro and Protobuf. */
+export function formatJars(): string {
+  const formats = fileURLToPath(new URL('formats-pom.xml', import.meta.url))
+  return fetched(inCache('formats-1'), ['-f', formats, 'dependency:copy-dependencies'])
+}
+
+/** The folder of a schema registry as plain jars (142 MB): Apicurio, the newest that Java 17 runs. */
+export function registryJars(): string {
+  const version = '2.6.13.Final'
+  const artifact = `io.apicurio:apicurio-registry-app:${version}:tar.gz:all`
+  return fetched(inCache(`apicurio-${version}`), ['dependency:unpack', `-Dartifact=${artifact}`])
+}
+
+/** A folder that Maven has filled, once. */
+function fetched(directory: string, goal: readonly string[]): string {
+  if (isWhole(directory)) return directory
   mkdirSync(directory, { recursive: true })
-  const goal = ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', `-DoutputDirectory=${directory}`]
-  const maven = spawnSync('mvn', goal, { encoding: 'utf8' })
-  if (maven.status !== 0) throw new Error(`Maven did not fetch the broker:\n${maven.stdout}${maven.stderr}`)
+  const maven = spawnSync('mvn', ['-q', '-B', ...goal, `-DoutputDirectory=${directory}`], {
+    encoding: 'utf8',
+  })
+  if (maven.status !== 0) throw new Error(`Maven did not fetch ${directory}:\n${maven.stdout}${maven.stderr}`)
   writeFileSync(join(directory, '.complete'), '')
   return directory
 }
 
 function hasJars(): boolean {
-  return existsSync(join(jarsDirectory(), '.complete'))
+  return isWhole(jarsDirectory())
+}
+
+function isWhole(directory: string): boolean {
+  return existsSync(join(directory, '.complete'))
 }
 
 function jarsDirectory(): string {
   const version = /<artifactId>kafka_[^<]*<\/artifactId>\s*<version>([^<]+)/.exec(
     readFileSync(pom, 'utf8'),
   )![1]
-  return join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'millrace', `kafka-${version}`)
+  return inCache(`kafka-${version}`)
+}
+
+function inCache(name: string): string {
+  return join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'millrace', name)
 }

@@ -24,7 +24,7 @@ export function avroType({ text, needs }: WholeSchema, name: string, longs: Long
   }
   const make = (schema: string): AvroType => {
     // A namespace holds for the schema it stands in alone.
-    const type = loadAvsc().Type.forSchema(parse(schema), { ...options })
+    const type = loadAvsc().Type.forSchema(JSON.parse(schema), { ...options })
     return type
   }
   try {
@@ -40,16 +40,6 @@ export function avroType({ text, needs }: WholeSchema, name: string, longs: Long
       `${name} is no Avro schema that can be used: ${messageOf(cause)}`,
       { cause },
     )
-  }
-}
-
-/** A bare name such as `"long"` or `long` is a schema too. */
-function parse(text: string): any {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    if (/^\s*[\w.]+\s*$/.test(text)) return text.trim()
-    throw error
   }
 }
 

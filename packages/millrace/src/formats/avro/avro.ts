@@ -5,7 +5,7 @@ import type { SchemaSerde } from '../schema-serde.ts'
 import { AvroLanguage } from './avro-language.ts'
 import { loadAvsc } from './avsc.ts'
 
-/** An Avro schema: as an object, or its JSON text. */
+/** An Avro schema: as an object, its JSON text, or the name of a type such as `string`. */
 export type AvroSchema = string | object
 
 /** How a `long` is read: as a number, which fails beyond 2^53, or as a bigint. */
@@ -61,6 +61,8 @@ export function avro<T = any>(options: RegistryAvroOptions | PlainAvroOptions): 
 }
 
 function asSchema(schema: AvroSchema, references?: readonly SchemaReference[]): WholeSchema {
-  const text = typeof schema === 'string' ? schema : JSON.stringify(schema)
+  // A bare name is no JSON yet.
+  const isText = typeof schema === 'string' && !/^\s*[\w.]+\s*$/.test(schema)
+  const text = isText ? schema : JSON.stringify(typeof schema === 'string' ? schema.trim() : schema)
   return { type: 'AVRO', text, references, needs: [] }
 }

@@ -172,11 +172,11 @@ function remembered<K, V>(known: Map<K, Promise<V>>, key: K, ask: () => Promise<
   return answer
 }
 
-/** Registries leave out the type of an Avro schema, and older ones do not take it. */
+/** The type of an Avro schema may be left out, but then Apicurio does not take a bare name such as `"string"`. */
 function bodyOf({ type, text, references = [] }: Schema): object {
   return {
     schema: text,
-    ...(type === 'AVRO' ? {} : { schemaType: type }),
+    schemaType: type,
     ...(references.length === 0 ? {} : { references }),
   }
 }
