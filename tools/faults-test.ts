@@ -1,6 +1,6 @@
 /**
  * `npm run test:faults [-- --long] [--seed N] [--kills N] [--records N] [--minutes N]
- * [--only tests|atomic|positions-first|output-first] [part-of-a-test-file-name …]`:
+ * [--only tests|atomic|positions-first|at-least-once] [part-of-a-test-file-name …]`:
  * what Kafka's brokers, and the ways to them, can do to a pipeline. First the tests that kill brokers of their own, then a storm like
  * that of `npm run test:kill` on three brokers that are killed, cut off and slowed down meanwhile. Needs Java 17 and Maven; where they
  * are not it says so and skips. The last line is `N passed, N failed`.
@@ -54,7 +54,7 @@ if (wants('atomic')) {
     ground: kafkaGround({ seed, brokers: 3, rounds: extent.rounds }),
   })
 }
-for (const mode of ['positions-first', 'output-first'] as const) {
+for (const mode of ['positions-first', 'at-least-once'] as const) {
   const ground = kafkaGround({ seed, brokers: 1, rounds: 0 })
   if (wants(mode)) await control(checks, mode, { ...common, ground })
 }

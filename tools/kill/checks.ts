@@ -55,23 +55,32 @@ export function checkOracle(checks: Checks, { outputs, acknowledged }: CampaignR
   const last = outputs.userCounts.findLastIndex(partition => partition.length > 0)
   const change = (to: (list: CampaignResult['outputs']['userCounts'][number]) => typeof list) =>
     outputs.userCounts.map((list, partition) => (partition === last ? to(list) : list))
-  const sum = (verdicts: readonly Verdict[], kind: 'lost' | 'twice') =>
-    verdicts.reduce((all, verdict) => all + verdict[kind], 0)
   const short = judge(acknowledged, { ...outputs, userCounts: change(list => list.slice(0, -1)) })
-  checks.check('an output without its last record is found short', sum(short, 'lost') === 1)
+  checks.check('an output without its last record is found short', sumOf(short, 'lost') === 1)
   const long = judge(acknowledged, { ...outputs, userCounts: change(list => [...list, list.at(-1)!]) })
-  checks.check('an output whose last record is there twice is found so', sum(long, 'twice') === 1)
+  checks.check('an output whose last record is there twice is found so', sumOf(long, 'twice') === 1)
 }
 
-/** A log whose commits are cut in two: what is lost or written twice is found. */
+/** A log whose commits are not atomic: what is lost or written twice is found. */
 export function checkControl(
   checks: Checks,
   { verdicts, nemesis, problems }: CampaignResult,
   kind: 'lost' | 'twice',
+  point: WorkerPoint,
 ): void {
-  const split = nemesis.pointKills.get('between-halves') ?? 0
+  const split = nemesis.pointKills.get(point) ?? 0
   checks.check(`${split} kills between the two halves of a commit`, split > 0, problems)
-  const found = verdicts.reduce((sum, verdict) => sum + verdict[kind], 0)
+  const found = sumOf(verdicts, kind)
   const what = kind === 'lost' ? 'lost' : 'written twice'
   checks.check(`${found} records ${what}: the oracle sees it`, found > 0, problems)
+}
+
+/** What at-least-once promises. */
+export function checkNothingLost(checks: Checks, { verdicts, problems }: CampaignResult): void {
+  const details = [...verdicts.map(String), ...problems]
+  checks.check('nothing is lost', sumOf(verdicts, 'lost') === 0 && problems.length === 0, details)
+}
+
+function sumOf(verdicts: readonly Verdict[], kind: 'lost' | 'twice'): number {
+  return verdicts.reduce((sum, verdict) => sum + verdict[kind], 0)
 }

@@ -1,5 +1,5 @@
 import { type CampaignOptions, runCampaign } from './campaign.ts'
-import { type Checks, checkControl, checkOracle, checkStorm } from './checks.ts'
+import { type Checks, checkControl, checkNothingLost, checkOracle, checkStorm } from './checks.ts'
 import type { OpenGround } from './ground.ts'
 import { summary } from './summary.ts'
 import type { WorkerPoint } from './worker-options.ts'
@@ -36,8 +36,9 @@ export async function storm(checks: Checks, options: StormOptions): Promise<void
 }
 
 const controls = {
-  'positions-first': { what: 'positions before the output', kind: 'lost' },
-  'output-first': { what: 'positions after the output', kind: 'twice' },
+  'positions-first': { what: 'positions before the output', kind: 'lost', point: 'between-halves' },
+  'output-first': { what: 'positions after the output', kind: 'twice', point: 'between-halves' },
+  'at-least-once': { what: 'exactly-once switched off', kind: 'twice', point: 'before-offsets' },
 } as const
 
 export type ControlOptions = Pick<CampaignOptions, 'seed' | 'ground' | 'sessionTimeoutMs' | 'onProgress'>
@@ -48,7 +49,7 @@ export async function control(
   mode: keyof typeof controls,
   options: ControlOptions,
 ): Promise<void> {
-  const { what, kind } = controls[mode]
+  const { what, kind, point } = controls[mode]
   console.log(`\nNegative control, ${what}`)
   const result = await runCampaign({
     ...options,
@@ -57,10 +58,11 @@ export async function control(
     records: 5_000,
     recordsPerSecond: 1_000,
     memberCounts: [1, 2, 2, 3, 3],
-    points: ['between-halves'],
+    points: [point],
     roundsPerPoint: 4,
   })
-  checkControl(checks, result, kind)
+  checkControl(checks, result, kind, point)
+  if (mode === 'at-least-once') checkNothingLost(checks, result)
 }
 
 const progressEveryMs = 5_000

@@ -14,6 +14,7 @@ const patience = {
 }
 const before = new Map<number, TransactionPoint>([
   [REQUEST.txnOffsetCommit, 'before-offsets'],
+  [REQUEST.offsetCommit, 'before-offsets'],
   [REQUEST.endTxn, 'before-end'],
 ])
 const sent = new Map<number, TransactionPoint>([

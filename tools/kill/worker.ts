@@ -58,7 +58,10 @@ const app = new RunningApp({
     error: message => tell('error', message),
   },
   random: systemRandom,
-  options: { sessionTimeoutMs: options.sessionTimeoutMs },
+  options: {
+    sessionTimeoutMs: options.sessionTimeoutMs,
+    ...(options.mode === 'at-least-once' && { guarantee: options.mode, commitIntervalMs: 200 }),
+  },
   onPoint: (pipeline, point) => {
     const index = pipelineNames.indexOf(pipeline as (typeof pipelineNames)[number])
     if (point === 'cut') tally.cut(index)
