@@ -8,6 +8,7 @@ import { changelogTopic, groupName } from '../plan/names.ts'
 import { SnapshotDamagedError } from '../state/snapshot-format.ts'
 import { isBroken } from '../std/broken-rules.ts'
 import type { Clock } from '../std/clock.ts'
+import { learnAdded } from './added-partitions.ts'
 import { Backoff, isRetriable } from './backoff.ts'
 import type { Guarantee } from './guarantee.ts'
 import { InputPreparation } from './input-preparation.ts'
@@ -61,6 +62,8 @@ export class AssignedTasks {
   readonly #options: TaskOptions
   readonly #programs: readonly SubProgram[]
   readonly #world: TaskWorld
+  /** Of every topic, with what was added since the start. */
+  readonly #counts: Map<string, number>
   #partitions: TopicPartition[] = []
   #epoch = 0
   /** That records cannot be written yet has been said. */
@@ -77,6 +80,7 @@ export class AssignedTasks {
       onAllStarted: options.onAllStarted,
       onError: options.onStartFailed,
     })
+    this.#counts = new Map(options.counts)
     const { graph, app, log, clock, mode, freeze, guarantee } = options
     const mayRepeat = guarantee === 'at-least-once' && !trustsTime
     this.group = groupName(app, graph.name)
@@ -84,7 +88,7 @@ export class AssignedTasks {
     this.#world = {
       clock,
       nextSeed: () => Math.floor(options.random() * 2 ** 31),
-      partitionsOf: topic => options.counts.get(topic) ?? 1,
+      partitionsOf: topic => this.#counts.get(topic) ?? 1,
       upstreamsOf: keyBy => this.#upstreams(keyBy),
       recordBytesMax: 16 * 1024 * 1024,
       lines: { writeLine: (path, line) => options.files.write(path, line), print: options.print },
@@ -183,6 +187,8 @@ export class AssignedTasks {
 
   /** Begins to make and restore the tasks that are missing; each runs as soon as it is whole. */
   start(): void {
+    const readings = this.#programs.map(({ plan }) => ({ plan, topics: this.#inputTopics(plan.sub) }))
+    learnAdded(this.#counts, this.#partitions, readings, this.#options.graph)
     for (const place of this.#places()) {
       const name = nameOf(place)
       if (this.runners.has(name) || this.starts.has(name) || !this.#isAssigned(place)) continue
@@ -280,7 +286,7 @@ export class AssignedTasks {
   }
 
   #partitionsOf(sub: SubProgram['plan']['sub']): number {
-    return Math.max(...this.#inputTopics(sub).map(topic => this.#options.counts.get(topic) ?? 1))
+    return Math.max(...this.#inputTopics(sub).map(topic => this.#counts.get(topic) ?? 1))
   }
 
   #inputTopics(sub: SubProgram['plan']['sub']): string[] {
