@@ -57,6 +57,19 @@ describe('settings', () => {
     assert.match((await refusal(`export default { app: 'a.b' }\n`)).message, /cannot be an app's name/)
   })
 
+  it('take the name of the process and the number of copies from flags, environment and configuration', async () => {
+    using project = testProject({ 'millrace.config.ts': `export default { instance: 'c', standbys: 1 }\n` })
+    const read = async (flags: object, env: Record<string, string>) => {
+      const { instance, standbys } = await loadSettings(flags, env, project.directory)
+      return [instance, standbys]
+    }
+    const env = { MILLRACE_INSTANCE: 'e', MILLRACE_STANDBYS: '2' }
+    assert.deepEqual(await read({}, {}), ['c', 1])
+    assert.deepEqual(await read({}, env), ['e', 2])
+    assert.deepEqual(await read({ instance: 'f', standbys: '0' }, env), ['f', 0])
+    await assert.rejects(read({ standbys: '-1' }, {}), /--standbys is "-1"/)
+  })
+
   it('take the guarantee and the commit interval from flags, environment and configuration', async () => {
     const config = `export default { guarantee: 'at-least-once', commitInterval: '2s' }\n`
     using project = testProject({ 'millrace.config.ts': config })
