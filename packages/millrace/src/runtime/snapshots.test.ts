@@ -7,7 +7,8 @@ import { count, json, pipeline, topic } from '../index.ts'
 import { MemoryBroker } from '../log/memory/broker.ts'
 import { MemoryLog } from '../log/memory/memory-log.ts'
 import { nodeDisk } from '../state/disk.ts'
-import { systemClock } from '../std/clock.ts'
+import { readSnapshot } from '../state/snapshot.ts'
+import { systemClock, VirtualClock } from '../std/clock.ts'
 import { seededRandom } from '../std/random.ts'
 import { Sender } from './sender.ts'
 import { ownUnfinished, prepareFolder } from './snapshot-folder.ts'
@@ -168,6 +169,30 @@ describe('the snapshots of a running pipeline', () => {
       await setting.log.createTopics([{ name: changelog.topic, partitions: 1, cleanup: 'compact' }])
       assert.equal(await setting.snapshots().find(changelog), undefined)
       assert.match(setting.warnings[0]!, /of another changelog/)
+    }))
+
+  it('[2.3] are made anew before they are too old, also when little is written', () =>
+    inSetting(async setting => {
+      const clock = new VirtualClock(1_700_000_000_000)
+      const snapshots = setting.snapshots({ clock })
+      await using running = await setting.run(snapshots)
+      await setting.send(running, 150)
+      await snapshots.settled()
+      const madeMs = async () => (await readSnapshot(nodeDisk, setting.file))!.header.createdMs
+      const first = await madeMs()
+      clock.advance(5 * 3_600_000)
+      await setting.send(running, 1)
+      await snapshots.settled()
+      assert.equal(await madeMs(), first)
+      clock.advance(2 * 3_600_000)
+      await setting.send(running, 1)
+      await snapshots.settled()
+      assert.equal(await madeMs(), clock.now())
+      await running.stop()
+      clock.advance(11 * 3_600_000)
+      assert.ok((await setting.snapshots({ clock }).find(changelog)) !== undefined)
+      clock.advance(2 * 3_600_000)
+      assert.equal(await setting.snapshots({ clock }).find(changelog), undefined)
     }))
 
   it('cost a warning, not the pipeline, when they cannot be written', () =>

@@ -11,6 +11,8 @@ import type { RestoreSource } from './restore.ts'
 
 /** How long logs keep tombstones (`delete.retention.ms`); the default of each of them. */
 const deleteRetentionMs = 86_400_000
+/** A snapshot of this age is made anew at the next write, however few came before: from twice this age on it is of no use. */
+const refreshAfterMs = deleteRetentionMs / 4
 const foldBytes = 8 * 1024 * 1024
 /** Behind each slice of a standby's fold: some 400,000 records per second. */
 const standbyPauseMs = 5
@@ -44,6 +46,8 @@ export interface SnapshotSubject extends TopicPartition {
 interface Backlog {
   records: number
   bytes: number
+  /** When the snapshot was made; undefined where there is none. */
+  createdMs?: number | undefined
 }
 
 /**
@@ -70,7 +74,7 @@ export class Snapshots {
     const snapshot = await this.#usable(partition)
     const { latest, earliest } = await this.#ends(partition)
     const records = latest - (snapshot?.header.offset ?? earliest)
-    this.#backlogs.set(keyOf(partition), { records, bytes: 0 })
+    this.#backlogs.set(keyOf(partition), { records, bytes: 0, createdMs: snapshot?.header.createdMs })
     if (snapshot === undefined) return undefined
     const { header, recordCount } = snapshot
     return { offset: header.offset, records: recordCount, batches: () => snapshot.batches() }
@@ -83,9 +87,14 @@ export class Snapshots {
     backlog.records += records
     backlog.bytes += bytes
     this.#backlogs.set(key, backlog)
-    if (this.#isClosed || (backlog.records < this.#recordsMin && backlog.bytes < this.#bytesMin)) return
+    const isLong = backlog.records >= this.#recordsMin || backlog.bytes >= this.#bytesMin
+    if (this.#isClosed || !(isLong || this.#isAging(backlog.createdMs))) return
     this.#due.set(key, subject)
     this.#folding ??= this.#foldAll()
+  }
+
+  #isAging(createdMs = Number.POSITIVE_INFINITY): boolean {
+    return this.#options.clock.now() - createdMs > refreshAfterMs
   }
 
   /** Ends a fold under way without a result. */
@@ -103,7 +112,7 @@ export class Snapshots {
     for (const [key, subject] of this.#due) {
       this.#due.delete(key)
       if (this.#isClosed) break
-      this.#backlogs.set(key, { records: 0, bytes: 0 })
+      this.#backlogs.set(key, { records: 0, bytes: 0, createdMs: this.#options.clock.now() })
       try {
         await this.#fold(subject)
       } catch (error) {
@@ -122,7 +131,7 @@ export class Snapshots {
     const previous = await this.#usable(subject)
     const { earliest, latest } = await this.#ends(subject)
     const from = previous?.header.offset ?? earliest
-    if (from >= latest) return
+    if (from >= latest && !this.#isAging(previous?.header.createdMs)) return
     await foldSnapshot(previous, () => this.#tail(log, subject, from, latest), {
       disk,
       path: this.#path(subject),
