@@ -175,7 +175,7 @@ const world: TaskWorld = {
   nextSeed: () => 20_260_103,
   partitionsOf: () => 1,
   upstreamsOf: () => [],
-  recordBytesMax: 16 * 1024 * 1024,
+  recordBytesMaxOf: () => 16 * 1024 * 1024,
   lines: { writeLine() {}, print() {} },
   wake() {},
   onFirstIncident(incident) {

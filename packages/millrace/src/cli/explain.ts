@@ -15,7 +15,8 @@ const WAYS_OUT: Partial<Record<LogErrorCode, string>> = {
   'read-only': '--data with a directory that can be written to',
   locked: 'stop the process that is named, or wait for it',
   layout: '--data with another directory; this one was made by another version of Millrace, or is none',
-  corrupt: 'a copy of the directory from before, or --fresh to start over',
+  corrupt:
+    'run it again; where it stays so: a copy of the directory from before or --fresh, on Kafka a look at the broker’s disks',
 }
 
 /** Any error as one for the user, with what to try where that is known. */

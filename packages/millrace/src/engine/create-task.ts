@@ -35,7 +35,7 @@ export interface TaskWorld {
   readonly partitionsOf: (topic: string) => number
   /** Names of the upstream tasks that write a re-keying, in a fixed order. */
   readonly upstreamsOf: (keyBy: number) => readonly string[]
-  readonly recordBytesMax: number
+  readonly recordBytesMaxOf: (topic: string) => number
   /** Smaller than what a loop needs, for tests of what happens between two slices. */
   readonly slice?: Slice
   readonly lines: LineSinks
@@ -131,19 +131,21 @@ function channelsOf(plan: SubPlan, world: TaskWorld): Channel[] {
 function outputsOf(task: Task, world: TaskWorld): Outputs {
   const { plan, partition, sealed } = task
   const outputs = new Outputs(task)
-  const common = { partitionWithoutKey: partition, recordBytesMax: world.recordBytesMax, sealed }
+  const laneOf = (topic: string) => ({
+    topic,
+    partitions: world.partitionsOf(topic),
+    partitionWithoutKey: partition,
+    recordBytesMax: world.recordBytesMaxOf(topic),
+    sealed,
+  })
   for (const id of plan.sub.nodeIds) {
     const node = plan.graph.nodes[id]!
     if (node.kind === 'to') {
-      const topic = node.topic.name
-      outputs.add(node, new Lane({ ...common, topic, partitions: world.partitionsOf(topic) }))
+      outputs.add(node, new Lane(laneOf(node.topic.name)))
     } else if (node.kind === 'keyBy') {
       const topic = repartitionTopic(plan.app, plan.graph.name, node.name)
-      const lane = { ...common, topic, partitions: world.partitionsOf(topic) }
-      outputs.add(
-        node,
-        new RepartitionLane({ ...lane, upstream: taskName(plan, partition), granuleMs: node.watermarkMs }),
-      )
+      const upstream = taskName(plan, partition)
+      outputs.add(node, new RepartitionLane({ ...laneOf(topic), upstream, granuleMs: node.watermarkMs }))
     }
   }
   return outputs

@@ -4,6 +4,8 @@ import { partitionOf } from '../std/murmur2.ts'
 
 /** A batch is sealed when it has grown past this, so that it is about a thousand records of 150–200 bytes. */
 const sealedBytesMin = 192 * 1024
+/** Header of a batch, and the marker of a re-keying, which the limit of a topic leaves room for. */
+const frameBytes = 512
 
 /** A record that no batch of its topic can hold (SEMANTICS 7.2). */
 class RecordTooLarge extends Error {
@@ -15,6 +17,7 @@ export interface LaneOptions {
   readonly partitions: number
   /** Where records without a key go: always the same partition, so that the order of the input is kept. */
   readonly partitionWithoutKey: number
+  /** The topic's limit for a record; batches stay below it with what is around one. */
   readonly recordBytesMax: number
   /** Takes sealed batches, in the order in which they were sealed. */
   readonly sealed: OutgoingBatch[]
@@ -26,6 +29,7 @@ export class Lane {
   readonly partitions: number
   readonly #withoutKey: number
   readonly #recordBytesMax: number
+  readonly #sealedBytesMin: number
   readonly #sealed: OutgoingBatch[]
   readonly #writers: BatchWriter[]
 
@@ -34,6 +38,7 @@ export class Lane {
     this.partitions = options.partitions
     this.#withoutKey = options.partitionWithoutKey % options.partitions
     this.#recordBytesMax = options.recordBytesMax
+    this.#sealedBytesMin = Math.min(sealedBytesMin, options.recordBytesMax / 2)
     this.#sealed = options.sealed
     this.#writers = Array.from(
       { length: options.partitions },
@@ -64,9 +69,7 @@ export class Lane {
     headersStart: number,
     headersEnd: number,
   ): void {
-    if (keyEnd - keyStart + valueEnd - valueStart + headersEnd - headersStart > this.#recordBytesMax) {
-      this.#tooLarge(keyEnd - keyStart + valueEnd - valueStart + headersEnd - headersStart)
-    }
+    this.makeRoom(partition, keyEnd - keyStart + valueEnd - valueStart + headersEnd - headersStart)
     const writer = this.#writers[partition]!
     writer.append(
       timestamp,
@@ -80,7 +83,14 @@ export class Lane {
       headersStart,
       headersEnd,
     )
-    if (writer.byteLength >= sealedBytesMin) this.seal(partition)
+    if (writer.byteLength >= this.#sealedBytesMin) this.seal(partition)
+  }
+
+  /** Seals the batch that a record of so many bytes would make too large. Throws `RecordTooLarge` for one that no batch can hold. */
+  makeRoom(partition: number, bytes: number): void {
+    if (bytes > this.#recordBytesMax) this.#tooLarge(bytes)
+    const { byteLength } = this.#writers[partition]!
+    if (byteLength + bytes > this.#recordBytesMax + frameBytes) this.seal(partition)
   }
 
   /** The writer of a partition, for values that are written in place; call `written` after each record. */
@@ -89,7 +99,7 @@ export class Lane {
   }
 
   written(partition: number): void {
-    if (this.#writers[partition]!.byteLength >= sealedBytesMin) this.seal(partition)
+    if (this.#writers[partition]!.byteLength >= this.#sealedBytesMin) this.seal(partition)
   }
 
   /** The time from which those of the partition's next batch are counted; only while it is empty. */

@@ -57,6 +57,7 @@ export class RepartitionLane {
     headersStart: number,
     headersEnd: number,
   ): void {
+    this.lane.makeRoom(partition, keyEnd - keyStart + valueEnd - valueStart + headersEnd - headersStart)
     if (
       (!marksBatchesOnly && this.#isNews(watermark, own, partition)) ||
       this.lane.isEmpty(partition) ||

@@ -1,4 +1,4 @@
-import type { FetchedPartition } from '../log/log.ts'
+import { type FetchedPartition, LogError } from '../log/log.ts'
 import type { SubTopologyInput } from '../plan/sub-topology.ts'
 import { batchInfo } from '../record/batch.ts'
 import { RecordCursor } from '../record/cursor.ts'
@@ -77,6 +77,17 @@ export class TaskInput {
     this.#nextOffset = options.offset
   }
 
+  #openBatch(batch: Uint8Array): void {
+    try {
+      this.cursor.open(batch)
+    } catch (cause) {
+      const place = `${this.topic}/${this.partition} at ${this.#nextOffset}`
+      throw new LogError('corrupt', `What was read of ${place} is broken: ${(cause as Error).message}`, {
+        cause,
+      })
+    }
+  }
+
   /** Takes what a fetch brought; an answer to an older position is dropped. */
   offer(fetched: FetchedPartition, nextOffsetOf: (batch: Uint8Array) => number, monotonicMs: number): void {
     const { batches, release } = fetched
@@ -122,12 +133,12 @@ export class TaskInput {
     return this.cursor.offset < 0 ? this.#nextOffset : Math.max(this.cursor.offset + 1, this.#nextOffset)
   }
 
-  /** Makes sure a batch is open, or answers false when nothing is buffered. Throws `CorruptBatchError`. */
+  /** Makes sure a batch is open, or answers false when nothing is buffered. Throws `LogError` code `corrupt`. */
   openBatch(): boolean {
     if (this.#open && !this.#exhausted) return true
     const queued = this.#queue.shift()
     if (queued === undefined) return false
-    this.cursor.open(queued.batch)
+    this.#openBatch(queued.batch)
     this.bufferedBytes -= queued.batch.length
     this.#release = queued.release
     this.#measure(queued.batch)

@@ -42,6 +42,8 @@ export interface TopicInfo extends Required<Omit<TopicSpec, 'kafka'>> {
   readonly id: string
   /** On Kafka, everything that is set there; only where the topic was asked for by name. */
   readonly kafka?: TopicSettings
+  /** The largest record it takes, in bytes of key, value and headers; absent where that is not known. */
+  readonly recordBytesMax?: number
 }
 
 /** What an existing topic is to be from now on; what is left out stays as it is. */

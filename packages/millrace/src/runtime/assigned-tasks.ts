@@ -21,12 +21,16 @@ import { inputTopics, type PartitionCounts } from './topics.ts'
 
 const trustsTime = isBroken('2.8')
 
+const recordBytesMaxDefault = 16 * 1024 * 1024
+
 export interface TaskOptions {
   readonly app: string
   readonly graph: Graph
   readonly log: Log
   readonly clock: Clock
   readonly counts: PartitionCounts
+  /** Of topics that are known to take no larger record. */
+  readonly recordLimits?: ReadonlyMap<string, number>
   readonly mode: 'compiled' | 'interpreted'
   readonly freeze: boolean
   readonly guarantee: Guarantee
@@ -90,7 +94,7 @@ export class AssignedTasks {
       nextSeed: () => Math.floor(options.random() * 2 ** 31),
       partitionsOf: topic => this.#counts.get(topic) ?? 1,
       upstreamsOf: keyBy => this.#upstreams(keyBy),
-      recordBytesMax: 16 * 1024 * 1024,
+      recordBytesMaxOf: topic => options.recordLimits?.get(topic) ?? recordBytesMaxDefault,
       lines: { writeLine: (path, line) => options.files.write(path, line), print: options.print },
       wake: options.wake,
       onFirstIncident: options.onIncident,

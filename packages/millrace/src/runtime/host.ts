@@ -63,6 +63,8 @@ export interface PipelineSettings {
   readonly name: string
   /** Partition counts of all its topics. */
   readonly counts: ReadonlyMap<string, number>
+  /** Bytes of the largest record of each topic, where that is known. */
+  readonly recordLimits: ReadonlyMap<string, number>
   /** In a bounded run, where each source partition ends, by `endKey`. */
   readonly ends: ReadonlyMap<string, number> | undefined
   /** The folder for snapshots of its state; undefined keeps none. */

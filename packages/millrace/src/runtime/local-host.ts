@@ -64,7 +64,7 @@ export class LocalHost implements Host {
 
   #run(parts: LocalHostParts, graph: Graph, pipeline: PipelineSettings): PipelineRun {
     const { log, clock, random, settings, events, onPoint, progress } = parts
-    const { ends, counts } = pipeline
+    const { ends, counts, recordLimits } = pipeline
     const snapshots = this.#snapshotsIn(pipeline.snapshots, parts)
     const fail = (error: Error) => run.fail(error)
     const upkeep = new ChangelogUpkeep({ log, clock, warn: events.warn, fail })
@@ -77,6 +77,7 @@ export class LocalHost implements Host {
       log,
       clock,
       counts,
+      recordLimits,
       mode: settings.mode,
       freeze: settings.freeze,
       guarantee: settings.guarantee,

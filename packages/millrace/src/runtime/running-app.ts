@@ -35,7 +35,7 @@ import { Sender } from './sender.ts'
 import { snapshotFolder } from './snapshot-folder.ts'
 import { recordStart } from './start-offsets.ts'
 import { ThreadHost } from './thread-host.ts'
-import { preparePipelineTopics } from './topics.ts'
+import { preparePipelineTopics, recordLimits } from './topics.ts'
 
 export interface RunningAppParts {
   readonly name: string
@@ -151,6 +151,7 @@ export class RunningApp implements App {
     return {
       name: graph.name,
       counts,
+      recordLimits: await recordLimits(log, [...counts.keys()]),
       ends: options.once ? await this.#endsOf(graph) : undefined,
       snapshots: await this.#snapshotsOf(graph.name),
     }

@@ -69,6 +69,14 @@ export async function preparePipelineTopics(
   return counts
 }
 
+/** Bytes of the largest record that each of these topics takes, where the log knows it (SEMANTICS 7.2). */
+export async function recordLimits(log: Log, topics: readonly string[]): Promise<Map<string, number>> {
+  const limits = new Map<string, number>()
+  for (const { name, recordBytesMax } of await log.describeTopics(topics))
+    if (recordBytesMax !== undefined) limits.set(name, recordBytesMax)
+  return limits
+}
+
 function declaredTopics(graph: Graph): Topic[] {
   return graph.nodes.flatMap(node => (node.kind === 'source' || node.kind === 'to' ? [node.topic] : []))
 }

@@ -283,7 +283,7 @@ export class EngineRun {
       nextSeed: () => this.#seed++,
       partitionsOf: topic => this.partitionsOf(topic),
       upstreamsOf: keyBy => this.#upstreamsOf(this.graph.nodes[keyBy] as KeyByNode),
-      recordBytesMax: this.#options.recordBytesMax ?? 1_000_000,
+      recordBytesMaxOf: () => this.#options.recordBytesMax ?? 1_000_000,
       slice: this.#options.slice,
       lines: {
         writeLine: (path, line) => this.#options.onLine?.(`${path}: ${line}`),

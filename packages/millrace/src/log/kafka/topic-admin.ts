@@ -5,6 +5,8 @@ import type { Cluster, TopicView } from './cluster.ts'
 import { CODE, KafkaError } from './errors.ts'
 
 const TOPIC_RESOURCE = 2
+/** Room for what a batch and a re-keying have around a record. */
+const BATCH_FRAME_BYTES = 1024
 const POLL_MS = 20
 const SETTINGS = ['cleanup.policy', 'retention.ms', 'retention.bytes']
 const REPLICATION_FACTOR = 'replication.factor'
@@ -110,7 +112,15 @@ export class TopicAdmin {
     if (views.length === 0) return []
     const isWhole = names !== undefined
     const configs = await this.#cluster.retry(() => this.#configs(views, isWhole ? null : SETTINGS))
-    return views.map(view => infoOf(view, configs.get(view.name), isWhole))
+    return views.map(view => this.#info(view, configs.get(view.name), isWhole))
+  }
+
+  #info(view: TopicView, configs: ReadonlyMap<string, string> | undefined, isWhole: boolean): TopicInfo {
+    const info = infoOf(view, configs, isWhole)
+    const batchBytesMax = Number(configs?.get('max.message.bytes'))
+    // Of a packed batch nobody knows the size before.
+    const isKnown = batchBytesMax > 0 && this.#cluster.settings.compression === 'none'
+    return isKnown ? { ...info, recordBytesMax: Math.max(1, batchBytesMax - BATCH_FRAME_BYTES) } : info
   }
 
   /** The settings of each topic, or those of these names; one that vanished meanwhile has none. */
