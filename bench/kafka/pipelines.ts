@@ -8,7 +8,6 @@ export interface PipelineOptions {
   readonly style: Style
   readonly input: string
   readonly output: string
-  readonly commitMs: number
 }
 
 export interface Converted {
@@ -32,12 +31,12 @@ const pairOf = (v: Bid) => `${v.channel}|${v.auction}`
 const isEven = (v: Bid) => v.price % 2 === 0
 
 /** The pipeline of a workload, as a user would write it; the time of a bid is the time of its record. */
-export function pipelineOf({ workload, style, input, output, commitMs }: PipelineOptions): Pipeline {
+export function pipelineOf({ workload, style, input, output }: PipelineOptions): Pipeline {
   const bids = topic(input, { value: json<Bid>(), partitions })
   const into = <V>() => topic(output, { value: json<V>(), partitions })
   const source = { outOfOrder: disorderMs, idle: 'never' } as const
   const isWhole = style === 'whole'
-  return pipeline(workload, { commitInterval: commitMs }, p => {
+  return pipeline(workload, p => {
     const stream = p.from(bids, source)
     if (workload === 'w0') {
       const wanted = isWhole ? stream.filter(v => isEven(v)) : stream.filter(v => v.price % 2 === 0)

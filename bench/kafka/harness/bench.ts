@@ -1,3 +1,5 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { openKafkaLog } from '../../../packages/millrace/src/log/kafka/open.ts'
 import type { Log } from '../../../packages/millrace/src/log/log.ts'
 import { startCluster, type TestCluster } from '../../../tools/kafka/cluster.ts'
@@ -5,8 +7,9 @@ import { createTopics } from '../../data/input.ts'
 import { fillInput, inputTopic, isInput } from '../data/input.ts'
 import { oracle, type Workload } from '../data/oracle.ts'
 import { resultsOf } from '../data/results.ts'
-import { type Case, nameOf, recordsOf } from './cases.ts'
+import { type Case, isPeer, nameOf, recordsOf } from './cases.ts'
 import type { Measured } from './meter.ts'
+import { preparePeer, runPeer } from './peer.ts'
 import type { Job } from './run-case.ts'
 import { inProcess, otherCore } from './spawn.ts'
 
@@ -16,23 +19,26 @@ const output = 'results'
 export class Bench {
   readonly #cluster: TestCluster
   readonly #log: Log
+  readonly #directory: string
   readonly #expected = new Map<string, string>()
   #runs = 0
+  #closed: Promise<void> | undefined
 
   /** Starts the broker whose data lie in `directory`, or makes it. */
   static async open(directory: string): Promise<Bench> {
     const cluster = await startCluster(1, { directory, core: otherCore })
     try {
-      return new Bench(cluster, await openKafkaLog({ brokers: cluster.brokers }))
+      return new Bench(cluster, await openKafkaLog({ brokers: cluster.brokers }), directory)
     } catch (error) {
       await cluster.stop()
       throw error
     }
   }
 
-  private constructor(cluster: TestCluster, log: Log) {
+  private constructor(cluster: TestCluster, log: Log, directory: string) {
     this.#cluster = cluster
     this.#log = log
+    this.#directory = directory
   }
 
   /** Makes what the cases need: the input, and the oracle's answer. */
@@ -40,6 +46,7 @@ export class Bench {
     const count = recordsOf(each, records)
     await fillInput(this.#log, count)
     this.#oracle(each.workload, count)
+    if (isPeer(each.program)) preparePeer(each.program)
   }
 
   /** Runs a case once, from nothing, and checks all of its results. Throws when one is wrong. */
@@ -57,8 +64,12 @@ export class Bench {
       input: inputTopic(count),
       output,
       records: count,
+      directory: mkdtempSync(join(this.#directory, 'state-')),
     }
-    const measured = await inProcess<Measured>(new URL('./child.ts', import.meta.url), job)
+    const measured = isPeer(each.program)
+      ? await runPeer(each.program, job, this.#log)
+      : await inProcess<Measured>(new URL('./child.ts', import.meta.url), job)
+    rmSync(job.directory, { recursive: true, force: true })
     const results = await resultsOf(this.#log, output, each.workload, count)
     const expected = this.#oracle(each.workload, count)
     if (results !== expected)
@@ -80,7 +91,13 @@ export class Bench {
     if (left.length > 0) await this.#log.deleteTopics(left)
   }
 
-  async close(): Promise<void> {
+  /** A second call waits for the first. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
     await this.#clear()
     await this.#log.close()
     await this.#cluster.stop()

@@ -1,7 +1,13 @@
 import { type Workload, workloads } from '../data/oracle.ts'
 
-/** Who does the work: the engine, and loops written by hand. */
-export type Program = 'millrace' | 'loop' | 'raw'
+/** Who does the work: the engine, loops written by hand, and other systems. */
+export type Program = 'millrace' | 'loop' | 'raw' | Peer
+export type Peer = 'kafka-streams' | 'flink' | 'quix'
+const peers: readonly Peer[] = ['kafka-streams', 'flink', 'quix']
+
+export function isPeer(program: Program): program is Peer {
+  return (peers as readonly Program[]).includes(program)
+}
 
 /** Plain callbacks, names of fields, or callbacks whose value escapes so that it is decoded whole. */
 export type Style = 'callbacks' | 'fields' | 'whole'
@@ -25,13 +31,14 @@ export function nameOf({ workload, program, style, guarantee, commitMs }: Case):
 }
 
 /** Records a case reads: slow ones fewer. */
-export function recordsOf({ workload }: Case, records: number): number {
-  return Math.ceil(records / (workload === 'w2' ? 2 : 1))
+export function recordsOf({ workload, program }: Case, records: number): number {
+  const share = program === 'quix' ? 8 : workload === 'w2' ? 2 : 1
+  return Math.ceil(records / share)
 }
 
 /** All cases, those of a workload beside each other. W3, a join with a table, comes in here when there are joins. */
 export function allCases(): Case[] {
-  return workloads.flatMap(own)
+  return workloads.flatMap(workload => [...own(workload), ...peers.map(program => peer(workload, program))])
 }
 
 function own(workload: Workload): Case[] {
@@ -41,6 +48,7 @@ function own(workload: Workload): Case[] {
     { ...once, program: 'millrace', style: 'callbacks' },
     { ...once, program: 'loop', style: 'callbacks' },
     { ...once, program: 'millrace', style: 'callbacks', commitMs: 100 },
+    { ...once, program: 'millrace', style: 'callbacks', guarantee: 'at-least-once' },
     ...(hasFields ? ([{ ...once, program: 'millrace', style: 'fields' }] as const) : []),
     ...(hasFields ? ([{ ...once, program: 'loop', style: 'fields' }] as const) : []),
     { ...once, program: 'millrace', style: 'whole' },
@@ -50,4 +58,8 @@ function own(workload: Workload): Case[] {
 
 function raw(workload: Workload): Case {
   return { workload, program: 'raw', style: 'own', guarantee: 'at-least-once', commitMs: 1_000 }
+}
+
+function peer(workload: Workload, program: Peer): Case {
+  return { workload, program, style: 'own', guarantee: 'at-least-once', commitMs: 1_000 }
 }

@@ -12,7 +12,7 @@ export interface Measured {
   readonly peakRssBytes: number
 }
 
-interface Sample {
+export interface Sample {
   readonly records: number
   readonly cpuSeconds: number
   readonly wallSeconds: number
@@ -64,6 +64,27 @@ export class Meter {
       wallSeconds: performance.now() / 1e3,
       brokerCpuSeconds: cpuSecondsOf(this.#brokerPid),
     }
+  }
+}
+
+/** What lies between 20 % and 90 % of a program that is looked at from outside now and then. */
+export function measuredFrom(samples: readonly Sample[], records: number): Omit<Measured, 'peakRssBytes'> {
+  return between(at(samples, from * records), at(samples, to * records))
+}
+
+/** The state of things at a number of records that lies between two samples. */
+function at(samples: readonly Sample[], records: number): Sample {
+  const after = samples.findIndex(sample => sample.records >= records)
+  const [a, b] = [samples[after - 1], samples[after]]
+  if (a === undefined || b === undefined)
+    throw new Error('The program was not seen at 20 % and 90 % of its input')
+  const share = (records - a.records) / (b.records - a.records)
+  const mix = (x: number, y: number) => x + (y - x) * share
+  return {
+    records,
+    cpuSeconds: mix(a.cpuSeconds, b.cpuSeconds),
+    wallSeconds: mix(a.wallSeconds, b.wallSeconds),
+    brokerCpuSeconds: mix(a.brokerCpuSeconds, b.brokerCpuSeconds),
   }
 }
 

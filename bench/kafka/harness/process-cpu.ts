@@ -12,6 +12,12 @@ export function cpuSecondsOf(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
 }
 
+/** Largest resident memory a process has had; NaN where the system does not say. */
+export function peakRssOf(pid: number): number {
+  const kilobytes = /VmHWM:\s+(\d+)/.exec(read(`/proc/${pid}/status`) ?? '')?.[1]
+  return Number(kilobytes) * 1024
+}
+
 function read(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8')

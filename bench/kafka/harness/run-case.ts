@@ -18,6 +18,8 @@ export interface Job {
   readonly input: string
   readonly output: string
   readonly records: number
+  /** For state on the disk; empty. */
+  readonly directory: string
 }
 
 /** Runs a case that is a program of ours in this process, which should run nothing else, to the end of its input. */
@@ -25,32 +27,30 @@ export async function runCase(job: Job): Promise<Measured> {
   const meter = new Meter(job.records, job.brokerPid)
   const { program } = job.case
   if (program === 'raw') await raw(job, meter)
-  else {
-    const log = metered(await openKafkaLog({ brokers: job.brokers }), job.input, meter)
-    if (program === 'loop') await loop(job, log)
-    else await millrace(job, log)
-    await log.close()
-  }
+  else if (program === 'loop') await loop(job, meter)
+  else await millrace(job, meter)
   return meter.finish()
 }
 
-async function millrace(
-  { case: { workload, style, commitMs }, app, input, output }: Job,
-  log: Log,
-): Promise<void> {
+async function millrace(job: Job, meter: Meter): Promise<void> {
+  const { app, brokers, input, output, directory: data } = job
+  const { workload, style, guarantee, commitMs: commitIntervalMs } = job.case
   if (style === 'own') throw new Error('A pipeline has a style')
-  const pipeline = pipelineOf({ workload, style, input, output, commitMs })
-  const running = await start([pipeline], { app, log, once: true })
+  const pipeline = pipelineOf({ workload, style, input, output })
+  const options = { app, brokers, data, guarantee, commitIntervalMs, once: true }
+  const running = await start([pipeline], options)
+  watch(running.log, input, meter)
   await Promise.race([running.finished, running.failed])
   await running.stop()
 }
 
-async function loop(
-  { case: { workload, style, commitMs }, app, input, output }: Job,
-  log: Log,
-): Promise<void> {
+async function loop({ case: each, app, brokers, input, output }: Job, meter: Meter): Promise<void> {
+  const { workload, style, commitMs } = each
   if (style !== 'callbacks' && style !== 'fields') throw new Error(`No loop is written with ${style}`)
+  const log = await openKafkaLog({ brokers })
+  watch(log, input, meter)
   await runLoops(log, app, stagesOf(workload, style, { input, output }), commitMs)
+  await log.close()
 }
 
 async function raw({ case: { workload }, brokers, app, input, output }: Job, meter: Meter): Promise<void> {
@@ -58,8 +58,8 @@ async function raw({ case: { workload }, brokers, app, input, output }: Job, met
   await runRaw({ workload, brokers, group: app, input, output, meter })
 }
 
-/** The log, with a look at the meter whenever something of the input is asked for: what lies before has been taken. */
-function metered(log: Log, input: string, meter: Meter): Log {
+/** Looks at the meter whenever something of the input is asked for: what lies before has been taken. */
+function watch(log: Log, input: string, meter: Meter): void {
   const fetch = log.fetch.bind(log)
   log.fetch = (positions, options) => {
     for (const { topic, partition, offset } of positions)
@@ -67,5 +67,4 @@ function metered(log: Log, input: string, meter: Meter): Log {
     meter.look()
     return fetch(positions, options)
   }
-  return log
 }

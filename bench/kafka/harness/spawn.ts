@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers'
 import { onCore } from '../../../tools/kafka/on-core.ts'
 
 /** The core of whatever is measured; the broker and what checks the results have the other one. */
-const measuredCore = 1
+export const measuredCore = 1
 export const otherCore = 0
 /** Longer than any case takes, also on a busy machine. */
 const timeoutMs = 10 * 60_000

@@ -17,6 +17,9 @@ const titles: Record<Workload, string> = {
 const programs: Record<Case['program'], string> = {
   millrace: 'Millrace',
   loop: 'loop by hand, same codec and log',
+  'kafka-streams': 'Kafka Streams 4.3',
+  flink: 'Flink 2.1',
+  quix: 'Quix Streams 3.28',
   raw: 'loop on a plain client, `JSON.parse`',
 }
 
