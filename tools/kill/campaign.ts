@@ -135,7 +135,7 @@ class Campaign {
       kills,
       points,
       roundsPerPoint,
-      stuckMs: ground.brokers === undefined ? 30_000 : 120_000,
+      stuckMs: ground.brokers === undefined ? 30_000 : 180_000,
       isEnough: () => this.#generator.count >= options.records && ground.weather?.isThrough !== false,
       onProgress: () => options.onProgress(this.#progress()),
       onEvent: what => this.#event(what),

@@ -117,9 +117,10 @@ export class Nemesis {
     if (member.killAt !== undefined) this.#points.push({ ...member.killAt, nth: 1 })
   }
 
-  /** Changes with every commit, and with every death at a point. */
+  /** Changes with every commit, and with every death. */
   get #signsOfLife(): number {
-    return [...this.#options.fleet.members].reduce((sum, { tally }) => sum + tally.commits, 0)
+    const { members, started } = this.#options.fleet
+    return [...members].reduce((sum, { tally }) => sum + tally.commits, started)
   }
 
   async #victim(): Promise<Member | undefined> {
