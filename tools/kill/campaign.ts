@@ -30,6 +30,7 @@ import type { Weather } from './weather.ts'
 import type { WorkerPoint } from './worker-options.ts'
 
 const settleMs = 120_000
+const healthMs = 3_000
 /** Of those who must not lose anything, and of those who only look. */
 const [patientMs, impatientMs] = [120_000, 3_000]
 /** Old enough to lie in nobody's future; younger than a day, when brokers begin to forget who wrote a record. */
@@ -226,6 +227,8 @@ class Campaign {
       const behind = await this.#behind()
       if (behind.length > 0 && performance.now() > untilMs) {
         this.#problem(`Not processed within ${settleMs / 1000} s of the storm's end: ${behind.join(', ')}`)
+        for (const member of this.#fleet.members) member.askHealth()
+        await sleep(healthMs)
         return
       }
       quiet = behind.length === 0 ? quiet + 1 : 0

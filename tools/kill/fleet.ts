@@ -45,6 +45,11 @@ export class Member {
     return readTally(this.#tallyPath)
   }
 
+  /** Its answer comes as a message. */
+  askHealth(): void {
+    if (this.isAlive) this.process.send('health')
+  }
+
   async kill(): Promise<void> {
     this.process.kill('SIGKILL')
     await this.exited

@@ -78,6 +78,7 @@ const stop = async () => {
   process.exit(0)
 }
 process.on('SIGTERM', () => void stop())
+process.on('message', () => tell('health', JSON.stringify(app.health())))
 // Nobody is left to kill it.
 process.on('disconnect', () => process.exit(1))
 await app.start(
