@@ -24,6 +24,50 @@ function mostKept(count: number, members: readonly Candidate[], held: readonly n
   return best
 }
 
+describe('the division of units with state', () => {
+  const units = ['0', '1', '2', '3']
+
+  it('gives what is free to who has a copy of it', () => {
+    const given = assignUnits(units, [
+      { memberId: 'a', weight: 1, previous: [], warm: ['2', '3'] },
+      { memberId: 'b', weight: 1, previous: [], warm: ['0', '3'] },
+    ])
+    assert.deepEqual(
+      [...given],
+      [
+        ['a', ['2', '3']],
+        ['b', ['0', '1']],
+      ],
+    )
+  })
+
+  it('moves what the newcomer has a copy of', () => {
+    const all = { memberId: 'a', weight: 1, previous: units, warm: [] }
+    const given = assignUnits(units, [all, { memberId: 'b', weight: 1, previous: [], warm: ['0', '2'] }])
+    assert.deepEqual(
+      [...given],
+      [
+        ['a', ['1', '3']],
+        ['b', ['0', '2']],
+      ],
+    )
+  })
+
+  it('moves nothing for the sake of a copy', () => {
+    const given = assignUnits(units, [
+      { memberId: 'a', weight: 1, previous: ['0', '1'], warm: ['2', '3'] },
+      { memberId: 'b', weight: 1, previous: ['2', '3'], warm: ['0', '1'] },
+    ])
+    assert.deepEqual(
+      [...given],
+      [
+        ['a', ['0', '1']],
+        ['b', ['2', '3']],
+      ],
+    )
+  })
+})
+
 describe('the assignor', () => {
   it('gives every unit to one member, in balance, and moves as few as can be', () => {
     const member = fc.record({ weight: fc.integer({ min: 1, max: 4 }) })

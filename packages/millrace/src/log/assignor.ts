@@ -36,8 +36,15 @@ export function assignUnits(
     units.length,
     members.map((member, i) => ({ weight: member.weight, held: claimed[i]!.length })),
   )
-  const given = claimed.map((held, i) => held.slice(0, quotas[i]))
   const warm = members.map(member => new Set(member.warm ?? []))
+  const hasRoom = (i: number) => claimed[i]!.length < quotas[i]!
+  /** Of what a member has too much of, that goes first which finds its state where it goes. */
+  const isWanted = (unit: string) => (warm.some((each, i) => hasRoom(i) && each.has(unit)) ? 1 : 0)
+  const given = claimed.map((held, i) =>
+    held.length <= quotas[i]!
+      ? [...held]
+      : [...held].sort((a, b) => isWanted(a) - isWanted(b)).slice(0, quotas[i]),
+  )
   const taken = new Set(given.flat())
   const free = units.filter(unit => !taken.has(unit) && members.length > 0)
   const cold = free.filter(unit => {

@@ -180,6 +180,8 @@ export interface Standbys {
   readonly copies: number
   /** Topics whose partitions have state. */
   readonly topics: readonly string[]
+  /** Partitions whose state this member has from before. */
+  readonly warm?: readonly TopicPartition[]
   /** Told whose copies this member keeps from now on: input partitions that others own. */
   onPlaced(partitions: readonly TopicPartition[]): void
 }

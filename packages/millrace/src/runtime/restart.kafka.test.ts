@@ -17,7 +17,7 @@ const brokers = testBrokers()
 const timeout = 180_000
 /** A round of clicks that changes as many rows. */
 const users = 110_000
-/** Far more than it takes (docs/KAFKA.md has the figure), for machines with much else to do. */
+/** Far more than it takes, for machines with much else to do; the figures are diagnostics of the tests. */
 const restartMsMax = 60_000
 /** Nobody is thrown out because a machine is busy. */
 const sessionTimeoutMs = 45_000

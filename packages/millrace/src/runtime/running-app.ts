@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import type { JoinOptions, LeaveOptions, Log, Membership } from '../log/log.ts'
+import type { JoinOptions, LeaveOptions, Log, Membership, TopicPartition } from '../log/log.ts'
 import type { Graph } from '../plan/graph.ts'
 import { groupName } from '../plan/names.ts'
 import type { Topic } from '../plan/topic.ts'
@@ -32,7 +32,7 @@ import { PipelineStopped } from './pipeline-stopped.ts'
 import type { Places } from './places.ts'
 import { prepareWriting } from './preparation.ts'
 import { Sender } from './sender.ts'
-import { snapshotFolder } from './snapshot-folder.ts'
+import { partitionsIn, snapshotFolder } from './snapshot-folder.ts'
 import { recordStart } from './start-offsets.ts'
 import { ThreadHost } from './thread-host.ts'
 import { preparePipelineTopics, recordLimits } from './topics.ts'
@@ -67,7 +67,10 @@ export class RunningApp implements App {
   readonly #sender: Sender
   /** By pipeline; each waits for the one before it to be left. */
   readonly #memberships = new Map<string, Promise<Membership>>()
+  /** By group. */
   readonly #instanceIds = new Map<string, string>()
+  /** Partitions whose state lies on this disk since before the start, by group. */
+  readonly #warm = new Map<string, readonly TopicPartition[]>()
   readonly #meters = new Map<string, MembershipMeter>()
   #host: Host | undefined
   #status: Health['status'] = 'running'
@@ -153,17 +156,18 @@ export class RunningApp implements App {
       counts,
       recordLimits: await recordLimits(log, [...counts.keys()]),
       ends: options.once ? await this.#endsOf(graph) : undefined,
-      snapshots: await this.#snapshotsOf(graph.name),
+      snapshots: await this.#snapshotsOf(graph),
     }
   }
 
   /** Takes a place for a pipeline on Kafka; on the embedded log its processes share one folder. */
-  async #snapshotsOf(pipeline: string): Promise<string | undefined> {
+  async #snapshotsOf(graph: Graph): Promise<string | undefined> {
     const { name, data, places } = this.#parts
-    const group = groupName(name, pipeline)
+    const group = groupName(name, graph.name)
     if (places === undefined) return data === undefined ? undefined : snapshotFolder(data, group)
     const { instanceId, folder } = await places.take(group)
     this.#instanceIds.set(group, instanceId)
+    this.#warm.set(group, await partitionsIn(folder, name, graph))
     return folder
   }
 
@@ -264,6 +268,7 @@ export class RunningApp implements App {
     return {
       copies: this.#parts.options.standbys ?? 0,
       topics: pipeline.statefulTopics,
+      warm: this.#warm.get(pipeline.group),
       onPlaced: partitions => pipeline.keepCopies(partitions),
     }
   }

@@ -11,7 +11,7 @@ import { readSnapshot } from '../state/snapshot.ts'
 import { systemClock, VirtualClock } from '../std/clock.ts'
 import { seededRandom } from '../std/random.ts'
 import { Sender } from './sender.ts'
-import { prepareFolder } from './snapshot-folder.ts'
+import { partitionsIn, prepareFolder } from './snapshot-folder.ts'
 import { Snapshots } from './snapshots.ts'
 import { Standbys } from './standbys.ts'
 import { LocalStore } from './store-view.ts'
@@ -53,6 +53,7 @@ async function setting(t: TestContext) {
     clock,
     standbys,
     warnings,
+    folder,
     /** One hit of each user, committed. */
     async hit(): Promise<void> {
       await Promise.all(Array.from({ length: users }, (_, i) => sender.send(hits, { user: `u${i}` }, {})))
@@ -88,6 +89,7 @@ describe('copies of the state of others', () => {
     await standbys.close()
     await snapshots.close()
     await running.stop()
+    assert.deepEqual(await partitionsIn(of.folder, 'test', perUser.graph), [{ topic: 'hits', partition: 0 }])
 
     const taken: (number | undefined)[] = []
     await using next = await runPipeline(perUser, log, {

@@ -78,6 +78,7 @@ export class KafkaMembership implements Membership {
   constructor(options: MembershipOptions) {
     this.#options = options
     this.#join = options.join
+    this.#standbys = options.join.standbys?.warm ?? []
     this.#watch = new TopicWatch(options.cluster, () => this.#wantRejoin())
     this.#requests = new GroupRequests(options.cluster, options.join, options.lane, () =>
       this.#started.resolve(),
