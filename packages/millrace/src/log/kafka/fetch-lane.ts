@@ -1,14 +1,21 @@
 import { FETCH_REQUESTS } from './apis.ts'
 import type { Cluster } from './cluster.ts'
-import { KafkaError } from './errors.ts'
-import { type FetchPart, parseFetchAnswer } from './fetch-response.ts'
+import { errorRule, KafkaError } from './errors.ts'
+import { type FetchAnswer, type FetchPart, parseFetchAnswer } from './fetch-response.ts'
+import { FetchSession, type SessionRequest } from './fetch-session.ts'
 import type { Frame } from './frames.ts'
 import type { Link } from './links.ts'
 
 const FETCH = 1
 const READ_COMMITTED = 1
-const NO_SESSION = 0
-const FULL_FETCH = -1
+/** Of a request on its own: everything is named, and nothing is remembered. */
+const NO_SESSION = { id: 0, epoch: -1, forgotten: [] }
+/** What a session may be refused with; one without it is served. */
+const SESSION_ERRORS: ReadonlySet<string> = new Set([
+  'FETCH_SESSION_ID_NOT_FOUND',
+  'INVALID_FETCH_SESSION_EPOCH',
+  'FETCH_SESSION_TOPIC_ID_ERROR',
+])
 const NO_EPOCH = -1
 /** An answer may come this much later than the wait that was asked for. */
 const GRACE_MS = 10_000
@@ -18,6 +25,12 @@ export interface FetchAsk {
   readonly partition: number
   readonly offset: number
   readonly leaderEpoch: number
+}
+
+interface FetchLimits {
+  readonly maxWaitMs: number
+  readonly maxBytes: number
+  readonly partitionMaxBytes: number
 }
 
 /** The memory of an answer and what lies in it. */
@@ -35,6 +48,7 @@ export class FetchLane {
   readonly #node: number
   readonly #free: Link[] = []
   readonly #all = new Set<Link>()
+  readonly #sessions = new WeakMap<Link, FetchSession>()
 
   constructor(cluster: Cluster, node: number) {
     this.#cluster = cluster
@@ -49,25 +63,46 @@ export class FetchLane {
     partitionMaxBytes: number,
   ): Promise<NodeAnswer> {
     const link = await this.#take()
-    const { rack } = this.#cluster.settings
-    const createRequest = FETCH_REQUESTS.get(link.versions.fetch)!
-    const topics = topicsOf(asks, partitionMaxBytes)
+    const limits = { maxWaitMs, maxBytes, partitionMaxBytes }
+    // What waits is asked again and again with little changed; the rest is as well off on its own.
+    const session = maxWaitMs > 0 ? this.#sessionOf(link) : undefined
+    const request = session?.request(asks, partitionMaxBytes) ?? { ...NO_SESSION, asks }
+    const { frame, answer } = await this.#send(link, request, limits)
+    this.#free.push(link)
+    const parts = answer.errorCode !== 0 ? undefined : (session?.complete(asks, answer) ?? answer.parts)
+    if (parts !== undefined) return { frame, parts }
+    session?.reset()
+    frame.release()
+    const isLost = answer.errorCode === 0 || SESSION_ERRORS.has(errorRule(answer.errorCode).name)
+    if (isLost) return this.ask(asks, maxWaitMs, maxBytes, partitionMaxBytes)
+    throw new KafkaError(answer.errorCode, 'give records')
+  }
+
+  async #send(
+    { socket, versions }: Link,
+    { id, epoch, asks, forgotten }: SessionRequest,
+    { maxWaitMs, maxBytes, partitionMaxBytes }: FetchLimits,
+  ): Promise<{ frame: Frame; answer: FetchAnswer }> {
+    const createRequest = FETCH_REQUESTS.get(versions.fetch)!
     const body = createRequest(
       maxWaitMs,
       1,
       maxBytes,
       READ_COMMITTED,
-      NO_SESSION,
-      FULL_FETCH,
-      topics,
-      [],
-      rack,
+      id,
+      epoch,
+      topicsOf(asks, partitionMaxBytes),
+      [...forgotten],
+      this.#cluster.settings.rack,
     )
-    const frame = await link.socket.send(FETCH, link.versions.fetch, body, maxWaitMs + GRACE_MS)
-    this.#free.push(link)
-    const { errorCode, parts } = parseFetchAnswer(frame.bytes)
-    if (errorCode !== 0) throw new KafkaError(errorCode, 'give records')
-    return { frame, parts }
+    const frame = await socket.send(FETCH, versions.fetch, body, maxWaitMs + GRACE_MS)
+    return { frame, answer: parseFetchAnswer(frame.bytes) }
+  }
+
+  #sessionOf(link: Link): FetchSession {
+    const session = this.#sessions.get(link) ?? new FetchSession()
+    this.#sessions.set(link, session)
+    return session
   }
 
   async #take(): Promise<Link> {

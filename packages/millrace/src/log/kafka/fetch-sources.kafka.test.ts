@@ -3,13 +3,14 @@ import { describe, it, type TestContext } from 'node:test'
 import { systemClock } from '../../std/clock.ts'
 import { AT_ONCE, outgoing } from '../conformance/store.ts'
 import { Cluster } from './cluster.ts'
-import { systemDial } from './dial.ts'
+import { type Dial, systemDial } from './dial.ts'
 import { Fetcher } from './fetcher.ts'
 import type { KafkaLog } from './kafka-log.ts'
 import { Offsets } from './offsets.ts'
-import { openKafkaLog } from './open.ts'
+import { openKafkaIn, openKafkaLog } from './open.ts'
 import { kafkaSettings } from './settings.ts'
 import { testBrokers } from './testkit/brokers.ts'
+import { REQUEST, watchRequests } from './testkit/watch-requests.ts'
 
 async function opened(t: TestContext): Promise<KafkaLog> {
   const log = await openKafkaLog({ brokers: testBrokers() })
@@ -45,6 +46,42 @@ describe('a reader on Kafka', { timeout: 120_000, concurrency: true }, () => {
       await other.deleteTopics([topic])
     })
   }
+
+  it('names to a broker only what is not as in the request before, and gets what comes', async t => {
+    const topic = `idle-${crypto.randomUUID().slice(0, 8)}`
+    const count = 40
+    const sizes: number[] = []
+    const dial: Dial = options =>
+      watchRequests(systemDial(undefined)(options), (request, send, bytes) => {
+        if (request === REQUEST.fetch) sizes.push(bytes)
+        return send()
+      })
+    const log = await openKafkaIn({ dial }, { brokers: testBrokers() })
+    t.after(() => log.close())
+    await log.createTopics([{ name: topic, partitions: count, retentionMs: -1 }])
+    const offsets = new Array<number>(count).fill(0)
+    const fetch = async () => {
+      const at = offsets.map((offset, partition) => ({ topic, partition, offset }))
+      const found = await log.fetch(at, { ...AT_ONCE, maxWaitMs: 200 })
+      assert.equal(found.length, count)
+      for (const { partition, batches, error, highWatermark } of found) {
+        assert.equal(error, undefined)
+        if (batches.length > 0) offsets[partition] = highWatermark
+      }
+      return found.map(({ highWatermark }) => highWatermark)
+    }
+    assert.deepEqual(await fetch(), offsets)
+    assert.deepEqual(await fetch(), offsets)
+    assert.ok(sizes.at(-2)! > count * 30, `the first names all: ${sizes}`)
+    assert.ok(sizes.at(-1)! < 150, `the second names none: ${sizes}`)
+    for (const partition of [7, 31]) {
+      await log.append([outgoing(topic, partition, 'a')])
+      while (offsets[partition] === 0) await fetch()
+    }
+    assert.deepEqual(await fetch(), offsets)
+    assert.ok(sizes.at(-1)! < 250, `the last names at most the one that changed: ${sizes}`)
+    await log.deleteTopics([topic])
+  })
 
   it('hears that its topic is gone', async t => {
     const topic = `gone-${crypto.randomUUID().slice(0, 8)}`

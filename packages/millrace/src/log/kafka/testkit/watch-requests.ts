@@ -13,7 +13,7 @@ export const REQUEST = {
 } as const
 
 /** Told of each request before it goes; without a call of `send`, whose answer it gives on, nothing of it goes. */
-export type OnRequest = (request: number, send: () => boolean) => boolean
+export type OnRequest = (request: number, send: () => boolean, bytes: number) => boolean
 
 export function watchRequests(socket: Socket, onRequest: OnRequest): Socket {
   const write = socket.write.bind(socket) as (chunk: Uint8Array) => boolean
@@ -24,12 +24,14 @@ export function watchRequests(socket: Socket, onRequest: OnRequest): Socket {
       bodyBytes -= chunk.length
       return isSent ? write(chunk) : true
     }
-    bodyBytes = chunk.readInt32BE(0) + 4 - chunk.length
+    const bytes = chunk.readInt32BE(0) + 4
+    bodyBytes = bytes - chunk.length
     isSent = false
-    return onRequest(chunk.readInt16BE(4), () => {
+    const send = () => {
       isSent = true
       return write(chunk)
-    })
+    }
+    return onRequest(chunk.readInt16BE(4), send, bytes)
   }
   socket.write = watched as typeof socket.write
   return socket
