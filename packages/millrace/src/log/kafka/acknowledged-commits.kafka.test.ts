@@ -62,7 +62,7 @@ describe('commits without transactions on Kafka', { timeout: 120_000, concurrenc
 
   it('[2.8] leave the positions where they were when a batch cannot be written; the outputs stay', async () => {
     await withBench(async ({ log, member }) => {
-      const refused = { name: 'CommitError', outcome: 'aborted' }
+      const refused = { name: 'LogError', code: 'unknown-topic', retriable: false }
       await rejectsWith(log.commit(commitTo(member, -1, 'absent', 'torn')), refused)
       assert.deepEqual(await valuesIn(log, 'out'), ['torn'])
       assert.equal(await positionOf(log), -1)
