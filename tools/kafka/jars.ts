@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -56,11 +57,10 @@ function isWhole(directory: string): boolean {
   return existsSync(join(directory, '.complete'))
 }
 
+/** One per content of the pom, so that what was fetched for another one is not taken for it. */
 function jarsDirectory(): string {
-  const version = /<artifactId>kafka_[^<]*<\/artifactId>\s*<version>([^<]+)/.exec(
-    readFileSync(pom, 'utf8'),
-  )![1]
-  return inCache(`kafka-${version}`)
+  const hash = createHash('sha256').update(readFileSync(pom)).digest('hex').slice(0, 8)
+  return inCache(`kafka-${hash}`)
 }
 
 function inCache(name: string): string {

@@ -6,6 +6,7 @@ import { addDescribe } from './commands/describe.ts'
 import { addDev } from './commands/dev.ts'
 import { addGroups } from './commands/groups.ts'
 import { addProduce } from './commands/produce.ts'
+import { addRename } from './commands/rename.ts'
 import { addReset } from './commands/reset.ts'
 import { addRun } from './commands/run.ts'
 import { addTopics } from './commands/topics.ts'
@@ -46,7 +47,17 @@ function programOf(cli: Cli): Command {
       getErrHasColors: () => terminal.paint('bold', 'x') !== 'x',
     })
     .configureHelp({ styleTitle: text => terminal.paintOut('bold', text) })
-  for (const add of [addDev, addRun, addTopics, addProduce, addConsume, addGroups, addReset, addDescribe]) {
+  for (const add of [
+    addDev,
+    addRun,
+    addTopics,
+    addProduce,
+    addConsume,
+    addGroups,
+    addReset,
+    addRename,
+    addDescribe,
+  ]) {
     add(program, cli)
   }
   return withExamples(program, [

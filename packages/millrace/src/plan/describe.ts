@@ -85,7 +85,7 @@ function detailOf(node: PlanNode): string {
 }
 
 /** For example `json, retention 7d`. */
-function topicText(topic: Topic): string {
+export function topicText(topic: Topic): string {
   const retention = retentionText(topic)
   return retention === undefined ? topic.value.format : `${topic.value.format}, retention ${retention}`
 }
@@ -101,7 +101,7 @@ function windowText(window: WindowSpec): string {
 }
 
 /** For example `quantile(ms, 0.95)`; a callback is shown as `…`. */
-function aggregatorText(aggregator: Aggregator): string {
+export function aggregatorText(aggregator: Aggregator): string {
   switch (aggregator.kind) {
     case 'count':
       return aggregator.where === undefined ? 'count()' : 'count(…)'
@@ -114,6 +114,6 @@ function aggregatorText(aggregator: Aggregator): string {
   }
 }
 
-function fieldText(field: FieldOrFn): string {
+export function fieldText(field: FieldOrFn): string {
   return typeof field === 'string' ? field : '…'
 }

@@ -33,6 +33,11 @@ export function changelogTopic(app: string, pipeline: string, step: string): str
   return `${app}.${pipeline}.${step}.changelog`
 }
 
+/** The internal topic that holds what a pipeline with state consisted of, for the next start to compare with; no step has its name. */
+export function shapeTopic(app: string, pipeline: string): string {
+  return `${app}.${pipeline}.changelog`
+}
+
 /** The durable topic of a side stream that the pipeline does not wire. */
 export function sideTopic(app: string, pipeline: string, side: SideTopic): string {
   return `${app}.${pipeline}.${side}`

@@ -1,5 +1,5 @@
 import { buildPrograms, type SubProgram } from '../engine/compile-sub.ts'
-import { createTask, storeLayouts, type TaskWorld, taskName } from '../engine/create-task.ts'
+import { createTask, type StartPosition, storeLayouts, type TaskWorld, taskName } from '../engine/create-task.ts'
 import type { Incident } from '../engine/failures.ts'
 import type { Task } from '../engine/task.ts'
 import type { Log, TopicPartition } from '../log/log.ts'
@@ -241,6 +241,7 @@ export class AssignedTasks {
     await this.#prepareWriting()
     const inputs = plan.sub.inputs.map((origin, i) => ({ origin, topic: topics[i]!, partition }))
     const positions = await startPositions(log, this.group, inputs)
+    if (plan.steps.length > 0) this.#warnOfForeign(positions)
     const pause = async () => {
       await nextTurn()
       signal.throwIfAborted()
@@ -280,6 +281,18 @@ export class AssignedTasks {
       throw error
     }
     this.#isWarned = false
+  }
+
+  /** Every commit of ours leaves times beside a position; one without was set by a tool for groups. */
+  #warnOfForeign(positions: readonly StartPosition[]): void {
+    for (const { topic, partition, offset, committedOffset, metadata } of positions) {
+      if (committedOffset < 0 || metadata.length > 0) continue
+      const { graph, warn } = this.#options
+      warn(
+        `the position of ${topic}/${partition} (${offset}) was set from outside. State stays as it is, so records that are read ` +
+          `again count again; millrace reset ${graph.name} forgets both`,
+      )
+    }
   }
 
   #upstreams(keyBy: number): string[] {

@@ -53,6 +53,7 @@ export class PipelineCommits {
   readonly meter = new CommitMeter()
   readonly #sideTopics = new Set<string>()
   #inFlight: Promise<void> | undefined
+  #count = 0
   #lastCommitMs: number
 
   /** `failed` is told of a commit that did not succeed, with the identity it was made under. */
@@ -70,6 +71,11 @@ export class PipelineCommits {
     this.#lastCommitMs = clock.monotonic()
     this.failures = new Backoff(clock)
     this.#pace = commitPace
+  }
+
+  /** How many have been acknowledged. */
+  get count(): number {
+    return this.#count
   }
 
   get isInFlight(): boolean {
@@ -185,6 +191,7 @@ export class PipelineCommits {
       this.meter.succeeded(clock.monotonic() - startMs)
       if (epoch !== this.#tasks.epoch) return
       this.failures.reset()
+      this.#count++
       onPoint?.('after-commit')
       onCommitted?.(content.acknowledge(result.baseOffsets.slice(outputs.length)))
       onPoint?.('after-acknowledge')

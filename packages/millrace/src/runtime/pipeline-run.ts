@@ -58,6 +58,11 @@ export class PipelineRun {
     )
   }
 
+  /** How many commits have been acknowledged. */
+  get commits(): number {
+    return this.#commits.count
+  }
+
   get group(): string {
     return this.#tasks.group
   }
@@ -207,13 +212,27 @@ export class PipelineRun {
 
   /** A bounded run is over: everything processed, closed and committed. */
   get isFinished(): boolean {
+    return this.#isAtEnd && [...this.runners.values()].every(runner => runner.isFinished(this.commits))
+  }
+
+  /** Only a fetch that finds nothing is missing. */
+  get isEndUnclear(): boolean {
+    return this.#isAtEnd && !this.isFinished
+  }
+
+  get #isAtEnd(): boolean {
     return (
       this.#state.phase === 'running' &&
       this.runners.size > 0 &&
       !this.isRestoring &&
       !this.#commits.isInFlight &&
-      [...this.runners.values()].every(runner => runner.isFinished && !runner.task.hasProgress)
+      [...this.runners.values()].every(runner => runner.isAtEnd && !runner.task.hasProgress)
     )
+  }
+
+  /** A fetch was answered: that there is nothing more may be the end of a bounded run. */
+  noticeEnd(): void {
+    if (this.isFinished) this.#options.wake()
   }
 
   nextWakeMs(carryMs?: number): number {

@@ -4,6 +4,7 @@ import type { Graph } from '../plan/graph.ts'
 import { groupName } from '../plan/names.ts'
 import type { Topic } from '../plan/topic.ts'
 import type { Clock } from '../std/clock.ts'
+import { adoptShape } from './adopt-shape.ts'
 import type {
   App,
   Health,
@@ -147,8 +148,10 @@ export class RunningApp implements App {
   }
 
   async #prepare(graph: Graph): Promise<PipelineSettings> {
-    const { name, log, options } = this.#parts
-    const counts = await preparePipelineTopics(log, name, graph, options.createTopics)
+    const { name, log, clock, logger, options } = this.#parts
+    const counts = await preparePipelineTopics(log, name, graph, options.createTopics, known =>
+      adoptShape({ log, app: name, clock }, graph, known, message => logger.warn(message)),
+    )
     await prepareWriting(graph)
     await recordStart(log, name, graph, options.start)
     return {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { count, json, pipeline, start, sum, topic, tumbling } from '../index.ts'
+import { count, json, pipeline, start, string, sum, topic, tumbling } from '../index.ts'
 import { testBrokers } from '../log/kafka/testkit/brokers.ts'
 import { readTopic } from './testkit/read-topic.ts'
 
@@ -85,5 +85,19 @@ describe('start on Kafka', { timeout: 120_000 }, () => {
     })
     await using sender = await start([], { app, brokers })
     await assert.rejects(sender.send(hits, hitAt(0)), { code: 'unknown-topic' })
+  })
+
+  it('stops with the reason when the broker refuses a record for good', async () => {
+    const app = `start-${crypto.randomUUID().slice(0, 8)}`
+    const input = topic(`${app}-in`, { value: string() })
+    // A broker takes no record without a key into a topic that it compacts.
+    const output = topic(`${app}-out`, { value: string(), cleanup: 'compact' })
+    const copy = pipeline('copy', p => p.from(input).to(output))
+    await using running = await start([copy], { app, brokers, createTopics: true })
+    await running.send(input, 'without a key')
+    await assert.rejects(running.failed, {
+      name: 'PipelineStopped',
+      message: new RegExp(`append to ${app}-out/0.*INVALID_RECORD`),
+    })
   })
 })

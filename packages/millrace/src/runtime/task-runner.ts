@@ -21,6 +21,10 @@ export class TaskRunner {
   readonly #ends: readonly number[] | undefined
   /** By input, where its records may need something to be fetched before they can be read. */
   readonly #preparations: readonly (InputPreparation | undefined)[]
+  /** An earlier bounded run has ended its time already, so time does not tell when this one has read everything. */
+  readonly #beganAtEnd: boolean
+  /** By input: how many commits there had been when a fetch was sent that found nothing more. */
+  readonly #emptyAfter = new Map<TaskInput, number>()
   /** Monotonic time since when an input has been waited for. */
   #waitingSinceMs: number | undefined
 
@@ -32,6 +36,7 @@ export class TaskRunner {
     this.task = task
     this.#ends = ends
     this.#preparations = preparations
+    this.#beganAtEnd = task.time.watermark === Number.POSITIVE_INFINITY
   }
 
   /** The positions to fetch: inputs that have room. */
@@ -41,8 +46,8 @@ export class TaskRunner {
       .map(input => ({ input, offset: input.fetchOffset }))
   }
 
-  /** Takes what a fetch brought for one of the inputs. */
-  offer(input: TaskInput, fetched: FetchedPartition): void {
+  /** Takes what a fetch brought for one of the inputs; when that was sent, the pipeline had made so many commits. */
+  offer(input: TaskInput, fetched: FetchedPartition, commits = 0): void {
     const end = this.#endOf(input)
     const batches = Number.isFinite(end)
       ? fetched.batches.filter(batch => nextOffset(batch) <= end)
@@ -54,6 +59,7 @@ export class TaskRunner {
       nextOffset,
       clock.monotonic(),
     )
+    if (input.isDrained) this.#emptyAfter.set(input, commits)
   }
 
   /** A fetch of the input failed: what is behind an unreachable log is not known to be drained (SEMANTICS 3.4). */
@@ -166,16 +172,30 @@ export class TaskRunner {
     return task.isClosing || (task.time.watermark > before && task.sealed.length > 0)
   }
 
-  /** All input is processed and every window closed: a bounded run of this task is over. */
-  get isFinished(): boolean {
+  /** As far as time, what is buffered and the ends of the sources tell, a bounded run of this task is over. */
+  get isAtEnd(): boolean {
     const { task } = this
     return (
       task.time.watermark === Number.POSITIVE_INFINITY &&
       !task.isClosing &&
       !task.isParked &&
       task.effects.isIdle &&
-      task.inputs.every(input => input.isEmpty)
+      task.inputs.every(input => input.isEmpty && (this.#ends === undefined || this.#isRead(input)))
     )
+  }
+
+  #isRead(input: TaskInput): boolean {
+    return input.origin.kind !== 'source' || input.position >= this.#endOf(input)
+  }
+
+  /**
+   * All input is processed and every window closed: a bounded run of this task is over. `commits` is how many the pipeline has
+   * made: where time had ended before, each of them may have brought something behind a re-keying.
+   */
+  isFinished(commits: number): boolean {
+    const isEmpty = (input: TaskInput) =>
+      input.origin.kind === 'source' || this.#emptyAfter.get(input) === commits
+    return this.isAtEnd && (!this.#beganAtEnd || this.task.inputs.every(isEmpty))
   }
 
   /** Resolves when what is fetched for its inputs is there or has failed; undefined where nothing is. */

@@ -2,6 +2,7 @@ import { type Log, LogError, type TopicSpec } from '../log/log.ts'
 import type { Graph } from '../plan/graph.ts'
 import { changelogTopic, repartitionTopic, type SideTopic, sideTopic } from '../plan/names.ts'
 import { checkCoPartitioning, repartitionCounts } from '../plan/partitions.ts'
+import { PlanError } from '../plan/plan-error.ts'
 import { subTopologies } from '../plan/sub-topology.ts'
 import type { Topic } from '../plan/topic.ts'
 
@@ -46,7 +47,8 @@ function noSuchTopics(missing: readonly TopicSpec[]): LogError {
 export type PartitionCounts = ReadonlyMap<string, number>
 
 /**
- * Makes sure that every topic of a pipeline exists: sources, sinks, repartition and changelog topics. Throws
+ * Makes sure that every topic of a pipeline exists: sources, sinks, repartition and changelog topics. `adopt` may refuse
+ * what is about to get state, with the counts of what it reads. Throws
  * `PlanError` where topics that meet in a store have different partition counts (SEMANTICS 5.9).
  */
 export async function preparePipelineTopics(
@@ -54,6 +56,7 @@ export async function preparePipelineTopics(
   app: string,
   graph: Graph,
   create?: boolean,
+  adopt: (counts: PartitionCounts) => Promise<void> = async () => {},
 ): Promise<PartitionCounts> {
   const declared = declaredTopics(graph)
   await ensureTopics(log, declared, create)
@@ -65,7 +68,9 @@ export async function preparePipelineTopics(
   checkCoPartitioning(graph, topic => counts.get(topic))
   await createMissing(log, counts, repartitionSpecs(app, graph, counts))
   checkCoPartitioning(graph, topic => counts.get(topic))
+  await adopt(counts)
   await createMissing(log, counts, changelogSpecs(app, graph, counts))
+  checkChangelogs(app, graph, counts)
   return counts
 }
 
@@ -77,7 +82,7 @@ export async function recordLimits(log: Log, topics: readonly string[]): Promise
   return limits
 }
 
-function declaredTopics(graph: Graph): Topic[] {
+export function declaredTopics(graph: Graph): Topic[] {
   return graph.nodes.flatMap(node => (node.kind === 'source' || node.kind === 'to' ? [node.topic] : []))
 }
 
@@ -117,6 +122,20 @@ function changelogSpecs(app: string, graph: Graph, counts: PartitionCounts): Top
       return [{ name, partitions, cleanup, retentionMs: -1, retentionBytes: -1, internal: true }]
     })
   })
+}
+
+/** A store's partitions are those its keys were put into; with others their rows would be looked for in the wrong place (SEMANTICS 5.9). */
+function checkChangelogs(app: string, graph: Graph, counts: PartitionCounts): void {
+  for (const { name, partitions } of changelogSpecs(app, graph, counts)) {
+    const stored = counts.get(name)
+    if (stored === partitions) continue
+    const step = name.split('.').at(-2)!
+    throw new PlanError(
+      { pipeline: graph.name, step },
+      `its state lies in ${stored} partitions, and its input has ${partitions} by now`,
+      `forget what was counted (millrace reset ${graph.name}), and put a keyBy('name', …) in front of it: that keeps its own number of partitions`,
+    )
+  }
 }
 
 /** The topics a sub-topology reads, in the order of its inputs. */

@@ -32,7 +32,12 @@ export class Worker {
   /** A fetch that did not wait has found nothing, and nothing has been done since: the next one may wait. */
   #isProbed = false
   #fetch:
-    | { readonly abort: AbortController; readonly done: Promise<void>; readonly asked: ReadonlySet<unknown> }
+    | {
+        readonly abort: AbortController
+        readonly done: Promise<void>
+        readonly asked: ReadonlySet<unknown>
+        readonly waits: boolean
+      }
     | undefined
   #loop: Promise<void> | undefined
   readonly #fetches = { count: 0, failed: 0, bytes: 0, ms: 0 }
@@ -141,8 +146,8 @@ export class Worker {
   #fetchMore(): void {
     const wanted = this.#fetchable()
     if (this.#fetch !== undefined) {
-      const { asked, abort } = this.#fetch
-      if (wanted.some(({ input }) => !asked.has(input))) {
+      const { asked, abort, waits } = this.#fetch
+      if (wanted.some(({ input }) => !asked.has(input)) || (waits && this.#isEndUnclear)) {
         this.#isProbed = false
         abort.abort()
       }
@@ -155,14 +160,19 @@ export class Worker {
     const isBusy = wanted.some(({ input }) => !input.isEmpty)
     const options = {
       ...fetchLimits,
-      maxWaitMs: isBusy && !this.#isProbed ? 0 : fetchWaitMs,
+      maxWaitMs: (isBusy && !this.#isProbed) || this.#isEndUnclear ? 0 : fetchWaitMs,
       signal: abort.signal,
     }
     const done = this.#fetchOnce(wanted, options).finally(() => {
       this.#fetch = undefined
       this.wake()
     })
-    this.#fetch = { abort, done, asked: new Set(wanted.map(({ input }) => input)) }
+    const asked = new Set(wanted.map(({ input }) => input))
+    this.#fetch = { abort, done, asked, waits: options.maxWaitMs > 0 }
+  }
+
+  get #isEndUnclear(): boolean {
+    return this.runs.some(run => run.isEndUnclear)
   }
 
   #fetchable(): Wanted[] {
@@ -176,12 +186,13 @@ export class Worker {
       offset,
     }))
     const startMs = this.#clock.monotonic()
+    const commits = wanted.map(({ runner }) => this.#runOf(runner)?.commits ?? 0)
     try {
       const answer = await this.#log.fetch(positions, options)
       this.#measure(answer, startMs)
       this.#isProbed = answer.every(({ batches }) => batches.length === 0)
       // Several pipelines may ask for one partition.
-      const unanswered = [...wanted]
+      const unanswered = wanted.map((ask, i) => ({ ...ask, commits: commits[i]! }))
       for (const fetched of answer) {
         const at = unanswered.findIndex(({ input, offset }) => isAnswer(fetched, input, offset))
         const [ask] = at < 0 ? [] : unanswered.splice(at, 1)
@@ -190,9 +201,10 @@ export class Worker {
         else if (this.#runOf(ask.runner) === undefined) fetched.release?.()
         else {
           this.#retries.succeeded(ask.input)
-          ask.runner.offer(ask.input, fetched)
+          ask.runner.offer(ask.input, fetched, ask.commits)
         }
       }
+      for (const run of this.runs) run.noticeEnd()
     } catch (error) {
       if (options.signal?.aborted) return
       this.#fetches.failed++

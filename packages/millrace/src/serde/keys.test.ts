@@ -35,6 +35,14 @@ describe('the key serdes', () => {
     assert.deepEqual([...keys.int64.serialize(258 as never)], [0, 0, 0, 0, 0, 0, 1, 2])
   })
 
+  it('[5.8] write and read windowed keys as Kafka Streams does', () => {
+    const serde = keys.windowed(keys.string)
+    const bytes = serde.serialize({ key: 'a', start: 258 })
+    assert.deepEqual([...bytes], [97, 0, 0, 0, 0, 0, 0, 1, 2])
+    assert.deepEqual(serde.deserialize(bytes, 0, bytes.length), { key: 'a', start: 258 })
+    assert.throws(() => serde.deserialize(bytes, 0, 7), KeyError)
+  })
+
   it('[5.1] refuse a key of another type, and out of range', () => {
     const refused: [AnyKeySerde, unknown][] = [
       [keys.string, 1],
@@ -48,6 +56,8 @@ describe('the key serdes', () => {
       [keys.int32, '1'],
       [keys.int64, 2n ** 63n],
       [keys.int64, 1.5],
+      [keys.windowed(keys.string), 'a'],
+      [keys.windowed(keys.string), { key: 'a', start: 'b' }],
     ]
     for (const [serde, key] of refused) {
       assert.throws(

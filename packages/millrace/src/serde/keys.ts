@@ -60,6 +60,41 @@ const int64: KeySerde<bigint> = {
   },
 }
 
+/** The key of one window. */
+export interface WindowedKey<K> {
+  readonly key: K
+  /** Start of the window in ms since the epoch. */
+  readonly start: number
+}
+
+const START_BYTES = 8
+
+/** The key's bytes and the start as int64 big-endian, as Kafka Streams writes the keys of windows. */
+function windowed<K>(inner: KeySerde<K>): KeySerde<WindowedKey<K>> {
+  return {
+    id: `windowed-${inner.id}`,
+    kind: KeyKind.serde,
+    serialize(given) {
+      if (keyKindOf(given) !== KeyKind.json || !Number.isSafeInteger(given.start)) {
+        throw new KeyError('bad-key', `${shown(given)} is not { key, start }`)
+      }
+      const { key, start } = given
+      const bytes = inner.serialize(key)
+      const whole = Buffer.alloc(bytes.length + START_BYTES)
+      whole.set(bytes)
+      whole.writeBigInt64BE(BigInt(start), bytes.length)
+      return whole
+    },
+    deserialize(bytes, start, end) {
+      const at = end - START_BYTES
+      if (at < start)
+        throw new KeyError('bad-bytes', `A windowed key has at least 8 bytes, this one has ${end - start}`)
+      const windowStart = Number(viewOf(bytes, at, START_BYTES).getBigInt64(0))
+      return { key: inner.deserialize(bytes, start, at), start: windowStart }
+    },
+  }
+}
+
 function viewOf(bytes: Uint8Array, start: number, length: number): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset + start, length)
 }
@@ -71,8 +106,8 @@ function requireLength(length: number, expected: number, id: string): void {
 }
 
 /**
- * The key serdes that come with Millrace. `int32` and `int64` agree with Java clients; `json` is for
- * objects and arrays. `serialize` throws `KeyError` for a value of another type.
+ * The key serdes that come with Millrace. `int32` and `int64` agree with Java clients, `windowed` with the
+ * windowed keys of Kafka Streams and of `emit('updates')`; `json` is for objects and arrays. `serialize` throws `KeyError` for a value of another type.
  */
 export const keys = {
   string: ofKind<string>('string', KeyKind.string),
@@ -83,4 +118,5 @@ export const keys = {
   json: <T extends object>(): KeySerde<T> => ofKind<T>('json', KeyKind.json),
   int32,
   int64,
+  windowed,
 } as const

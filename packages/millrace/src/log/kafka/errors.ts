@@ -187,6 +187,7 @@ export const CODE = {
   invalidProducerEpoch: 47,
   invalidTxnState: 48,
   nonEmptyGroup: 68,
+  invalidRecord: 87,
   groupNotFound: 69,
   memberIdRequired: 79,
   fencedInstance: 82,

@@ -1,0 +1,109 @@
+import { aggregatorText, fieldText, topicText } from './describe.ts'
+import type { AggregateNode, Aggregator, Graph, KeyByNode, WindowSpec } from './graph.ts'
+import type { PartitionCount } from './partitions.ts'
+import { inputName, subTopologies } from './sub-topology.ts'
+
+/**
+ * What of a pipeline has consequences beyond its process: topics, re-keyings and stores. Survives JSON; kept beside the
+ * pipeline's state, so that the next start can tell what has changed (SEMANTICS 8.1).
+ */
+export interface PipelineShape {
+  readonly pipeline: string
+  readonly sources: readonly TopicShape[]
+  readonly sinks: readonly TopicShape[]
+  readonly rekeyings: readonly RekeyingShape[]
+  readonly stores: readonly StoreShape[]
+}
+
+export interface TopicShape {
+  readonly name: string
+  readonly detail: string
+}
+
+export interface RekeyingShape {
+  readonly name: string
+  readonly partitions: number
+  /** The number the code asks for; the topic keeps the one it began with (SEMANTICS 1.5). */
+  readonly wanted?: number
+  /** The field that gives the key, or `…` for a callback. */
+  readonly key: string
+}
+
+export interface StoreShape {
+  readonly name: string
+  /** What gives its rows their keys: the topics of byKey, or `<keyBy>.repartition`, joined by `+`. */
+  readonly keyedBy: string
+  readonly partitions: number
+  /** Kind, size and start of its windows; undefined for a table. Grace may change while the state stays. */
+  readonly window?: string
+  readonly columns: readonly ColumnShape[]
+}
+
+export interface ColumnShape {
+  readonly name: string
+  /** What its state consists of: equal text, equal state. */
+  readonly state: string
+  /** The state and what fills it, for people. */
+  readonly detail: string
+}
+
+/** The shape of a graph over topics with these partition counts. */
+export function shapeOf(
+  graph: Graph,
+  countOf: PartitionCount,
+  rekeyedCountOf: (keyBy: KeyByNode) => number | undefined,
+): PipelineShape {
+  const { nodes } = graph
+  const keyBys = nodes.filter((node): node is KeyByNode => node.kind === 'keyBy')
+  const stores = subTopologies(graph).flatMap(sub => {
+    const counts = sub.inputs.map(input =>
+      input.kind === 'source' ? countOf(input.node.topic.name) : rekeyedCountOf(input.keyBy),
+    )
+    return sub.nodeIds
+      .map(id => nodes[id]!)
+      .filter((node): node is AggregateNode => node.kind === 'aggregate')
+      .map(node =>
+        storeShape(node, sub.inputs.map(inputName).join('+'), Math.max(...counts.map(count => count ?? 1))),
+      )
+  })
+  return {
+    pipeline: graph.name,
+    sources: nodes.flatMap(node =>
+      node.kind === 'source' ? [{ name: node.topic.name, detail: topicText(node.topic) }] : [],
+    ),
+    sinks: nodes.flatMap(node =>
+      node.kind === 'to' ? [{ name: node.topic.name, detail: topicText(node.topic) }] : [],
+    ),
+    rekeyings: keyBys.map(keyBy => ({
+      name: keyBy.name,
+      partitions: rekeyedCountOf(keyBy) ?? 1,
+      ...(keyBy.partitions !== undefined && { wanted: keyBy.partitions }),
+      key: fieldText(keyBy.key),
+    })),
+    stores,
+  }
+}
+
+function storeShape(node: AggregateNode, keyedBy: string, partitions: number): StoreShape {
+  return {
+    name: node.name,
+    keyedBy,
+    partitions,
+    ...(node.window && { window: windowShape(node.window) }),
+    columns: node.columns.map(({ name, aggregator }) => ({
+      name,
+      state: stateText(aggregator),
+      detail: aggregatorText(aggregator),
+    })),
+  }
+}
+
+function windowShape({ graceMs: _, ...window }: WindowSpec): string {
+  return Object.entries(window)
+    .map(([name, value]) => (name === 'kind' ? value : `${name} ${value}`))
+    .join(', ')
+}
+
+function stateText(aggregator: Aggregator): string {
+  return aggregator.kind === 'quantile' ? `quantile within ${aggregator.relativeAccuracy}` : aggregator.kind
+}
