@@ -10,7 +10,7 @@ import { StoredShape } from './stored-shape.ts'
 import { declaredTopics, type PartitionCounts } from './topics.ts'
 
 /** The shape of a pipeline over topics with these partition counts. */
-export function shapeOn(app: string, graph: Graph, counts: PartitionCounts): PipelineShape {
+function shapeOn(app: string, graph: Graph, counts: PartitionCounts): PipelineShape {
   return shapeOf(
     graph,
     topic => counts.get(topic),
@@ -19,7 +19,7 @@ export function shapeOn(app: string, graph: Graph, counts: PartitionCounts): Pip
 }
 
 /** The same before anything is created: of what is missing the counts are those that a start would give. */
-export async function shapeFrom(log: Log, app: string, graph: Graph): Promise<PipelineShape> {
+async function shapeFrom(log: Log, app: string, graph: Graph): Promise<PipelineShape> {
   const keyBys = graph.nodes.filter(node => node.kind === 'keyBy').map(({ name }) => name)
   const declared = declaredTopics(graph)
   const counts = new Map(declared.map(({ name, partitions }) => [name, partitions]))

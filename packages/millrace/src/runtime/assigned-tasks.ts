@@ -1,5 +1,11 @@
 import { buildPrograms, type SubProgram } from '../engine/compile-sub.ts'
-import { createTask, type StartPosition, storeLayouts, type TaskWorld, taskName } from '../engine/create-task.ts'
+import {
+  createTask,
+  type StartPosition,
+  storeLayouts,
+  type TaskWorld,
+  taskName,
+} from '../engine/create-task.ts'
 import type { Incident } from '../engine/failures.ts'
 import type { Task } from '../engine/task.ts'
 import type { Log, TopicPartition } from '../log/log.ts'

@@ -23,7 +23,7 @@ export function kafkaStreams(...args: string[]): Promise<string[][]> {
 const TOOLS = 'org.apache.kafka.tools'
 
 /** The tools that come with Kafka, as their scripts call them. */
-export const kafkaTools = {
+const kafkaTools = {
   consoleProducer: `${TOOLS}.ConsoleProducer`,
   consoleConsumer: `${TOOLS}.consumer.ConsoleConsumer`,
   groups: `${TOOLS}.consumer.group.ConsumerGroupCommand`,
