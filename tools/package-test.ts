@@ -186,7 +186,7 @@ function consumerConfig(resolution: string): object {
     skipLibCheck: false,
     noEmit: true,
   }
-  return { compilerOptions, files: ['pipeline.ts', 'wrong-pipeline.ts'] }
+  return { compilerOptions, files: ['pipeline.ts', 'formats.ts', 'wrong-pipeline.ts'] }
 }
 
 function check<T>(title: string, action: () => T): T | undefined {

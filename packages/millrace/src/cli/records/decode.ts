@@ -86,7 +86,12 @@ function isBinary(text: string): boolean {
   return false
 }
 
+/** What JSON can say of a value; serdes of other formats give bigints and bytes anywhere in it. */
 function showable(value: unknown): unknown {
   if (typeof value === 'bigint') return String(value)
-  return value instanceof Uint8Array ? rawText(value, 0, value.length) : value
+  if (value instanceof Uint8Array) return rawText(value, 0, value.length)
+  if (Array.isArray(value)) return value.map(showable)
+  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype)
+    return value
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, showable(member)]))
 }
