@@ -4,8 +4,9 @@ import { avro } from '../formats/avro/avro.ts'
 import { memoryRegistry } from '../formats/registry/memory-registry.ts'
 import type { SchemaRegistry, WholeSchema } from '../formats/registry/registry.ts'
 import { RegistryError } from '../formats/registry/registry-error.ts'
+import { json } from '../serde/json.ts'
 import { string } from '../serde/text.ts'
-import { count, sum } from '../stream/aggregates.ts'
+import { count, first, sum } from '../stream/aggregates.ts'
 import { pipeline } from '../stream/pipeline.ts'
 import { topic } from '../stream/topic.ts'
 import { testDriver } from '../testing/driver.ts'
@@ -89,7 +90,7 @@ function shop(registry: SchemaRegistry) {
 }
 
 describeModes('Topics whose schemas are in a registry', mode => {
-  test(`a pipeline reads, re-keys, aggregates and writes their records`, async () => {
+  test('[5.10] a pipeline reads, re-keys, aggregates and writes their records', async () => {
     const registry = memoryRegistry()
     const { orders, totals, plan } = shop(registry)
     await using driver = await testDriver([plan], { mode })
@@ -111,7 +112,7 @@ describeModes('Topics whose schemas are in a registry', mode => {
     assert.deepEqual(await registry.subjects(), ['orders-value', 'totals-value'])
   })
 
-  test(`while the registry does not answer, records wait, and none is lost or goes before another`, async () => {
+  test('[5.10] while the registry does not answer, records wait, and none is lost or goes before another', async () => {
     const { registry, inner, faults } = faultyRegistry()
     const { orders, items, plan } = shop(registry)
     const older = { ...orderSchema, doc: 'older' }
@@ -130,7 +131,7 @@ describeModes('Topics whose schemas are in a registry', mode => {
     assert.deepEqual(await driver.sideStream('rejected').read(), [])
   })
 
-  test(`a login that the registry refuses stops the pipeline`, async () => {
+  test('[5.10] a login that the registry refuses stops the pipeline', async () => {
     const { registry, inner, faults } = faultyRegistry()
     const { orders, plan } = shop(registry)
     const bytes = await foreignBytes(
@@ -143,7 +144,7 @@ describeModes('Topics whose schemas are in a registry', mode => {
     await assert.rejects(driver.input(orders).sendBytes(bytes), /the password is wrong/)
   })
 
-  test(`what has no frame, an unknown schema, one of another language or one that does not fit is rejected`, async () => {
+  test('[5.10] what has no frame, an unknown schema, one of another language or one that does not fit is rejected', async () => {
     const registry = memoryRegistry()
     const { orders, items, plan } = shop(registry)
     await using driver = await testDriver([plan], { mode })
@@ -171,13 +172,65 @@ describeModes('Topics whose schemas are in a registry', mode => {
     assert.match(incompatible!.error, /"thing".*cannot be read as the topic's own schema.*"amount"/)
   })
 
-  test('keys are read back that another version of the pipeline wrote under another schema', async () => {
+  test('[5.10] [6.1] an input that waits for a schema is waited for by the others of its task', async () => {
+    const { registry, inner, faults } = faultyRegistry()
+    const { orders } = shop(registry)
+    const others = topic('others', { value: json<Order>(), timestamp: 'at' })
+    const items = topic('items', { value: string() })
+    const plan = pipeline('both', p => {
+      p.from(orders)
+        .merge(p.from(others))
+        .byKey()
+        .aggregate('first', { item: first('item'), orders: count() })
+        .emit('updates')
+        .map(row => `${row?.orders}: ${row?.item}`)
+        .to(items)
+    })
+    const older = { ...orderSchema, doc: 'older' }
+    const bytes = await foreignBytes(inner, older, { item: 'first', amount: 1, at: t0 })
+    await using driver = await testDriver([plan], { mode })
+    faults.fail = new RegistryError('unreachable', 'nobody is there')
+    await driver.input(orders).sendBytes(bytes, { key: 'a' })
+    await driver.input(others).send({ item: 'second', amount: 1, at: t0 + 1 }, { key: 'a' })
+    await driver.advance('1m')
+    assert.deepEqual(await driver.output(items).values(), [])
+    faults.fail = undefined
+    await driver.advance('10s')
+    assert.deepEqual(await driver.output(items).values(), ['1: first', '2: first'])
+  })
+
+  test('[1.5] [5.10] what was re-keyed is read by a process that has never seen its schema', async () => {
+    const registry = memoryRegistry()
+    const make = () => {
+      const orders = topic('orders', { value: avro<Order>({ registry }), timestamp: 'at' })
+      const items = topic('items', { value: string() })
+      const plan = pipeline('by-item', p => {
+        p.from(orders)
+          .keyBy('item')
+          .map(order => order.item)
+          .to(items)
+      })
+      return { orders, items, plan }
+    }
+    const bytes = await foreignBytes(registry, orderSchema, { item: 'tea', amount: 1, at: t0 })
+    const before = make()
+    await using earlier = await testDriver([before.plan], { mode, commits: 'manual' })
+    await earlier.input(before.orders).sendBytes(bytes)
+    await earlier.commit()
+    assert.deepEqual(await earlier.output(before.items).values(), [])
+    const after = make()
+    await using second = await testDriver([after.plan], { mode, from: await earlier.snapshot() })
+    await second.finish()
+    assert.deepEqual(await second.output(after.items).values(), ['tea'])
+  })
+
+  test('[5.10] [8.1] keys are read back that another version of the pipeline wrote under another schema', async () => {
     const registry = memoryRegistry()
     const before = places(registry, 'before')
-    await using first = await testDriver([before.plan], { mode })
-    await first.input(before.visits).send('a', { key: { shelf: 7 }, timestamp: t0 })
+    await using earlier = await testDriver([before.plan], { mode })
+    await earlier.input(before.visits).send('a', { key: { shelf: 7 }, timestamp: t0 })
     const after = places(registry, 'after')
-    await using second = await testDriver([after.plan], { mode, from: await first.snapshot() })
+    await using second = await testDriver([after.plan], { mode, from: await earlier.snapshot() })
     await second.finish()
     const rows = await second.output(after.counts).read()
     assert.deepEqual(
@@ -187,7 +240,7 @@ describeModes('Topics whose schemas are in a registry', mode => {
     assert.deepEqual(await registry.versions('counts-key'), [1, 2])
   })
 
-  test('a store is asked by a key that is written as its topic does it', async () => {
+  test('[5.10] a store is asked by a key that is written as its topic does it', async () => {
     const { visits, plan } = places(memoryRegistry(), 'only')
     await using driver = await testDriver([plan], { mode })
     await driver.input(visits).send('a', { key: { shelf: 7 }, timestamp: t0 })
