@@ -20,7 +20,9 @@ import type {
 import { AcknowledgedCommits } from './acknowledged-commits.ts'
 import { Appender } from './appender.ts'
 import { Cluster } from './cluster.ts'
+import { isRetriable } from './errors.ts'
 import { Fetcher } from './fetcher.ts'
+import { LostMembershipError } from './group-requests.ts'
 import { Groups } from './groups.ts'
 import type { LinksOptions } from './links.ts'
 import { asLogErrors } from './log-error.ts'
@@ -162,7 +164,7 @@ export class KafkaLog implements Log {
       },
       host: this.#options.host,
       pid: this.#options.pid,
-      fence: ids => this.#fence(ids),
+      fence: ids => this.#fence(ids).catch(rejoinWhenUnreachable),
     })
     this.#members.add(membership)
     await membership.start()
@@ -264,4 +266,10 @@ export class KafkaLog implements Log {
     this.#fetcher.close()
     await this.#cluster.close()
   }
+}
+
+/** Without the coordinator of transactions nothing can be restored: the member gives its place up and tries again. */
+function rejoinWhenUnreachable(error: Error): never {
+  if (!isRetriable(error)) throw error
+  throw new LostMembershipError(`What others left open could not be ended: ${error.message}`)
 }
