@@ -6,11 +6,13 @@ import { count, json, pipeline, start, topic, tumbling } from '../index.ts'
 import { openKafkaLog } from '../log/kafka/open.ts'
 import { Acls } from '../log/kafka/testkit/acls.ts'
 import { clientOf, isWithoutSecured } from '../log/kafka/testkit/secured.ts'
-import { type Log, LogError } from '../log/log.ts'
+import { type Log, LogError, type TopicSpec } from '../log/log.ts'
 import { type NeededRight, neededRights } from '../plan/rights.ts'
 import { rightText } from '../std/access-right.ts'
 import { PipelineStopped } from './pipeline-stopped.ts'
 import { readTopic } from './testkit/read-topic.ts'
+import { expectedRows, rowText, visitAt } from './testkit/visit-rows.ts'
+import type * as Visits from './testkit/visits.ts'
 import { specOf } from './topics.ts'
 
 interface Hit {
@@ -171,4 +173,44 @@ describe('a pipeline under a user with rights', { skip: isWithoutSecured, timeou
       await running.stop({ timeout: 0 })
     })
   }
+
+  it('[1.5] runs in worker threads over TLS, with tokens that the control thread is asked for', async () => {
+    const app = `rights-${crypto.randomUUID().slice(0, 8)}`
+    const url = new URL('./testkit/visits.ts', import.meta.url)
+    url.searchParams.set('topics', `${app}-`)
+    const module = (await import(url.href)) as typeof Visits
+    const { visits, perVisitor, perPage, default: plan } = module
+    await admin.createTopics([visits, perVisitor, perPage].map(specOf).map(kept))
+    {
+      await using sender = await start([], { app, log: admin })
+      await Promise.all(Array.from({ length: 300 }, (_, i) => sender.send(visits, visitAt(from, i))))
+    }
+    const needed = neededRights(app, plan.graph)
+    const principal = `User:${app}`
+    await acls.grant(principal, needed)
+    let asked = 0
+    const token = () => {
+      asked++
+      return unsecuredToken(app, hour)
+    }
+    const client = { 'sasl.mechanism': 'OAUTHBEARER', 'sasl.oauthbearer.token': token }
+    const options = { app, threads: 2, once: true, ...clientOf(cluster, 'SASL_SSL', client) }
+    const write = needed.find(({ operation, isPrefix }) => operation === 'Write' && isPrefix)!
+    await acls.revoke(principal, [write])
+    {
+      await using running = await start([url.href], options)
+      await assert.rejects(running.failed, error => isRefusal(error, write))
+    }
+    await acls.grant(principal, [write])
+    await using running = await start([url.href], options)
+    await Promise.race([running.failed, running.finished])
+    assert.ok(asked > 8, `there were ${asked} logins`)
+    const rows = [...(await readTopic(admin, perVisitor.name)), ...(await readTopic(admin, perPage.name))]
+    assert.deepEqual(rows.map(({ value }) => rowText(JSON.parse(value!))).sort(), expectedRows(from, 300))
+  })
 })
+
+/** A topic that keeps records however old they are. */
+function kept(spec: TopicSpec): TopicSpec {
+  return { ...spec, retentionMs: -1 }
+}

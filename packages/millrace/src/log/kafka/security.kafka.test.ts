@@ -8,6 +8,7 @@ import { type SecuredCluster, startSecuredCluster } from '../../../../../tools/k
 import {
   type SecuredListener,
   SHORT_SESSION_MS,
+  USERS,
   unsecuredToken,
 } from '../../../../../tools/kafka/security.ts'
 import { joinGroup } from '../conformance/member.ts'
@@ -255,6 +256,9 @@ describe('a secured Kafka', { skip: isWithoutSecured, timeout: 600_000 }, () => 
       { 'ssl.key.password': canary },
       { 'ssl.keystore.key': canary },
     ]
+    const log = await open('SASL_PLAINTEXT', loginOf('ada'))
+    assert.ok(!inspect(log, { depth: 20, showHidden: true }).includes(USERS.ada!))
+    await log.close()
     for (const kafka of tried) {
       await assert.rejects(open('SASL_PLAINTEXT', kafka), (error: Error) => {
         const text = [inspect(error, { depth: 20, showHidden: true }), error.message, error.stack].join()

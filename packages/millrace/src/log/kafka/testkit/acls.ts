@@ -1,4 +1,4 @@
-import { type Acl, createAclsV3, deleteAclsV3 } from '@platformatic/kafka'
+import { type Acl, createAclsV3, deleteAclsV3, describeAclsV3 } from '@platformatic/kafka'
 import type { AccessRight } from '../../../std/access-right.ts'
 import { systemClock } from '../../../std/clock.ts'
 import { systemDial } from '../dial.ts'
@@ -43,6 +43,7 @@ export class Acls {
     const acls = rights.map(right => aclOf(principal, right))
     const { results } = await socket.call(createAclsV3.api, [acls], TIMEOUT_MS)
     for (const { errorCode, errorMessage } of results) if (errorCode !== 0) throw new Error(errorMessage!)
+    await this.#until(acls, true)
   }
 
   async revoke(principal: string, rights: readonly Granted[]): Promise<void> {
@@ -52,6 +53,19 @@ export class Acls {
     const removed = filterResults.reduce((sum, each) => sum + each.matchingAcls.length, 0)
     if (removed !== rights.length)
       throw new Error(`${removed} of ${rights.length} rights were there to remove`)
+    await this.#until(filters, false)
+  }
+
+  /** A change is acknowledged by the controller, and known to the broker a moment later. */
+  async #until(acls: readonly Acl[], isThere: boolean): Promise<void> {
+    const { socket } = await this.#links.link(this.#address, 'acls')
+    for (const acl of acls) {
+      for (;;) {
+        const { resources } = await socket.call(describeAclsV3.api, [acl], TIMEOUT_MS)
+        if (resources.length > 0 === isThere) break
+        await new Promise(resolve => setTimeout(resolve, 10))
+      }
+    }
   }
 
   close(): Promise<void> {
