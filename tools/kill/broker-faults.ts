@@ -8,7 +8,7 @@ import { pick, type Random } from './random.ts'
 import type { WeatherFault } from './weather.ts'
 
 const inSyncMs = 180_000
-const movedMs = 60_000
+const movedMs = 180_000
 /** Longer than workers wait for an answer. */
 const lateMs = 6_000
 const transactionTopic = '__transaction_state'
