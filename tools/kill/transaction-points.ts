@@ -1,7 +1,7 @@
 import { type Dial, systemDial } from '../../packages/millrace/src/log/kafka/dial.ts'
+import type { KafkaLog } from '../../packages/millrace/src/log/kafka/kafka-log.ts'
 import { openKafkaIn } from '../../packages/millrace/src/log/kafka/open.ts'
 import { REQUEST, watchRequests } from '../../packages/millrace/src/log/kafka/testkit/watch-requests.ts'
-import type { Log } from '../../packages/millrace/src/log/log.ts'
 import type { TransactionPoint } from './worker-options.ts'
 
 /** Short enough that what is cut off or kept waiting is noticed within the storm. */
@@ -30,7 +30,7 @@ export function openWithPoints(
   brokers: readonly string[],
   isFlow1: boolean,
   onPoint: OnTransactionPoint,
-): Promise<Log> {
+): Promise<KafkaLog> {
   return openKafkaIn({ dial: dialWithPoints(onPoint), isFlow1 }, { brokers, kafka: patience })
 }
 

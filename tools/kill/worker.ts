@@ -2,6 +2,7 @@
 import { flushCompileCache } from 'node:module'
 import { openEmbeddedLog } from '../../packages/millrace/src/log/embedded/open.ts'
 import { CommitError, type Log } from '../../packages/millrace/src/log/log.ts'
+import { Places } from '../../packages/millrace/src/runtime/places.ts'
 import { RunningApp } from '../../packages/millrace/src/runtime/running-app.ts'
 import { systemClock } from '../../packages/millrace/src/std/clock.ts'
 import { systemRandom } from '../../packages/millrace/src/std/random.ts'
@@ -21,12 +22,14 @@ function reached(point: WorkerPoint, pipeline: string | undefined): void {
   if (++seen === killAt.nth) process.kill(process.pid, 'SIGKILL')
 }
 
-async function openLog(): Promise<Log> {
+/** On Kafka with a place in the directory, as `start` has it: who comes next may take over that of a dead one. */
+async function openLog(): Promise<{ readonly log: Log; readonly places?: Places }> {
   const { directory, brokers, isFlow1 = false } = options
-  if (brokers === undefined) return openEmbeddedLog({ directory })
+  if (brokers === undefined) return { log: await openEmbeddedLog({ directory }) }
   // A third of a second that workers over the embedded log need not wait for.
   const { openWithPoints } = await import('./transaction-points.ts')
-  return openWithPoints(brokers, isFlow1, point => reached(point, undefined))
+  const log = await openWithPoints(brokers, isFlow1, point => reached(point, undefined))
+  return { log, places: new Places({ directory, cluster: log.clusterId }) }
 }
 
 function countFenced(log: Log): void {
@@ -43,7 +46,7 @@ function countFenced(log: Log): void {
 }
 
 const tell = (type: string, message?: string) => process.send?.({ type, message })
-const log = await openLog()
+const { log, places } = await openLog()
 splitCommit(log, options.mode, () => reached('between-halves', undefined))
 countFenced(log)
 const app = new RunningApp({
@@ -51,6 +54,7 @@ const app = new RunningApp({
   log,
   ownsLog: true,
   data: options.directory,
+  ...(places && { places }),
   clock: systemClock,
   logger: {
     info: () => {},
