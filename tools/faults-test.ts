@@ -38,7 +38,8 @@ if (missing.length > 0) {
 }
 console.log(`seed ${seed}; again with: npm run test:faults -- ${values.long ? '--long ' : ''}--seed ${seed}`)
 const checks = new Checks()
-const isDone = endAfter(60_000 * Number(values.minutes ?? extent.minutes), checks)
+const wholeMs = 60_000 * Number(values.minutes ?? extent.minutes)
+const isDone = endAfter(wholeMs, checks)
 if (wants('tests')) await brokerTests()
 
 const common = { seed, sessionTimeoutMs: 2_000, onProgress: occasionally() }
@@ -50,6 +51,7 @@ if (wants('atomic')) {
     records: Number(values.records ?? extent.records),
     recordsPerSecond: extent.recordsPerSecond,
     memberCounts: [2, 2, 3],
+    stormMs: wholeMs / 2,
     points: [...commitPoints, ...transactionPoints],
     ground: kafkaGround({ seed, brokers: 3, rounds: extent.rounds }),
   })

@@ -25,7 +25,7 @@ const wants = (mode: string) => values.only === undefined || values.only === mod
 if (wants('atomic')) {
   const [kills, records] = [Number(values.kills), Number(values.records)]
   const memberCounts = [1, 2, 2, 3, 3]
-  const pace = { kills, records, recordsPerSecond: 3_500, memberCounts }
+  const pace = { kills, records, recordsPerSecond: 3_500, memberCounts, stormMs: 5 * 60_000 }
   await storm(checks, { ...common, ...pace, points: commitPoints })
 }
 if (wants('positions-first')) await control(checks, 'positions-first', common)

@@ -48,6 +48,8 @@ export interface CampaignOptions {
   readonly roundsPerPoint: number
   /** How many workers there are at a time, drawn again and again. */
   readonly memberCounts: readonly number[]
+  /** Then the storm is over, and what is left is judged. */
+  readonly stormMs: number
   readonly onProgress: (line: string) => void
   /** Told of everything that is done to workers and log. */
   readonly onEvent?: (line: string) => void
@@ -136,6 +138,7 @@ class Campaign {
       kills,
       points,
       roundsPerPoint,
+      stormMs: options.stormMs,
       stuckMs: ground.brokers === undefined ? 30_000 : 180_000,
       isEnough: () => this.#generator.count >= options.records && ground.weather?.isThrough !== false,
       onProgress: () => options.onProgress(this.#progress()),

@@ -28,6 +28,8 @@ export interface NemesisOptions {
   readonly stuckMs: number
   /** The storm goes on until this is true, too. */
   readonly isEnough: () => boolean
+  /** Then it is over in any case: what is left is judged, and what did not happen by then is missed. */
+  readonly stormMs: number
   readonly onProgress: () => void
   readonly onEvent: (what: string) => void
 }
@@ -74,9 +76,10 @@ export class Nemesis {
   }
 
   async run(): Promise<void> {
-    const { random, kills, isEnough, memberCounts } = this.#options
+    const { random, kills, isEnough, memberCounts, stormMs } = this.#options
+    const untilMs = performance.now() + stormMs
     const isThrough = () => this.counted >= kills && this.#points.length === 0 && isEnough()
-    while (!this.#isOver && !isThrough()) {
+    while (!this.#isOver && !isThrough() && performance.now() < untilMs) {
       this.#fill()
       await sleep(300 + 1_700 * random() ** 4)
       const draw = random()

@@ -17,6 +17,7 @@ export interface StormOptions {
   readonly kills: number
   readonly records: number
   readonly memberCounts: readonly number[]
+  readonly stormMs: number
   readonly recordsPerSecond: number
   readonly sessionTimeoutMs: number
   readonly points: readonly WorkerPoint[]
@@ -58,6 +59,7 @@ export async function control(
     records: 5_000,
     recordsPerSecond: 1_000,
     memberCounts: [1, 2, 2, 3, 3],
+    stormMs: controlMs,
     points: [point],
     roundsPerPoint: 4,
   })
@@ -65,6 +67,7 @@ export async function control(
   if (mode === 'at-least-once') checkNothingLost(checks, result)
 }
 
+const controlMs = 5 * 60_000
 const progressEveryMs = 5_000
 
 /** Prints a line of progress now and then. */
