@@ -212,7 +212,10 @@ export class PipelineRun {
 
   /** A bounded run is over: everything processed, closed and committed. */
   get isFinished(): boolean {
-    return this.#isAtEnd && [...this.runners.values()].every(runner => runner.isFinished(this.commits))
+    const runners = [...this.runners.values()]
+    // Time that had ended before ends at once for the tasks behind it, too.
+    const tellsTime = !runners.some(runner => runner.beganAtEnd)
+    return this.#isAtEnd && (tellsTime || runners.every(runner => runner.isEmptyAfter(this.commits)))
   }
 
   /** Only a fetch that finds nothing is missing. */

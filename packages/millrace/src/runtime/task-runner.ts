@@ -22,7 +22,7 @@ export class TaskRunner {
   /** By input, where its records may need something to be fetched before they can be read. */
   readonly #preparations: readonly (InputPreparation | undefined)[]
   /** An earlier bounded run has ended its time already, so time does not tell when this one has read everything. */
-  readonly #beganAtEnd: boolean
+  readonly beganAtEnd: boolean
   /** By input: how many commits there had been when a fetch was sent that found nothing more. */
   readonly #emptyAfter = new Map<TaskInput, number>()
   /** Monotonic time since when an input has been waited for. */
@@ -36,7 +36,7 @@ export class TaskRunner {
     this.task = task
     this.#ends = ends
     this.#preparations = preparations
-    this.#beganAtEnd = task.time.watermark === Number.POSITIVE_INFINITY
+    this.beganAtEnd = task.time.watermark === Number.POSITIVE_INFINITY
   }
 
   /** The positions to fetch: inputs that have room. */
@@ -188,14 +188,11 @@ export class TaskRunner {
     return input.origin.kind !== 'source' || input.position >= this.#endOf(input)
   }
 
-  /**
-   * All input is processed and every window closed: a bounded run of this task is over. `commits` is how many the pipeline has
-   * made: where time had ended before, each of them may have brought something behind a re-keying.
-   */
-  isFinished(commits: number): boolean {
-    const isEmpty = (input: TaskInput) =>
-      input.origin.kind === 'source' || this.#emptyAfter.get(input) === commits
-    return this.isAtEnd && (!this.#beganAtEnd || this.task.inputs.every(isEmpty))
+  /** Behind a re-keying each commit of the pipeline may have brought something: after so many of them there was nothing. */
+  isEmptyAfter(commits: number): boolean {
+    return this.task.inputs.every(
+      input => input.origin.kind === 'source' || this.#emptyAfter.get(input) === commits,
+    )
   }
 
   /** Resolves when what is fetched for its inputs is there or has failed; undefined where nothing is. */
