@@ -11,7 +11,7 @@ export function withLogFlags(command: Command): Command {
 }
 
 /** The flags of a command that works on the embedded log alone. */
-function withDataFlags(command: Command): Command {
+export function withDataFlags(command: Command): Command {
   return command
     .option(
       '--data <directory>',

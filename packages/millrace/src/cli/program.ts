@@ -5,6 +5,7 @@ import { addConsume } from './commands/consume.ts'
 import { addDescribe } from './commands/describe.ts'
 import { addDev } from './commands/dev.ts'
 import { addGroups } from './commands/groups.ts'
+import { addMove } from './commands/move.ts'
 import { addProduce } from './commands/produce.ts'
 import { addRename } from './commands/rename.ts'
 import { addReset } from './commands/reset.ts'
@@ -54,6 +55,7 @@ function programOf(cli: Cli): Command {
     addProduce,
     addConsume,
     addGroups,
+    addMove,
     addReset,
     addRename,
     addDescribe,

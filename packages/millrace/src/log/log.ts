@@ -114,6 +114,11 @@ export interface CommittedPosition extends TopicPartition {
   readonly metadata: Uint8Array
 }
 
+/** A position that is set by hand. */
+export interface PositionReset extends FetchPosition {
+  readonly metadata?: Uint8Array
+}
+
 export interface PositionUpdate extends CommittedPosition {
   /** The committed offset this one replaces, -1 for none; a mismatch refuses the whole commit (outcome `aborted`). */
   readonly previousOffset: number
@@ -264,8 +269,8 @@ export interface Log {
 
   listGroups(): Promise<string[]>
   describeGroup(group: string): Promise<GroupInfo | undefined>
-  /** Sets positions of a group without members (`LogError` code `group-active` otherwise); keeps no metadata. */
-  resetGroup(group: string, positions: readonly FetchPosition[]): Promise<void>
+  /** Sets positions of a group without members (`LogError` code `group-active` otherwise), with the metadata given or none. */
+  resetGroup(group: string, positions: readonly PositionReset[]): Promise<void>
   deleteGroup(group: string): Promise<void>
   close(): Promise<void>
 }

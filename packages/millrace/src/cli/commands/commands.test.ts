@@ -306,7 +306,17 @@ export default pipeline('failing', p => { p.from(views).map(() => { throw new Er
     assert.equal((await run('produce')).exitCode, 2)
     assert.equal((await run('consume', 'x', '--from', 'yesterday')).exitCode, 2)
     assert.equal((await run('produce', 'x', '--rate', 'fast')).exitCode, 2)
-    for (const command of ['dev', 'run', 'topics', 'produce', 'consume', 'groups', 'reset', 'describe']) {
+    for (const command of [
+      'dev',
+      'run',
+      'topics',
+      'produce',
+      'consume',
+      'groups',
+      'move',
+      'reset',
+      'describe',
+    ]) {
       const help = await run(command, '--help')
       assert.equal(help.exitCode, 0)
       assert.match(help.stdout, /Examples:\n {2}\S*\s?millrace /, command)

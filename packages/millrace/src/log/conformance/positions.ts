@@ -42,6 +42,21 @@ export function positionSuite(context: Context): void {
       assert.equal((await log.committed('g', [T0]))[0]!.offset, 5)
     })
 
+    test(context, 'are set with the metadata that comes along', async store => {
+      const log = await store.open()
+      await log.createTopics([{ name: 't', partitions: 2 }])
+      const metadata = Uint8Array.of(0, 255, 7)
+      await log.resetGroup('g', [{ ...at('t', 0, 3), metadata }, at('t', 1, 4)])
+      const found = await (await store.open()).committed('g', [T0, T1])
+      assert.deepEqual(
+        found.map(each => [each.offset, [...each.metadata]]),
+        [
+          [3, [0, 255, 7]],
+          [4, []],
+        ],
+      )
+    })
+
     test(context, 'lose their metadata with a reset', async store => {
       const log = await store.open()
       await log.createTopics([{ name: 't', partitions: 2 }])

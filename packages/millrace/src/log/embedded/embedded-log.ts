@@ -16,6 +16,7 @@ import {
   type Membership,
   type OutgoingBatch,
   type PartitionOffsets,
+  type PositionReset,
   type TopicChange,
   type TopicInfo,
   type TopicPartition,
@@ -208,7 +209,7 @@ export class EmbeddedLog implements Log {
     return this.#reader.group(group)
   }
 
-  async resetGroup(group: string, positions: readonly FetchPosition[]): Promise<void> {
+  async resetGroup(group: string, positions: readonly PositionReset[]): Promise<void> {
     await this.#open().ask('resetGroup', { group, positions })
   }
 

@@ -8,6 +8,7 @@ import type {
   LogErrorCode,
   MemberIdentity,
   OutgoingBatch,
+  PositionReset,
   PositionUpdate,
   TopicChange,
   TopicPartition,
@@ -32,7 +33,7 @@ export interface Requests {
   join: { request: JoinRequest; answer: undefined }
   sync: { request: SyncRequest; answer: SyncAnswer }
   leave: { request: { group: string; memberId: string }; answer: undefined }
-  resetGroup: { request: { group: string; positions: readonly FetchPosition[] }; answer: undefined }
+  resetGroup: { request: { group: string; positions: readonly PositionReset[] }; answer: undefined }
   deleteGroup: { request: { group: string }; answer: undefined }
   /** Another handle of the same process, in whatever thread, will talk through `port`. */
   connect: { request: { port: MessagePort }; answer: undefined }

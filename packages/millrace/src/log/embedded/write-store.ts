@@ -4,6 +4,7 @@ import {
   CommitError,
   type FetchPosition,
   type OutgoingBatch,
+  type PositionReset,
   type TopicChange,
   type TopicSpec,
 } from '../log.ts'
@@ -154,12 +155,12 @@ export class WriteStore {
     })
   }
 
-  resetGroup(group: string, positions: readonly FetchPosition[]): void {
+  resetGroup(group: string, positions: readonly PositionReset[]): void {
     const partitionIds = positions.map(position => this.catalog.partitionId(position))
     this.groups.requireIdle(group)
     this.groups.create(group)
-    positions.forEach(({ offset }, i) => {
-      this.#positions.put(group, partitionIds[i]!, offset)
+    positions.forEach(({ offset, metadata }, i) => {
+      this.#positions.put(group, partitionIds[i]!, offset, metadata)
     })
   }
 

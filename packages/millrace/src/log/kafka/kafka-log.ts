@@ -12,6 +12,7 @@ import type {
   Membership,
   OutgoingBatch,
   PartitionOffsets,
+  PositionReset,
   TopicChange,
   TopicInfo,
   TopicPartition,
@@ -252,7 +253,7 @@ export class KafkaLog implements Log {
     return asLogErrors(this.#groups.describe(group))
   }
 
-  resetGroup(group: string, positions: readonly FetchPosition[]): Promise<void> {
+  resetGroup(group: string, positions: readonly PositionReset[]): Promise<void> {
     return asLogErrors(this.#positions.reset(group, positions))
   }
 

@@ -1,9 +1,9 @@
 import { accessRight } from '../../std/access-right.ts'
 import {
   type CommittedPosition,
-  type FetchPosition,
   LogError,
   type MemberIdentity,
+  type PositionReset,
   type TopicPartition,
 } from '../log.ts'
 import type { ArgsOf } from './apis.ts'
@@ -71,9 +71,9 @@ export class Positions {
   }
 
   /** As the contract's `resetGroup`. */
-  async reset(group: string, positions: readonly FetchPosition[]): Promise<void> {
+  async reset(group: string, positions: readonly PositionReset[]): Promise<void> {
     const nobody = { group, memberId: '', generation: NO_GENERATION }
-    const bare = positions.map(position => ({ ...position, metadata: NOTHING }))
+    const bare = positions.map(position => ({ metadata: NOTHING, ...position }))
     try {
       await this.commit(nobody, bare)
     } catch (error) {

@@ -13,6 +13,7 @@ import {
   type Membership,
   type OutgoingBatch,
   type PartitionOffsets,
+  type PositionReset,
   type TopicChange,
   type TopicInfo,
   type TopicPartition,
@@ -157,11 +158,10 @@ export class MemoryLog implements Log {
     return this.#open().findGroup(group)?.describe()
   }
 
-  async resetGroup(name: string, positions: readonly FetchPosition[]): Promise<void> {
+  async resetGroup(name: string, positions: readonly PositionReset[]): Promise<void> {
     for (const position of positions) this.#open().partition(position)
     const group = this.#idleGroup(name) ?? this.#open().group(name)
-    for (const { topic, partition, offset } of positions) {
-      const metadata = new Uint8Array(0)
+    for (const { topic, partition, offset, metadata = new Uint8Array(0) } of positions) {
       group.positions.set(partitionKey({ topic, partition }), { topic, partition, offset, metadata })
     }
   }
