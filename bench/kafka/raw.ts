@@ -59,7 +59,9 @@ export async function runRaw({ workload, brokers, group, input, output, meter }:
     if (waiting.length < batchSize && ended < partitions) continue
     const messages = waiting
     waiting = []
-    if (messages.length > 0) await producer.send({ messages })
+    // A closing window gives more at once than a request may hold.
+    for (let at = 0; at < messages.length; at += batchSize)
+      await producer.send({ messages: messages.slice(at, at + batchSize) })
     if (ended === partitions) break
   }
   await producer.close()
