@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type App, start, type Topic } from 'millrace'
 import { UsageError } from './flags.ts'
 import type { Run } from './run-directory.ts'
@@ -8,6 +9,9 @@ import { lockRun } from './run-lock.ts'
 import { type Marker, readMarker, writeMarker } from './run-marker.ts'
 import * as declared from './topics.ts'
 import { onKafka, type Where } from './where.ts'
+
+const LOOK_MS = 250
+const SESSION_MS_MAX = 30_000
 
 interface KafkaMarker extends Marker {
   /** Tells the names of this run's groups and internal topics from those of others. */
@@ -92,12 +96,24 @@ function specOf({ name, partitions, cleanup, retentionMs, retentionBytes }: Topi
 /** Deletes a run's groups and internal topics, which bear its name, and those of its own topics that are still the same. */
 async function remove(where: Where, topics: readonly TopicId[]): Promise<void> {
   await using app = await start([], where)
-  await Promise.all((await groupsOf(app, where)).map(group => app.log.deleteGroup(group)))
+  await Promise.all((await groupsOf(app, where)).map(group => deleteGroup(app, group)))
   const ids = new Set(topics.map(({ id }) => id))
   const mine = (await app.log.describeTopics()).filter(
     ({ name, id }) => ids.has(id) || name.startsWith(`${where.app}.`),
   )
   if (mine.length > 0) await app.log.deleteTopics(mine.map(({ name }) => name))
+}
+
+/** A group keeps the place of a process that has ended for its session, should it start again. */
+async function deleteGroup(app: App, group: string): Promise<void> {
+  for (let waitedMs = 0; ; waitedMs += LOOK_MS) {
+    try {
+      return await app.log.deleteGroup(group)
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'group-active' || waitedMs >= SESSION_MS_MAX) throw error
+      await sleep(LOOK_MS)
+    }
+  }
 }
 
 async function groupsOf(app: App, where: Where): Promise<string[]> {
