@@ -2,7 +2,7 @@ import { accessRight } from '../../std/access-right.ts'
 import type { JoinOptions } from '../log.ts'
 import type { AnswerOf, ApiName, ArgsOf } from './apis.ts'
 import type { Cluster } from './cluster.ts'
-import { CODE, errorRule, isRetriable, KafkaError } from './errors.ts'
+import { AmbiguousError, CODE, errorRule, isRetriable, KafkaError } from './errors.ts'
 import { PROTOCOL_NAME, PROTOCOL_TYPE } from './group-protocol.ts'
 
 const GRACE_MS = 5000
@@ -27,6 +27,8 @@ export class GroupRequests {
   /** Empty until the coordinator has given one. */
   memberId = ''
   isJoining = false
+  /** A join went unanswered: under an instance id the broker may yet take it for another process that takes this one's place. */
+  #isJoinInDoubt = false
   #heardMs: number
 
   constructor(cluster: Cluster, join: JoinOptions, lane: string, onAccepted: () => void) {
@@ -134,6 +136,12 @@ export class GroupRequests {
     const { group, instanceId } = this.#join
     const right = accessRight('Read', 'Group', group)
     const error = new KafkaError(code, `${doing} (group ${group})`, null, right)
+    if (code === CODE.fencedInstance && this.#isJoinInDoubt) {
+      this.#isJoinInDoubt = false
+      throw new LostMembershipError(
+        `A join of group ${group} that went unanswered has come after the next one`,
+      )
+    }
     if (code === CODE.fencedInstance)
       throw new FencedInstanceError(
         `Another process has joined group ${group} as instance "${instanceId}" and taken this one's place; every process needs an instance id of its own`,
@@ -160,6 +168,7 @@ export class GroupRequests {
     } catch (error) {
       this.#cluster.links.throwIfClosed()
       if (!isRetriable(error)) throw error
+      if (name === 'joinGroup' && error instanceof AmbiguousError) this.#isJoinInDoubt = true
       this.#cluster.learnFrom(error)
       await this.#cluster.pause(PAUSE_MS)
       return undefined
