@@ -78,11 +78,13 @@ export class Nemesis {
   async run(): Promise<void> {
     const { random, kills, isEnough, memberCounts, stormMs } = this.#options
     const untilMs = performance.now() + stormMs
-    const isThrough = () => this.counted >= kills && this.#points.length === 0 && isEnough()
+    const isThrough = () =>
+      this.counted >= kills && this.frozen > 0 && this.#points.length === 0 && isEnough()
     while (!this.#isOver && !isThrough() && performance.now() < untilMs) {
       this.#fill()
       await sleep(300 + 1_700 * random() ** 4)
-      const draw = random()
+      // One has to be frozen, however short the storm is.
+      const draw = this.frozen === 0 && this.counted >= kills / 2 ? 0 : random()
       if (draw < 0.06) await this.#freeze()
       else if (draw < 0.12) await this.#stop()
       else await this.#kill()
