@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { MemoryLog } from '../log/memory/memory-log.ts'
+import { groupName } from '../plan/names.ts'
 import type { App, StartOptions } from './app.ts'
 import { start } from './start.ts'
 import { readTopic } from './testkit/read-topic.ts'
@@ -40,6 +41,16 @@ async function aMoment(app: App): Promise<void> {
   await Promise.race([app.failed, new Promise(resolve => setTimeout(resolve, 50))])
 }
 
+/** How many visits the pipeline has committed. */
+async function committedVisits({ log }: App): Promise<number> {
+  const partitions = Array.from({ length: visits.partitions }, (_, partition) => ({
+    topic: visits.name,
+    partition,
+  }))
+  const positions = await log.committed(groupName('test', pipeline.name), partitions)
+  return positions.reduce((sum, { offset }) => sum + offset, 0)
+}
+
 /** Runs the visits to their end while every third commit is torn as `torn` says. */
 async function run(torn: Torn | undefined, options: StartOptions) {
   let faults = 0
@@ -49,8 +60,11 @@ async function run(torn: Torn | undefined, options: StartOptions) {
     return torn
   })
   await using app = await start([pipeline], { app: 'test', log, commitIntervalMs: 5, ...options })
-  for (let i = 0; i < sent; i += 100)
+  for (let i = 0; i < sent; i += 100) {
     await Promise.all(Array.from({ length: 100 }, (_, j) => app.send(visits, visitAt(from, i + j))))
+    // A fast machine would take them all into a few commits.
+    while ((await committedVisits(app)) < i + 100) await aMoment(app)
+  }
   await app.endInput(visits)
   while ((await countsOf(app)).size < truth.size) await aMoment(app)
   const counts = await countsOf(app)
