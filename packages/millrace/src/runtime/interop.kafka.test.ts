@@ -121,8 +121,10 @@ describe('with Java on the same topics', { timeout: 600_000, skip: isWithoutJava
       const shown = Object.fromEntries(header!.map((name, i) => [name, row![i]]))
       assert.equal(shown.TOPIC, input.name)
       assert.deepEqual([shown['CURRENT-OFFSET'], shown['LOG-END-OFFSET'], shown.LAG], ['5', '5', '0'])
-      assert.match(shown['CONSUMER-ID']!, /^millrace-/)
+      assert.match(shown['CONSUMER-ID']!, /^[0-9a-f]{16}-0-/)
       assert.match(shown.HOST!, /^\/127/)
+      // The tool sets positions of groups without members alone, and a kept place is a member.
+      await running.stop({ leave: true })
     }
     const to = ['--reset-offsets', '--to-offset', '3', '--topic', input.name, '--execute']
     await kafkaTool('groups', [...bootstrap, '--group', group, ...to])

@@ -181,10 +181,14 @@ describe('a pipeline under a user with rights', { skip: isWithoutSecured, timeou
     const module = (await import(url.href)) as typeof Visits
     const { visits, perVisitor, perPage, default: plan } = module
     await admin.createTopics([visits, perVisitor, perPage].map(specOf).map(kept))
-    {
+    const send = async (first: number, last: number) => {
       await using sender = await start([], { app, log: admin })
-      await Promise.all(Array.from({ length: 300 }, (_, i) => sender.send(visits, visitAt(from, i))))
+      const sent = Array.from({ length: last - first }, (_, i) =>
+        sender.send(visits, visitAt(from, first + i)),
+      )
+      await Promise.all(sent)
     }
+    await send(0, 300)
     const needed = neededRights(app, plan.graph)
     const principal = `User:${app}`
     await acls.grant(principal, needed)
@@ -194,19 +198,21 @@ describe('a pipeline under a user with rights', { skip: isWithoutSecured, timeou
       return unsecuredToken(app, hour)
     }
     const client = { 'sasl.mechanism': 'OAUTHBEARER', 'sasl.oauthbearer.token': token }
-    const options = { app, threads: 2, once: true, ...clientOf(cluster, 'SASL_SSL', client) }
+    const options = { app, threads: 2, ...clientOf(cluster, 'SASL_SSL', client) }
     const write = needed.find(({ operation, isPrefix }) => operation === 'Write' && isPrefix)!
-    await acls.revoke(principal, [write])
     {
       await using running = await start([url.href], options)
+      await acls.revoke(principal, [write])
+      await send(300, 400)
       await assert.rejects(running.failed, error => isRefusal(error, write))
+      await running.stop({ timeout: 0 })
     }
     await acls.grant(principal, [write])
-    await using running = await start([url.href], options)
+    await using running = await start([url.href], { ...options, once: true })
     await Promise.race([running.failed, running.finished])
     assert.ok(asked > 8, `there were ${asked} logins`)
     const rows = [...(await readTopic(admin, perVisitor.name)), ...(await readTopic(admin, perPage.name))]
-    assert.deepEqual(rows.map(({ value }) => rowText(JSON.parse(value!))).sort(), expectedRows(from, 300))
+    assert.deepEqual(rows.map(({ value }) => rowText(JSON.parse(value!))).sort(), expectedRows(from, 400))
   })
 })
 
