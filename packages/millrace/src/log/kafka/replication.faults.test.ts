@@ -44,7 +44,9 @@ describe('replication of topics on three brokers', { skip: isWithoutJava, timeou
   })
 
   it('holds appends back while too few replicas are there, and lets them through again', async () => {
-    const log = await openKafkaLog({ brokers: cluster.brokers, kafka: { 'request.timeout.ms': 3_000 } })
+    const open = () => openKafkaLog({ brokers: cluster.brokers, kafka: { 'request.timeout.ms': 3_000 } })
+    // One handle sends what is appended in order, so the other topic has a handle of its own.
+    const [log, other] = [await open(), await open()]
     try {
       await log.createTopics([
         { name: 'strict', partitions: 1, kafka: { 'replication.factor': '3', 'min.insync.replicas': '3' } },
@@ -56,16 +58,16 @@ describe('replication of topics on three brokers', { skip: isWithoutJava, timeou
         isDone = true
       })
       // Another topic takes records meanwhile: it is the number of replicas that is missing.
-      await log.createTopics([
+      await other.createTopics([
         { name: 'lax', partitions: 1, kafka: { 'replication.factor': '2', 'min.insync.replicas': '1' } },
       ])
-      await log.append([outgoing('lax', 0, 'a')])
+      await other.append([outgoing('lax', 0, 'a')])
       assert.equal(isDone, false)
       await cluster.start(3)
       await appended
       assert.equal((await log.offsets('strict'))[0]!.latest, 2)
     } finally {
-      await log.close()
+      await Promise.all([log.close(), other.close()])
     }
   })
 })
