@@ -2,11 +2,13 @@ import { accessRight } from '../../std/access-right.ts'
 import type { JoinOptions } from '../log.ts'
 import type { AnswerOf, ApiName, ArgsOf } from './apis.ts'
 import type { Cluster } from './cluster.ts'
-import { AmbiguousError, CODE, errorRule, isRetriable, KafkaError } from './errors.ts'
+import { CODE, errorRule, isRetriable, KafkaError } from './errors.ts'
 import { PROTOCOL_NAME, PROTOCOL_TYPE } from './group-protocol.ts'
 
 const GRACE_MS = 5000
 const PAUSE_MS = 100
+/** Two live processes with one name take it from one another within moments. */
+const FENCED_AGAIN_MS = 60_000
 
 /** The group does not know the member (any more): whatever it had is lost. */
 export class LostMembershipError extends Error {
@@ -27,8 +29,8 @@ export class GroupRequests {
   /** Empty until the coordinator has given one. */
   memberId = ''
   isJoining = false
-  /** A join went unanswered: under an instance id the broker may yet take it for another process that takes this one's place. */
-  #isJoinInDoubt = false
+  /** When another member last took the place. */
+  #fencedMs = Number.NEGATIVE_INFINITY
   #heardMs: number
 
   constructor(cluster: Cluster, join: JoinOptions, lane: string, onAccepted: () => void) {
@@ -131,17 +133,24 @@ export class GroupRequests {
     if (this.memberId !== '') await this.#ask('leaveGroup', sessionTimeoutMs, [group, [member]])
   }
 
+  /**
+   * A join that comes late, of this process or of the dead one before it, takes the place once; who joins again has it back.
+   * Another process that lives does the same, so of two the one that lost the place first loses it a second time.
+   */
+  #isFencedAgain(): boolean {
+    const nowMs = this.#cluster.clock.monotonic()
+    const sinceMs = nowMs - this.#fencedMs
+    this.#fencedMs = nowMs
+    return sinceMs < Math.max(FENCED_AGAIN_MS, 3 * this.#join.sessionTimeoutMs)
+  }
+
   /** Throws unless the error is one that passes. */
   #refuse(code: number, doing: string): void {
     const { group, instanceId } = this.#join
     const right = accessRight('Read', 'Group', group)
     const error = new KafkaError(code, `${doing} (group ${group})`, null, right)
-    if (code === CODE.fencedInstance && this.#isJoinInDoubt) {
-      this.#isJoinInDoubt = false
-      throw new LostMembershipError(
-        `A join of group ${group} that went unanswered has come after the next one`,
-      )
-    }
+    if (code === CODE.fencedInstance && !this.#isFencedAgain())
+      throw new LostMembershipError(`Another member of group ${group} has taken the place of "${instanceId}"`)
     if (code === CODE.fencedInstance)
       throw new FencedInstanceError(
         `Another process has joined group ${group} as instance "${instanceId}" and taken this one's place; every process needs an instance id of its own`,
@@ -168,7 +177,6 @@ export class GroupRequests {
     } catch (error) {
       this.#cluster.links.throwIfClosed()
       if (!isRetriable(error)) throw error
-      if (name === 'joinGroup' && error instanceof AmbiguousError) this.#isJoinInDoubt = true
       this.#cluster.learnFrom(error)
       await this.#cluster.pause(PAUSE_MS)
       return undefined
