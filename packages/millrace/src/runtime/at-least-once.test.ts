@@ -51,11 +51,14 @@ async function committedVisits({ log }: App): Promise<number> {
   return positions.reduce((sum, { offset }) => sum + offset, 0)
 }
 
-/** Runs the visits to their end while every third commit is torn as `torn` says. */
+/** Runs the visits to their end while commits are torn as `torn` says: every third, and every second of those that close windows. */
 async function run(torn: Torn | undefined, options: StartOptions) {
   let faults = 0
+  let closes = 0
   const log = withTornCommits(new MemoryLog(), ({ batches }, nth) => {
-    if (torn === undefined || nth % 3 !== 2 || batches.length === 0) return undefined
+    const isClose = batches.some(({ topic }) => topic === perVisitor.name || topic === perPage.name)
+    const isChosen = (isClose && closes++ % 2 === 0) || nth % 3 === 2
+    if (torn === undefined || !isChosen || batches.length === 0) return undefined
     faults++
     return torn
   })
