@@ -1,11 +1,13 @@
 import type { WindowSpec } from '../plan/graph.ts'
 import type { KeyKind } from '../serde/serde.ts'
+import { WINDOW_START_BYTES } from '../state/changelog-key.ts'
 import type { KeyTable } from '../state/key-table.ts'
 import type { TableStore } from '../state/table-store.ts'
 import type { WindowStore } from '../state/window-store.ts'
 import { isBroken } from '../std/broken-rules.ts'
 import type { HoppingWindow } from '../window/hopping.ts'
 import type { Due } from './closing.ts'
+import type { StatefulStep } from './stateful-step.ts'
 import type { EmissionPlan, StepPlan } from './step-plan.ts'
 import type { Task } from './task.ts'
 import { PaneWindows } from './windows/pane-windows.ts'
@@ -23,7 +25,7 @@ const noWindow = 0
  * The loop updates rows by itself (`tableFor`, `upsert`, the columns' `update`, `touch`); everything that
  * happens once per window or tick is here.
  */
-export class AggregateStep {
+export class AggregateStep implements StatefulStep {
   readonly plan: StepPlan
   readonly window: WindowSpec | undefined
   /** The slot (`StepWindows`) of the last record: most records hit it again. */
@@ -67,6 +69,10 @@ export class AggregateStep {
 
   get store(): WindowStore | TableStore {
     return this.#windowStore ?? this.#table!
+  }
+
+  get bytesBeforeKey(): number {
+    return this.window === undefined ? 0 : WINDOW_START_BYTES
   }
 
   /** Windows that start before this have gone out. */
@@ -271,6 +277,11 @@ export class AggregateStep {
     this.lastTable = undefined
     this.#windows!.end(start)
   }
+}
+
+/** The aggregate of a node. */
+export function aggregateStep(task: Task, node: number): AggregateStep {
+  return task.steps[node] as AggregateStep
 }
 
 function windowsOf(plan: StepPlan, store: WindowStore): StepWindows {

@@ -3,11 +3,8 @@ import { repartitionTopic, sideTopic } from '../plan/names.ts'
 import { inputName } from '../plan/sub-topology.ts'
 import { KeyKind } from '../serde/serde.ts'
 import type { StoreLayout } from '../state/layout.ts'
-import { TableStore } from '../state/table-store.ts'
-import { WindowStore } from '../state/window-store.ts'
 import { isBroken } from '../std/broken-rules.ts'
 import type { Clock } from '../std/clock.ts'
-import { AggregateStep } from './aggregate-step.ts'
 import type { Slice } from './closing.ts'
 import { FailureRate, type Incident } from './failures.ts'
 import { type Channel, Intake } from './intake.ts'
@@ -18,7 +15,7 @@ import { Outputs } from './outputs.ts'
 import type { Program } from './program.ts'
 import { RepartitionLane } from './repartition-lane.ts'
 import { SideStreams } from './side-streams.ts'
-import { storeDefinition } from './step-plan.ts'
+import type { StatefulStep } from './stateful-step.ts'
 import type { SubPlan } from './sub-plan.ts'
 import { Task } from './task.ts'
 import { TaskInput } from './task-input.ts'
@@ -180,16 +177,13 @@ function sidesOf(task: Task, world: TaskWorld): SideStreams {
 
 /** What the stores of a sub-topology's tasks are laid out like, by step. */
 export function storeLayouts(plan: SubPlan): StoreLayout[] {
-  return plan.steps.map(step => storeDefinition(step, keySerdeOf(plan), () => 0).layout)
+  return plan.stateful.map(step => step.layout(keySerdeOf(plan)))
 }
 
-function stepsOf(task: Task, world: TaskWorld): AggregateStep[] {
-  const steps: AggregateStep[] = []
-  for (const plan of task.plan.steps) {
-    const definition = storeDefinition(plan, keySerdeOf(task.plan), world.nextSeed)
-    const store = plan.node.window ? new WindowStore(definition) : new TableStore(definition)
-    steps[plan.node.id] = new AggregateStep(task, plan, store)
-  }
+function stepsOf(task: Task, world: TaskWorld): StatefulStep[] {
+  const steps: StatefulStep[] = []
+  for (const plan of task.plan.stateful)
+    steps[plan.node.id] = plan.open(task, keySerdeOf(task.plan), world.nextSeed)
   return steps
 }
 

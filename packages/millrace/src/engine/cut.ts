@@ -1,8 +1,8 @@
 import type { OutgoingBatch, PositionUpdate } from '../log/log.ts'
 import { changelogTopic } from '../plan/names.ts'
 import { ChangelogBatches } from '../state/changelog.ts'
-import type { AggregateStep } from './aggregate-step.ts'
 import { encodeMetadata, type InputMetadata } from './metadata.ts'
+import type { StatefulStep } from './stateful-step.ts'
 import type { Task } from './task.ts'
 import { Settled } from './time.ts'
 
@@ -15,7 +15,7 @@ export interface TaskCut {
 
 /** The changes of one step's store, in order. */
 export interface ChangelogCut {
-  readonly step: AggregateStep
+  readonly step: StatefulStep
   readonly topic: string
   readonly batches: readonly Uint8Array[]
 }
@@ -28,12 +28,14 @@ export function cutTask(task: Task, wallTimeMs: number): TaskCut {
   task.outputs.markAll()
   task.outputs.sealAll()
   const outputs = task.sealed.splice(0)
-  const changelog = task.plan.steps.flatMap(({ node }) => changesOf(task, task.steps[node.id]!, wallTimeMs))
+  const changelog = task.plan.stateful.flatMap(({ node }) =>
+    changesOf(task, task.steps[node.id]!, wallTimeMs),
+  )
   task.commits++
   return { outputs, changelog, positions: positionsOf(task) }
 }
 
-function changesOf(task: Task, step: AggregateStep, wallTimeMs: number): ChangelogCut[] {
+function changesOf(task: Task, step: StatefulStep, wallTimeMs: number): ChangelogCut[] {
   const sink = new ChangelogBatches()
   step.settleClosing()
   step.store.writeChanges(sink, wallTimeMs)

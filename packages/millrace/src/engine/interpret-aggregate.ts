@@ -1,6 +1,7 @@
 import type { EmitNode } from '../plan/graph.ts'
 import type { KeyTable } from '../state/key-table.ts'
 import { windowStarts } from '../window/window.ts'
+import { aggregateStep } from './aggregate-step.ts'
 import type { Column } from './aggregates/column.ts'
 import { call, type Flow, fieldOf } from './interpret-flow.ts'
 import {
@@ -29,7 +30,7 @@ export function foldRecord(
 ): void {
   const { node } = plan
   const { v, raw, kb, ks, ke, k, t, h } = flow
-  const step = task.steps[node.id]!
+  const step = aggregateStep(task, node.id)
   let additions: { start: number; slot: number; changes: Change[] }[]
   try {
     checkKey(task, plan, flow)
@@ -64,7 +65,7 @@ function addTo(
 ): void {
   const { node } = plan
   const { kb, ks, ke, t } = flow
-  const step = task.steps[node.id]!
+  const step = aggregateStep(task, node.id)
   const isNew = table.find(kb, ks, ke) === 0
   const row = table.upsert(kb, ks, ke)
   const before = fingerprints(plan, table, row)
@@ -92,7 +93,7 @@ function addTo(
 }
 
 function checkKey(task: Task, { node }: StepPlan, { k, ks }: Flow): void {
-  const step = task.steps[node.id]!
+  const step = aggregateStep(task, node.id)
   const kind = task.keyKindInWork
   if (k !== undefined) throw keyChangedFailure(node.name)
   if (ks < 0) throw noKeyFailure(node.name)
@@ -115,7 +116,7 @@ function slotsOf(
   const [start] = starts as [number]
   const X = task.time.registers
   const watermark = judged ? Math.max(X[TaskWatermark]!, X[task.input.judgedAt]!) : Number.NEGATIVE_INFINITY
-  const missed = task.steps[node.id]!.missed(start, watermark)
+  const missed = aggregateStep(task, node.id).missed(start, watermark)
   return [{ start, slot: panes.slot(panes.numberOf(start), missed) }]
 }
 
@@ -126,7 +127,7 @@ function closesAt({ node: { window }, grid, reach }: StepPlan, start: number): n
 
 function isLate(task: Task, plan: StepPlan, flow: Flow, start: number): boolean {
   if (plan.node.window === undefined) return false
-  if (start < task.steps[plan.node.id]!.closedBelow) return true
+  if (start < aggregateStep(task, plan.node.id).closedBelow) return true
   if (!flow.judged) return false
   const X = task.time.registers
   return closesAt(plan, start) <= Math.max(X[TaskWatermark]!, X[task.input.judgedAt]!)

@@ -21,7 +21,7 @@ import type { TaskInput } from './task-input.ts'
 export function interpretProgram(plan: SubPlan, decoders: readonly Decode[]): Program {
   const interpreter = new Interpreter(plan)
   const rows = new Map<number, RowArrival>()
-  for (const { emissions } of plan.steps) {
+  for (const { emissions } of plan.aggregates) {
     for (const { node } of emissions) rows.set(node.id, interpreter.rowsOf(node))
   }
   const retries = new Map<number, Arrival>()
@@ -168,7 +168,7 @@ class Interpreter {
       case 'aggregate':
         return foldRecord(
           task,
-          this.#plan.steps.find(step => step.node.id === node.id)!,
+          this.#plan.aggregates.find(step => step.node.id === node.id)!,
           flow,
           (emit, next) => this.#continue(task, emit, 'out', next),
         )

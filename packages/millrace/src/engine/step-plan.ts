@@ -1,4 +1,5 @@
 import type { AggregateNode, EmitNode, Graph, WindowSpec } from '../plan/graph.ts'
+import { keepsState } from '../plan/stateful.ts'
 import type { LayoutColumn, StoreLayout } from '../state/layout.ts'
 import type { StoreDefinition } from '../state/row-codec.ts'
 import { type WindowGrid, windowGrid } from '../window/window.ts'
@@ -71,7 +72,7 @@ function depthOf(graph: Graph, node: AggregateNode): number {
   for (const each of graph.nodes) {
     const before = each.inputs.map(edge => {
       const from = graph.nodes[edge.from]!
-      return from.kind === 'keyBy' ? 0 : depths[from.id]! + (from.kind === 'aggregate' ? 1 : 0)
+      return from.kind === 'keyBy' ? 0 : depths[from.id]! + (keepsState(from) ? 1 : 0)
     })
     depths[each.id] = Math.max(0, ...before)
   }

@@ -1,6 +1,8 @@
 import type { AggregateNode, EmitNode, Graph, PlanNode, Port } from '../plan/graph.ts'
 import type { SubTopology } from '../plan/sub-topology.ts'
+import { aggregatePlan } from './aggregate-plan.ts'
 import { type Reach, reaches } from './reach.ts'
+import type { StatefulPlan } from './stateful-step.ts'
 import { planStep, type StepPlan } from './step-plan.ts'
 
 /** A sub-topology with everything about it that is fixed before a task starts; shared by its tasks. */
@@ -8,7 +10,9 @@ export interface SubPlan {
   readonly app: string
   readonly graph: Graph
   readonly sub: SubTopology
-  readonly steps: readonly StepPlan[]
+  readonly aggregates: readonly StepPlan[]
+  /** Every step with a store, in node order. */
+  readonly stateful: readonly StatefulPlan[]
   /** The emissions of `every(t)` on the wall clock, in node order: whose last tick a commit remembers. */
   readonly wallTicks: readonly EmitNode[]
   readonly reaches: readonly Reach[]
@@ -21,12 +25,15 @@ export interface SubPlan {
 export function planSubTopology(app: string, graph: Graph, sub: SubTopology, closedLog: boolean): SubPlan {
   const nodes = sub.nodeIds.map(id => graph.nodes[id]!)
   const reach = reaches(graph)
-  const aggregates = nodes.filter((node): node is AggregateNode => node.kind === 'aggregate')
+  const aggregates = nodes
+    .filter((node): node is AggregateNode => node.kind === 'aggregate')
+    .map(node => planStep(graph, node, reach[node.id]!))
   return {
     app,
     graph,
     sub,
-    steps: aggregates.map(node => planStep(graph, node, reach[node.id]!)),
+    aggregates,
+    stateful: aggregates.map(aggregatePlan),
     wallTicks: nodes.filter(
       (node): node is EmitNode =>
         node.kind === 'emit' && node.emission.kind === 'every' && node.emission.time === 'wall',

@@ -4,7 +4,6 @@ import { decodeKey } from '../serde/key.ts'
 import { KeyKind } from '../serde/serde.ts'
 import { KeyBuffer } from '../serde/sink.ts'
 import type { Clock } from '../std/clock.ts'
-import type { AggregateStep } from './aggregate-step.ts'
 import { Closing, type Slice, wholeSlice } from './closing.ts'
 import { Effects } from './effects.ts'
 import type { Intake } from './intake.ts'
@@ -14,6 +13,7 @@ import { ParkedCalls } from './parked-calls.ts'
 import type { Program } from './program.ts'
 import { RecordView } from './record-view.ts'
 import type { SideStreams } from './side-streams.ts'
+import type { StatefulStep } from './stateful-step.ts'
 import type { SubPlan } from './sub-plan.ts'
 import type { TaskInput } from './task-input.ts'
 import { maxTimeOf, NextDue, Settled, type TaskTime, TaskWatermark } from './time.ts'
@@ -69,7 +69,7 @@ export class Task {
   /** The input whose record is in work. */
   input: TaskInput
   /** By node id. Set right after construction: steps and outputs refer to the task. */
-  steps: readonly (AggregateStep | undefined)[] = []
+  steps: readonly (StatefulStep | undefined)[] = []
   outputs!: Outputs
   sides!: SideStreams
   intake!: Intake

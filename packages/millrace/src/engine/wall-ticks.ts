@@ -1,4 +1,5 @@
 import type { EmitNode } from '../plan/graph.ts'
+import { type AggregateStep, aggregateStep } from './aggregate-step.ts'
 import type { Task } from './task.ts'
 import { Settled } from './time.ts'
 
@@ -55,8 +56,12 @@ export class WallTicks {
 
   *#waiting(): Iterable<EmitNode> {
     for (const emit of this.#task.plan.wallTicks) {
-      if (this.#task.steps.some(step => step?.waitsForTick(emit.id))) yield emit
+      if (this.#aggregates().some(step => step.waitsForTick(emit.id))) yield emit
     }
+  }
+
+  #aggregates(): AggregateStep[] {
+    return this.#task.plan.aggregates.map(({ node }) => aggregateStep(this.#task, node.id))
   }
 
   /** Fires every emission that is due; false when what became due behind it fills a slice. */
@@ -71,9 +76,9 @@ export class WallTicks {
   /** Sends out the changed rows, and tells what is behind how far time is. */
   #fire(emit: number, atMs: number): boolean {
     const task = this.#task
-    for (const step of task.steps) {
-      const emission = step?.plan.emissions.find(({ node }) => node.id === emit)
-      if (emission !== undefined) step!.tick(emission)
+    for (const step of this.#aggregates()) {
+      const emission = step.plan.emissions.find(({ node }) => node.id === emit)
+      if (emission !== undefined) step.tick(emission)
     }
     const settled = task.time.registers[Settled]!
     this.#last.set(emit, { watermark: settled - task.plan.reaches[emit]!.holdMs, atMs })

@@ -1,4 +1,5 @@
 import type { Graph, KeyByNode, PlanNode, SourceNode } from './graph.ts'
+import { keepsState } from './stateful.ts'
 import { consumersOf, crossesTopic } from './walk.ts'
 
 /** A topic that a sub-topology reads. */
@@ -32,7 +33,7 @@ export function subTopologies(graph: Graph): SubTopology[] {
     name: inputs.map(inputName).join('+'),
     inputs,
     nodeIds: [...nodes].sort((a, b) => a - b),
-    keyed: [...nodes].some(id => graph.nodes[id]!.kind === 'aggregate'),
+    keyed: [...nodes].some(id => keepsState(graph.nodes[id]!)),
   }))
 }
 
@@ -74,7 +75,7 @@ function unite(graph: Graph, parts: readonly Reached[]): Reached[] {
   let united: Reached[] = []
   for (const part of parts) {
     const meets = (other: Reached) =>
-      [...part.nodes].some(id => graph.nodes[id]!.kind === 'aggregate' && other.nodes.has(id))
+      [...part.nodes].some(id => keepsState(graph.nodes[id]!) && other.nodes.has(id))
     const together = [...united.filter(meets), part]
     const merged = {
       inputs: together.flatMap(({ inputs }) => inputs),

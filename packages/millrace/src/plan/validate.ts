@@ -2,6 +2,7 @@ import { setsKey } from './callback-result.ts'
 import type { Edge, Graph, PlanNode } from './graph.ts'
 import { checkCoPartitioning } from './partitions.ts'
 import { PlanError } from './plan-error.ts'
+import { keepsState } from './stateful.ts'
 import { labelOf } from './walk.ts'
 
 /** Checks what only the whole graph shows. Throws `PlanError`. */
@@ -10,7 +11,7 @@ export function checkGraph(graph: Graph): void {
   if (!nodes.some(node => node.kind === 'source'))
     throw new PlanError({ pipeline: name }, 'it reads nothing', 'begin with p.from(topic)')
   for (const node of nodes) {
-    if (node.kind === 'aggregate') checkKeyed(graph, node)
+    if (keepsState(node)) checkKeyed(graph, node)
     if (node.kind === 'to' || node.kind === 'source') checkOneDeclaration(graph, node)
   }
   checkKeptKeys(graph)
@@ -29,7 +30,7 @@ export function keyKeepers(graph: Graph): ReadonlySet<number> {
     if ((node.kind === 'map' || node.kind === 'flatMap') && port === 'out') keepers.add(from)
     node.inputs.forEach(visit)
   }
-  for (const node of graph.nodes) if (node.kind === 'aggregate') node.inputs.forEach(visit)
+  for (const node of graph.nodes) if (keepsState(node)) node.inputs.forEach(visit)
   return keepers
 }
 

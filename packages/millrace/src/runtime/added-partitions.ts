@@ -27,8 +27,8 @@ export function learnAdded(
   }
 }
 
-function checkReading({ steps, sub }: SubProgram['plan'], topic: string, graph: Graph): void {
-  const [step] = steps
+function checkReading({ stateful, sub }: SubProgram['plan'], topic: string, graph: Graph): void {
+  const [step] = stateful
   if (step !== undefined)
     throw new TaskStopped(
       `Partitions were added to ${topic}, on which the step "${step.node.name}" is keyed directly: its keys are in other partitions ` +

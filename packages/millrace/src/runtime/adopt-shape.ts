@@ -5,6 +5,7 @@ import { repartitionTopic } from '../plan/names.ts'
 import { repartitionCounts } from '../plan/partitions.ts'
 import { PlanError } from '../plan/plan-error.ts'
 import { type PipelineShape, shapeOf } from '../plan/shape.ts'
+import { keepsState } from '../plan/stateful.ts'
 import type { Clock } from '../std/clock.ts'
 import { StoredShape } from './stored-shape.ts'
 import { declaredTopics, type PartitionCounts } from './topics.ts'
@@ -65,7 +66,7 @@ export async function adoptShape(
 
 /** Without stores and re-keyings nothing can be mixed or lost. */
 function hasState(graph: Graph): boolean {
-  return graph.nodes.some(({ kind }) => kind === 'aggregate' || kind === 'keyBy')
+  return graph.nodes.some(node => keepsState(node) || node.kind === 'keyBy')
 }
 
 function refuse(pipeline: string, changes: readonly PipelineChange[]): void {

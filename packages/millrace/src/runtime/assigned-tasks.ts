@@ -123,7 +123,7 @@ export class AssignedTasks {
 
   /** Topics whose partitions have state. */
   get statefulTopics(): string[] {
-    const stateful = this.#programs.filter(({ plan }) => plan.steps.length > 0)
+    const stateful = this.#programs.filter(({ plan }) => plan.stateful.length > 0)
     return [...new Set(stateful.flatMap(({ plan }) => this.#inputTopics(plan.sub)))]
   }
 
@@ -148,14 +148,14 @@ export class AssignedTasks {
   }
 
   partitionsOfStep(step: string): number {
-    const owner = this.#programs.find(({ plan }) => plan.steps.some(({ node }) => node.name === step))
+    const owner = this.#programs.find(({ plan }) => plan.stateful.some(({ node }) => node.name === step))
     if (owner === undefined)
       throw new Error(`Pipeline "${this.#options.graph.name}" has no step "${step}" with a store`)
     return this.#partitionsOf(owner.plan.sub)
   }
 
   hasStep(step: string): boolean {
-    return this.#programs.some(({ plan }) => plan.steps.some(({ node }) => node.name === step))
+    return this.#programs.some(({ plan }) => plan.stateful.some(({ node }) => node.name === step))
   }
 
   /** Takes partitions on; `start` makes their tasks. */
@@ -247,7 +247,7 @@ export class AssignedTasks {
     await this.#prepareWriting()
     const inputs = plan.sub.inputs.map((origin, i) => ({ origin, topic: topics[i]!, partition }))
     const positions = await startPositions(log, this.group, inputs)
-    if (plan.steps.length > 0) this.#warnOfForeign(positions)
+    if (plan.stateful.length > 0) this.#warnOfForeign(positions)
     const pause = async () => {
       await nextTurn()
       signal.throwIfAborted()

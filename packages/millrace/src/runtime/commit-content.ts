@@ -49,7 +49,7 @@ export class CommitContent {
       const changes = cut.changelog.map(({ step, topic }, i) => {
         const { batches, lastRecords, bytes } = sizes[i]!
         const offset = baseOffsets[at]!
-        if ('acknowledge' in step.store) step.store.acknowledge(offset)
+        step.store.acknowledge?.(offset)
         task.counters.changelogBytes += bytes
         at += batches
         return { step, topic, bytes, offset, endOffset: baseOffsets[at - 1]! + lastRecords }

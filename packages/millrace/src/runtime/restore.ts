@@ -1,13 +1,12 @@
-import type { AggregateStep } from '../engine/aggregate-step.ts'
 import type { StartPosition } from '../engine/create-task.ts'
 import { nextOffset } from '../engine/next-offset.ts'
+import type { StatefulStep } from '../engine/stateful-step.ts'
 import type { Task } from '../engine/task.ts'
 import type { Log, TopicPartition } from '../log/log.ts'
 import { changelogTopic } from '../plan/names.ts'
 import { RecordCursor } from '../record/cursor.ts'
 import { CorruptBatchError } from '../record/errors.ts'
 import type { Preparation } from '../serde/serde.ts'
-import { WINDOW_START_BYTES } from '../state/changelog-key.ts'
 import { SnapshotDamagedError } from '../state/snapshot-format.ts'
 import type { Clock } from '../std/clock.ts'
 
@@ -65,9 +64,9 @@ async function earliestOffset(log: Log, topic: string, partition: number): Promi
  * `SnapshotDamagedError`, or when `pause` threw, the task is of no use: make another.
  */
 export async function restoreTask(task: Task, options: RestoreOptions): Promise<number> {
-  const { app, graph, steps } = task.plan
+  const { app, graph, stateful } = task.plan
   const restores = await Promise.all(
-    steps.map(({ node }) => {
+    stateful.map(({ node }) => {
       const changelog = { topic: changelogTopic(app, graph.name, node.name), partition: task.partition }
       return openRestore(task.steps[node.id]!, changelog, options)
     }),
@@ -86,12 +85,11 @@ export async function restoreTask(task: Task, options: RestoreOptions): Promise<
 }
 
 /** A row's key will be read when the row goes out. */
-async function prepareKeys(cursor: RecordCursor, step: AggregateStep, keys: Preparation): Promise<void> {
-  const before = step.window === undefined ? 0 : WINDOW_START_BYTES
+async function prepareKeys(cursor: RecordCursor, step: StatefulStep, keys: Preparation): Promise<void> {
   const { mark, left } = cursor
   const fetches = new Set<Promise<void>>()
   while (cursor.next()) {
-    const fetch = keys.forReading(cursor.buffer, cursor.keyStart + before, cursor.keyEnd)
+    const fetch = keys.forReading(cursor.buffer, cursor.keyStart + step.bytesBeforeKey, cursor.keyEnd)
     if (fetch !== undefined) fetches.add(fetch)
   }
   cursor.rewind(mark, left)
@@ -100,7 +98,7 @@ async function prepareKeys(cursor: RecordCursor, step: AggregateStep, keys: Prep
 
 /** What one store is filled from. */
 interface StepSource {
-  readonly step: AggregateStep
+  readonly step: StatefulStep
   readonly changelog: TopicPartition
   readonly snapshot: RestoreSource | undefined
   /** Where the changelog is read from, and up to where. */
@@ -111,7 +109,7 @@ interface StepSource {
 }
 
 async function openRestore(
-  step: AggregateStep,
+  step: StatefulStep,
   changelog: TopicPartition,
   { log, snapshotOf }: RestoreOptions,
 ): Promise<StepSource> {

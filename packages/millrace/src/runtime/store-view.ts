@@ -1,4 +1,4 @@
-import type { AggregateStep } from '../engine/aggregate-step.ts'
+import { AggregateStep } from '../engine/aggregate-step.ts'
 import { rowResult } from '../engine/interpret-aggregate.ts'
 import type { Task } from '../engine/task.ts'
 import { encodeKey, type KeySerde } from '../serde/key.ts'
@@ -115,7 +115,10 @@ export class LocalStore implements StoreView {
         `The task of partition ${partition} of step "${this.#step}" does not run in this process; ask the process that owns it (see: millrace groups)`,
       )
     }
-    return { task, step: task.steps.find(step => step?.name === this.#step)!, bytes }
+    const step = task.steps.find(step => step?.name === this.#step)
+    if (!(step instanceof AggregateStep))
+      throw new StoreUnavailable(`Step "${this.#step}" is not an aggregate; its state cannot be asked for`)
+    return { task, step, bytes }
   }
 }
 

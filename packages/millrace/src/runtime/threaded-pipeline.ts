@@ -1,6 +1,7 @@
 import type { MemberIdentity, TopicPartition } from '../log/log.ts'
 import type { Graph } from '../plan/graph.ts'
 import { groupName } from '../plan/names.ts'
+import { keepsState } from '../plan/stateful.ts'
 import { subTopologies } from '../plan/sub-topology.ts'
 import type { PipelineHealth, StoreQuery, StoreView, WindowResult } from './app.ts'
 import type { HostedHealth, HostedPipeline } from './host.ts'
@@ -25,9 +26,7 @@ export class ThreadedPipeline implements HostedPipeline {
     this.name = graph.name
     this.group = groupName(app, graph.name)
     this.topicSets = subTopologies(graph).map(sub => [...new Set(inputTopics(app, graph, sub))])
-    const stateful = subTopologies(graph).filter(sub =>
-      sub.nodeIds.some(id => graph.nodes[id]!.kind === 'aggregate'),
-    )
+    const stateful = subTopologies(graph).filter(sub => sub.nodeIds.some(id => keepsState(graph.nodes[id]!)))
     this.statefulTopics = [...new Set(stateful.flatMap(sub => inputTopics(app, graph, sub)))]
     this.#graph = graph
     this.#threads = threads
@@ -144,7 +143,7 @@ export class ThreadedPipeline implements HostedPipeline {
   }
 
   hasStep(step: string): boolean {
-    return this.#graph.nodes.some(node => node.kind === 'aggregate' && node.name === step)
+    return this.#graph.nodes.some(node => keepsState(node) && node.name === step)
   }
 
   store(step: string): StoreView {

@@ -3,6 +3,7 @@ import type { Graph } from '../plan/graph.ts'
 import { changelogTopic, repartitionTopic, type SideTopic, sideTopic } from '../plan/names.ts'
 import { checkCoPartitioning, repartitionCounts } from '../plan/partitions.ts'
 import { PlanError } from '../plan/plan-error.ts'
+import { keepsState } from '../plan/stateful.ts'
 import { subTopologies } from '../plan/sub-topology.ts'
 import type { Topic } from '../plan/topic.ts'
 
@@ -116,7 +117,7 @@ function changelogSpecs(app: string, graph: Graph, counts: PartitionCounts): Top
     const partitions = Math.max(...inputTopics(app, graph, sub).map(topic => counts.get(topic) ?? 1))
     return sub.nodeIds.flatMap((id): TopicSpec[] => {
       const node = graph.nodes[id]!
-      if (node.kind !== 'aggregate') return []
+      if (!keepsState(node)) return []
       const name = changelogTopic(app, graph.name, node.name)
       const cleanup = node.window === undefined ? 'compact' : 'compact,delete'
       return [{ name, partitions, cleanup, retentionMs: -1, retentionBytes: -1, internal: true }]

@@ -3,10 +3,11 @@ import { isEscaped, keyForm } from './changelog-key.ts'
 import type { KeyTable } from './key-table.ts'
 import type { StoreLayout } from './layout.ts'
 import { RowCodec, type StoreDefinition } from './row-codec.ts'
+import type { Store } from './store.ts'
 import { StoreHeader } from './store-header.ts'
 
 /** A store of one row per key. */
-export class TableStore {
+export class TableStore implements Store {
   readonly table: KeyTable
   readonly #codec: RowCodec
   readonly #header: StoreHeader

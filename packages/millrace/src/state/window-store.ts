@@ -5,6 +5,7 @@ import { closeKey, keyForm, readStart, WINDOW_START_BYTES, writeStart } from './
 import type { KeyTable } from './key-table.ts'
 import type { StoreLayout } from './layout.ts'
 import { RowCodec, type StoreDefinition } from './row-codec.ts'
+import type { Store } from './store.ts'
 import { StoreHeader } from './store-header.ts'
 import { TrimLedger, type TrimWindow } from './trim-ledger.ts'
 
@@ -17,7 +18,7 @@ const POOL_MAX = 2
 const ignoresCloseMarkers = isBroken('2.6')
 
 /** A store of one table per open window, known by its start. Windows close from the earliest on. */
-export class WindowStore {
+export class WindowStore implements Store {
   /** Starts of the open windows, ascending. Only to be read. */
   readonly starts: number[] = []
   /** Windows that start before this are gone for good. */

@@ -28,7 +28,7 @@ export function phasedPlan(plan: SubPlan): PhasedPlan | undefined {
   const source = input.node
   const node = onlyAggregate(plan, source)
   if (node === undefined || !isReadInPart(source, plan.closedLog)) return undefined
-  const step = plan.steps.find(each => each.node.id === node.id)!
+  const step = plan.aggregates.find(each => each.node.id === node.id)!
   // A record of several windows changes rows of several tables, which are not looked ahead for.
   if (node.window?.kind === 'hopping' && step.panes === undefined) return undefined
   if (node.window !== undefined && !isFixed(node.window)) return undefined

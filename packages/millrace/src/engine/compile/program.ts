@@ -64,7 +64,7 @@ class Compiler {
 
   compile(): Compiled {
     const runs = this.#plan.sub.inputs.map((input, i) => this.#run(input, i))
-    const rows = this.#plan.steps.flatMap(step => step.emissions.map(({ node }) => this.#rows(node)))
+    const rows = this.#plan.aggregates.flatMap(step => step.emissions.map(({ node }) => this.#rows(node)))
     const sides = [...this.#plan.consumers.keys()].flatMap(output => this.#side(output))
     const retries = this.#nodes()
       .filter(node => hasRetry(node))
@@ -82,7 +82,7 @@ class Compiler {
 
   #run(input: SubTopologyInput, index: number): string {
     const name = this.#code.variable('run')
-    const hasWindows = this.#plan.steps.some(step => step.node.window !== undefined)
+    const hasWindows = this.#plan.aggregates.some(step => step.node.window !== undefined)
     const hasEffects = this.#nodes().some(node => node.kind === 'forEach')
     const origin = input.kind === 'source' ? input.node : input.keyBy
     const phased = phasedPlan(this.#plan)
@@ -105,7 +105,7 @@ class Compiler {
   /** The function that turns a row into the record of an emission. */
   #rows(emit: EmitNode): string {
     const code = this.#code
-    const step = this.#plan.steps.find(({ node }) => node.id === emit.inputs[0]!.from)!
+    const step = this.#plan.aggregates.find(({ node }) => node.id === emit.inputs[0]!.from)!
     const name = code.variable('rows')
     code.line(`function ${name}(T, S, table, row, start, t) {`)
     code.line('const kb = table.keyBytes, ks = table.keyStart(row), ke = table.keyEnd(row)')
@@ -227,7 +227,7 @@ class Compiler {
       case 'byKey':
         return this.#continue(node, 'out', path)
       case 'aggregate': {
-        const step = this.#plan.steps.find(each => each.node.id === node.id)!
+        const step = this.#plan.aggregates.find(each => each.node.id === node.id)!
         return aggregateCode(code, step, path, go, emit => this.#directRows(emit))
       }
       default:

@@ -5,7 +5,6 @@ import type { SubTopologyInput } from '../../plan/sub-topology.ts'
 import { batchInfo } from '../../record/batch.ts'
 import { encodeHeaders } from '../../record/headers.ts'
 import { BatchWriter } from '../../record/writer.ts'
-import { WindowStore } from '../../state/window-store.ts'
 import { invariant } from '../../std/assert.ts'
 import { type Clock, VirtualClock } from '../../std/clock.ts'
 import type { Slice } from '../closing.ts'
@@ -180,7 +179,7 @@ export class EngineRun {
       for (const batch of cut.outputs) this.topics.append(batch)
       for (const { step, topic, batches } of cut.changelog) {
         const offsets = batches.map(bytes => this.topics.append({ topic, partition: task.partition, bytes }))
-        if (step.store instanceof WindowStore) step.store.acknowledge(offsets[0]!)
+        step.store.acknowledge?.(offsets[0]!)
       }
       for (const position of cut.positions) this.topics.commitPosition(position)
       batches += cut.outputs.length + cut.changelog.length

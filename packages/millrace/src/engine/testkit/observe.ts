@@ -1,5 +1,5 @@
 import type { AggregateNode } from '../../plan/graph.ts'
-import type { AggregateStep } from '../aggregate-step.ts'
+import { AggregateStep } from '../aggregate-step.ts'
 import type { Task } from '../task.ts'
 import type { EngineRun } from './engine-run.ts'
 import type { StoredRecord } from './topics.ts'
@@ -42,7 +42,7 @@ function aggregatesOf(run: EngineRun): AggregateNode[] {
 function rowsOf(run: EngineRun, node: AggregateNode) {
   return [...run.tasks.values()].flatMap(task => {
     const step = task.steps[node.id]
-    return step === undefined ? [] : [...storeRows(task, step)]
+    return step instanceof AggregateStep ? [...storeRows(task, step)] : []
   })
 }
 

@@ -20,7 +20,7 @@ export function taskFigures(task: Task): TaskFigures {
     isParked: task.isParked,
     watermarkMs: task.time.watermark,
     inputs: inputs.map(input => inputFigures(input, nowMs)),
-    steps: task.plan.steps.map(({ node }) => {
+    steps: task.plan.stateful.map(({ node }) => {
       const { store } = task.steps[node.id]!
       return { step: node.name, rows: store.size, bytes: store.byteLength }
     }),
