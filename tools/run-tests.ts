@@ -133,3 +133,30 @@ function settle(
     ended ?? (!counts ? `ended early, with ${exit}` : unexplained ? `ended with ${exit}` : undefined)
   return why ? { ...run, failed: run.failed + 1, ended: why } : run
 }
+
+/** More failing files than this are no accident of a loaded machine. */
+const againFilesMax = 3
+
+/**
+ * Runs the files, and those with failures once more by themselves where they are few. A test that passes then is
+ * counted as passed and named in `mended`: on a shared machine a process can stand still for seconds.
+ */
+export async function runTestsTwice(
+  options: RunTestsOptions,
+): Promise<TestRun & { readonly mended: readonly FailedTest[] }> {
+  const first = await runTests(options)
+  const files = [...new Set(first.failures.map(({ place }) => place.replace(/:\d+$/, '')))]
+  const isFew = files.length > 0 && files.length <= againFilesMax && options.files.length > files.length
+  if (!isFew || first.ended !== undefined) return { ...first, mended: [] }
+  console.log(`\nOnce more, by themselves: ${files.join(', ')}`)
+  const second = await runTests({ ...options, files })
+  if (second.ended !== undefined) return { ...first, mended: [] }
+  const mended = first.failures.filter(each => !second.failures.some(({ title }) => title === each.title))
+  return {
+    passed: first.passed + first.failures.length - second.failures.length,
+    failed: second.failures.length,
+    skipped: first.skipped,
+    failures: second.failures,
+    mended,
+  }
+}
