@@ -100,7 +100,10 @@ public final class Peer {
             sum.n++;
             sum.total += bid.price;
             return sum;
-          }, Materialized.<String, Sum, WindowStore<Bytes, byte[]>>as("per-bidder").withKeySerde(Serdes.String()).withValueSerde(json(Sum.class)))
+          }, Materialized.<String, Sum, WindowStore<Bytes, byte[]>>as("per-bidder")
+              // A record puts its row into the store before windows close, and the last one lies an hour ahead: with the least retention
+              // the segments of the windows that it closes would be dropped unseen.
+              .withRetention(Duration.ofHours(4)).withKeySerde(Serdes.String()).withValueSerde(json(Sum.class)))
           .toStream()
           .map((key, sum) -> KeyValue.pair(key.key(), new Row(sum.n, sum.total, key.key(), key.window().start(), key.window().end())))
           .to(output, Produced.with(Serdes.String(), json(Row.class)));
