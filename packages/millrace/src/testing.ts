@@ -1,3 +1,5 @@
+export type { InputExplanation, OpenWindow, StepExplanation } from './engine/explain.ts'
+export type { MissedGrace } from './engine/missed-grace.ts'
 export { memoryRegistry } from './formats/registry/memory-registry.ts'
 export { CommitError, LogError } from './log/log.ts'
 export type { Fault, FaultPoint } from './log/memory/faults.ts'

@@ -7,6 +7,7 @@ import type { WindowStore } from '../state/window-store.ts'
 import { isBroken } from '../std/broken-rules.ts'
 import type { HoppingWindow } from '../window/hopping.ts'
 import type { Due } from './closing.ts'
+import { MissedGraces } from './missed-grace.ts'
 import type { StatefulStep } from './stateful-step.ts'
 import type { EmissionPlan, StepPlan } from './step-plan.ts'
 import type { Task } from './task.ts'
@@ -31,6 +32,8 @@ export class AggregateStep implements StatefulStep {
   /** The slot (`StepWindows`) of the last record: most records hit it again. */
   lastSlot = Number.NaN
   lastTable: KeyTable | undefined
+  /** How much more grace its late records would have needed. */
+  readonly missedGraces = new MissedGraces()
   /** The kind of its keys, 0 until the first one. */
   kind: KeyKind | 0
   readonly #task: Task
@@ -207,6 +210,22 @@ export class AggregateStep implements StatefulStep {
       if (this.#task.ticks.watermark(emit) < at) return Number.POSITIVE_INFINITY
     }
     return at + this.plan.reach.holdMs
+  }
+
+  /** The window that closes next, and the task watermark at which it does. */
+  get nextWindow(): { start: number; end: number; closesAt: number } | undefined {
+    const start = this.#windows?.next
+    if (start === undefined) return undefined
+    const end = this.endOf(start)
+    return { start, end, closesAt: end + this.window!.graceMs + this.plan.reach.holdMs }
+  }
+
+  /** Counts a late record at time `t`. */
+  noteLate(t: number): void {
+    const { grid, reach } = this.plan
+    const closedAt = grid!.endOf(grid!.startOf(t)) + this.window!.graceMs + reach.holdMs
+    const judgedBy = Math.max(this.#task.time.watermark, this.#task.judgedOwn)
+    if (Number.isFinite(judgedBy)) this.missedGraces.note(Math.max(0, judgedBy - closedAt))
   }
 
   /** Sends out the rows that changed since the last tick. Always done in one go: true. */

@@ -160,6 +160,7 @@ export class SideStreams {
   ): void {
     this.#task.counters.late++
     if (byRelease) this.#task.counters.lateByRelease++
+    this.#task.steps[node]?.noteLate?.(t)
     if (this.#isWired(node, 'late')) return this.#wired(node, 'late', raw, v, kb, ks, ke, k, t, h)
     const incident = this.#incident(node, new Late(byRelease), 0)
     this.#send(node, 'late', incident, raw, v, kb, ks, ke, k, t, h)

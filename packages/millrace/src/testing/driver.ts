@@ -1,3 +1,5 @@
+import { AggregateStep } from '../engine/aggregate-step.ts'
+import { explainStep, type StepExplanation } from '../engine/explain.ts'
 import { MemoryBroker } from '../log/memory/broker.ts'
 import { describeGraph } from '../plan/describe.ts'
 import { descriptionText } from '../plan/describe-text.ts'
@@ -161,6 +163,23 @@ export class TestDriver implements AsyncDisposable {
       },
       windows: key => this.#run(lockstep => store(lockstep).windows(key)),
     }
+  }
+
+  /**
+   * Why a step with windows has not given its next results yet, one explanation per task: which window is next, which
+   * input holds event time back, what it takes; and what more grace would have kept of the late records.
+   *
+   * @example
+   * const [{ text }] = await driver.explain('per-page')
+   */
+  explain(step: string, pipeline?: PipelineLike | string): Promise<StepExplanation[]> {
+    return this.#run(async lockstep => {
+      const { tasks } = this.#runWithStep(lockstep, step, pipeline)
+      return tasks.flatMap(task => {
+        const found = task.steps.find(each => each?.name === step)
+        return found instanceof AggregateStep ? [explainStep(task, found)] : []
+      })
+    })
   }
 
   /** Moves the clock on and does everything that falls due on the way, each at its own time. */

@@ -1,0 +1,71 @@
+import type { InputExplanation, OpenWindow, StepExplanation } from './explain.ts'
+
+/** A step's explanation as a few lines for people. */
+export function explanationText(explanation: Omit<StepExplanation, 'text'>): string {
+  const { step, task, watermark, next, inputs, missedGrace } = explanation
+  const lines = [
+    next === undefined
+      ? `No window of "${step}" is open in task ${task}.`
+      : windowLine(step, task, next, watermark),
+  ]
+  if (next !== undefined && !next.waitsForTick)
+    for (const input of inputs) if (input.state === 'holds back') lines.push(`  ${inputLine(input)}`)
+  for (const { graceMs, records } of missedGrace.slice(0, 5)) {
+    lines.push(
+      `  ${spanText(graceMs)} more grace would have kept ${records} late ${records === 1 ? 'record' : 'records'}.`,
+    )
+  }
+  return lines.join('\n')
+}
+
+function windowLine(step: string, task: string, next: OpenWindow, watermark: number | undefined): string {
+  const window = `Window ${timeText(next.start)} – ${timeText(next.end)} of "${step}"`
+  const when = `closes when event time reaches ${timeText(next.closesAt)}`
+  if (next.waitsForTick) return `${window} closes with the next tick of an emission in front of it.`
+  if (watermark === undefined) return `${window} ${when}; task ${task} has seen no record yet.`
+  return `${window} ${when}; task ${task} has reached ${timeText(watermark)}, ${spanText(next.missingMs!)} less.`
+}
+
+function inputLine(input: InputExplanation): string {
+  const { topic, partition, upstream, watermark, largestTime, nextOffset, lag, neededTime } = input
+  const who =
+    upstream === undefined ? `${topic}/${partition}` : `${topic}/${partition}, written by ${upstream},`
+  const parts = [
+    watermark === undefined
+      ? `${who} holds it back: nothing came from there yet`
+      : `${who} holds it back at ${timeText(watermark)}`,
+  ]
+  if (largestTime !== undefined) parts.push(`its newest record is of ${timeText(largestTime)}`)
+  parts.push(
+    lag > 0
+      ? `${lag} records from offset ${nextOffset} on wait to be read`
+      : 'everything there is has been read',
+  )
+  if (neededTime !== undefined)
+    parts.push(`it takes a record of ${timeText(neededTime)} or later${idleText(input)}`)
+  return `${parts.join('; ')}.`
+}
+
+function idleText({ idleMs, drainedMs }: InputExplanation): string {
+  if (idleMs === undefined || idleMs === Number.POSITIVE_INFINITY) return ''
+  if (drainedMs === undefined) return `, or ${spanText(idleMs)} without any`
+  return `, or ${spanText(Math.max(0, idleMs - drainedMs))} more without any`
+}
+
+function timeText(ms: number): string {
+  return Number.isFinite(ms) && Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : 'the end'
+}
+
+const units = [
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['min', 60_000],
+  ['s', 1_000],
+] as const
+
+function spanText(ms: number): string {
+  const unit = units.find(([, size]) => ms >= size)
+  if (unit === undefined) return `${Math.round(ms)} ms`
+  const [name, size] = unit
+  return `${Math.round((ms / size) * 10) / 10} ${name}`
+}

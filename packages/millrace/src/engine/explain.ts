@@ -1,0 +1,131 @@
+import { inputName } from '../plan/sub-topology.ts'
+import type { AggregateStep } from './aggregate-step.ts'
+import { explanationText } from './explain-text.ts'
+import type { Channel } from './intake.ts'
+import type { MissedGrace } from './missed-grace.ts'
+import type { Task } from './task.ts'
+
+/** Why a step of one task has not given its next result yet. */
+export interface StepExplanation {
+  readonly step: string
+  readonly task: string
+  readonly partition: number
+  /** Event time that the task has reached, in ms since the epoch; undefined before its first record, Infinity after its last. */
+  readonly watermark: number | undefined
+  /** The window that closes next; undefined when none is open. */
+  readonly next: OpenWindow | undefined
+  /** What the task's event time comes from, the slowest first. */
+  readonly inputs: readonly InputExplanation[]
+  /** How many of the records that were late in this task more grace would have kept. */
+  readonly missedGrace: readonly MissedGrace[]
+  /** All of it for people. */
+  readonly text: string
+}
+
+export interface OpenWindow {
+  readonly start: number
+  readonly end: number
+  /** The event time at which it closes: its end, its grace, and what steps in front of it hold back. */
+  readonly closesAt: number
+  /** How far event time has to go until then; undefined before the first record. */
+  readonly missingMs: number | undefined
+  /** A wall-clock emission in front of it has not fired since; until then event time stands still behind it. */
+  readonly waitsForTick: boolean
+}
+
+/** One source partition, or one upstream task of a re-keying. */
+export interface InputExplanation {
+  readonly topic: string
+  readonly partition: number
+  /** The task that writes what is re-keyed here. */
+  readonly upstream?: string
+  readonly watermark: number | undefined
+  /** The largest event time seen, where the partition's own records say it. */
+  readonly largestTime: number | undefined
+  /**
+   * `holds back`: the task is no further than this. `ahead`: others are slower. `idle`: left out until it speaks again.
+   * `ended`: nothing more comes.
+   */
+  readonly state: 'holds back' | 'ahead' | 'idle' | 'ended'
+  /** Offset of the next record, and how many are there to be read. */
+  readonly nextOffset: number
+  readonly lag: number
+  /** How long it has had nothing to read; undefined while there is something. */
+  readonly drainedMs: number | undefined
+  /** How long it must have nothing to read until it is left out; Infinity for never. */
+  readonly idleMs: number | undefined
+  /** What a record must have as its time so that the next window closes as far as this input goes. */
+  readonly neededTime: number | undefined
+}
+
+/** Explains what an aggregate with windows waits for in its task. */
+export function explainStep(task: Task, step: AggregateStep): StepExplanation {
+  const next = nextOf(task, step)
+  const inputs = task.intake.channels
+    .map(channel => inputOf(task, channel, next?.closesAt))
+    .sort((a, b) => rankOf(a) - rankOf(b))
+  const explanation = {
+    step: step.name,
+    task: task.name,
+    partition: task.partition,
+    watermark: known(task.time.watermark),
+    next,
+    inputs,
+    missedGrace: step.missedGraces.rows,
+  }
+  return { ...explanation, text: explanationText(explanation) }
+}
+
+function nextOf(task: Task, step: AggregateStep): OpenWindow | undefined {
+  const window = step.nextWindow
+  if (window === undefined) return undefined
+  const watermark = known(task.time.watermark)
+  const { closesAt } = window
+  return {
+    ...window,
+    missingMs: watermark === undefined ? undefined : Math.max(0, closesAt - watermark),
+    waitsForTick: watermark !== undefined && watermark >= closesAt,
+  }
+}
+
+function inputOf(task: Task, { name, channel, input }: Channel, closesAt?: number): InputExplanation {
+  const { time, clock } = task
+  const { maxTime, watermark, released } = time.channelState(channel)
+  const { topic, partition, position, highWatermark, drainedSinceMs, origin } = task.inputs[input]!
+  const source = origin.kind === 'source' ? origin.node : undefined
+  const isSlowest = watermark <= time.watermark
+  return {
+    topic: source === undefined ? inputName(origin) : topic,
+    partition,
+    ...(source === undefined && { upstream: name }),
+    watermark: known(watermark),
+    largestTime: known(maxTime),
+    state:
+      watermark === Number.POSITIVE_INFINITY
+        ? 'ended'
+        : released
+          ? 'idle'
+          : isSlowest
+            ? 'holds back'
+            : 'ahead',
+    nextOffset: position,
+    lag: Math.max(0, highWatermark - position),
+    drainedMs: drainedSinceMs === undefined ? undefined : Math.max(0, clock.monotonic() - drainedSinceMs),
+    idleMs: source?.idleMs,
+    neededTime:
+      source === undefined || closesAt === undefined || watermark >= closesAt
+        ? undefined
+        : closesAt + source.outOfOrderMs,
+  }
+}
+
+/** Those that hold the task back come first, the slowest of them before the others. */
+function rankOf({ state, watermark = Number.NEGATIVE_INFINITY }: InputExplanation): number {
+  if (state === 'holds back') return Math.max(watermark, -Number.MAX_VALUE)
+  return state === 'ahead' ? Math.min(watermark, Number.MAX_VALUE) : Number.POSITIVE_INFINITY
+}
+
+/** Before the first record a time is none. */
+function known(time: number): number | undefined {
+  return time === Number.NEGATIVE_INFINITY ? undefined : time
+}
