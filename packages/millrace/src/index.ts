@@ -71,12 +71,23 @@ export type {
   Sink,
   SourceStream,
   Stream,
-  Table,
   WindowedStream,
   WindowedTable,
   WindowResults,
   WindowRow,
 } from './stream/stream.ts'
+export type {
+  AggregateTable,
+  JoinedTables,
+  JoinOptions,
+  JoinRow,
+  JoinRows,
+  JoinTablesOptions,
+  RowsOf,
+  SourceTable,
+  Table,
+  TableOptions,
+} from './stream/table.ts'
 export { type TopicOptions, topic } from './stream/topic.ts'
 export { type CalendarOptions, type CalendarUnit, type CalendarWindow, calendar } from './window/calendar.ts'
 export { type HoppingOptions, type HoppingWindow, hopping } from './window/hopping.ts'

@@ -7,6 +7,7 @@ import { carriedSerde, type Decode } from './decode.ts'
 import { foldRecord, rowResult } from './interpret-aggregate.ts'
 import { call, type Flow, fieldOf } from './interpret-flow.ts'
 import { readHead } from './interpret-read.ts'
+import { changeJoin, changeTable, lookUp } from './interpret-tables.ts'
 import { headerSection, notWindowed } from './outputs.ts'
 import { type Arrival, type Program, type RowArrival, RunStop, type SideArrival } from './program.ts'
 import { allOf, isOut, isTrue, resultFailure, settled } from './results.ts'
@@ -172,6 +173,17 @@ class Interpreter {
           flow,
           (emit, next) => this.#continue(task, emit, 'out', next),
         )
+      case 'table':
+      case 'tableJoin': {
+        const change = attempt(task, node, flow, () =>
+          node.kind === 'table' ? changeTable(task, node, flow) : changeJoin(task, node, flow),
+        )
+        return change?.value && go('out', change.value)
+      }
+      case 'lookup': {
+        const joined = attempt(task, node, flow, () => lookUp(task, node, flow))
+        return joined?.value && this.#result(task, node, joined.value.value, flow)
+      }
       default:
         return this.#sink(task, node, flow)
     }

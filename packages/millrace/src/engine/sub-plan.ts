@@ -1,9 +1,18 @@
-import type { AggregateNode, EmitNode, Graph, PlanNode, Port } from '../plan/graph.ts'
+import type {
+  AggregateNode,
+  EmitNode,
+  Graph,
+  PlanNode,
+  Port,
+  TableJoinNode,
+  TableNode,
+} from '../plan/graph.ts'
 import type { SubTopology } from '../plan/sub-topology.ts'
 import { aggregatePlan } from './aggregate-plan.ts'
 import { type Reach, reaches } from './reach.ts'
 import type { StatefulPlan } from './stateful-step.ts'
 import { planStep, type StepPlan } from './step-plan.ts'
+import { tablePlan } from './tables/table-plan.ts'
 
 /** A sub-topology with everything about it that is fixed before a task starts; shared by its tasks. */
 export interface SubPlan {
@@ -33,7 +42,9 @@ export function planSubTopology(app: string, graph: Graph, sub: SubTopology, clo
     graph,
     sub,
     aggregates,
-    stateful: aggregates.map(aggregatePlan),
+    stateful: [...aggregates.map(aggregatePlan), ...nodes.filter(isTable).map(tablePlan)].sort(
+      (a, b) => a.node.id - b.node.id,
+    ),
     wallTicks: nodes.filter(
       (node): node is EmitNode =>
         node.kind === 'emit' && node.emission.kind === 'every' && node.emission.time === 'wall',
@@ -42,6 +53,10 @@ export function planSubTopology(app: string, graph: Graph, sub: SubTopology, clo
     closedLog,
     consumers: consumersOf(nodes),
   }
+}
+
+function isTable(node: PlanNode): node is TableNode | TableJoinNode {
+  return node.kind === 'table' || node.kind === 'tableJoin'
 }
 
 function consumersOf(nodes: readonly PlanNode[]): Map<string, PlanNode[]> {

@@ -12,7 +12,7 @@ export function descriptionMermaid({ steps }: PipelineDescription): string {
 function box({ id, kind, label, detail }: StepDescription): string {
   const text = quoted(detail === '' ? label : `${label}: ${detail}`)
   if (kind === 'source' || kind === 'to') return `s${id}([${text}])`
-  if (kind === 'aggregate') return `s${id}[(${text})]`
+  if (kind === 'aggregate' || kind === 'table' || kind === 'tableJoin') return `s${id}[(${text})]`
   return kind === 'keyBy' ? `s${id}{{${text}}}` : `s${id}[${text}]`
 }
 

@@ -75,6 +75,14 @@ function detailOf(node: PlanNode): string {
       return node.emission.kind === 'every'
         ? `every ${node.emission.everyMs} ms of ${node.emission.time} time`
         : node.emission.kind
+    case 'table':
+      return node.selection === undefined ? '' : `${node.selection.kind}(…)`
+    case 'tableJoin':
+      return node.sides
+        .map(({ name, isRequired }, i) => `${name ?? ['left', 'right'][i]}${isRequired ? '' : ' or none'}`)
+        .join(', ')
+    case 'lookup':
+      return node.how
     case 'to':
       return topicText(node.topic)
     case 'toFile':

@@ -11,7 +11,7 @@ import type {
 } from './graph.ts'
 import { serdeAt } from './serde-at.ts'
 import type { Topic } from './topic.ts'
-import { consumersOf, crossesTopic, labelOf } from './walk.ts'
+import { consumersOf, crossesTopic, labelOf, makesValues } from './walk.ts'
 
 /** What has to be decoded of a record: these fields, or all of it and why. */
 export type FieldUse = { readonly fields: readonly string[] } | { readonly whole: string }
@@ -51,8 +51,8 @@ export function sourceFields(
 
 /** Whether the records on this port still have the value the node got. */
 function keepsValue(node: PlanNode, port: string): boolean {
-  if (port !== 'out') return port !== 'rejected' && port !== 'tombstones'
-  return node.kind !== 'map' && node.kind !== 'flatMap' && node.kind !== 'aggregate' && node.kind !== 'emit'
+  if (port !== 'out') return port !== 'rejected' && port !== 'tombstones' && port !== 'rows'
+  return !makesValues(node)
 }
 
 /** Collects what is read; the first reason to need everything wins. */
@@ -111,7 +111,12 @@ function readStep(reads: Reads, graph: Graph, node: PlanNode, options: FieldOpti
     case 'flatMap':
     case 'peek':
     case 'forEach':
+    case 'lookup':
       reads.callback(step, node.fn)
+      break
+    case 'table':
+      if (node.selection?.kind === 'map') reads.callback(step, node.selection.fn)
+      else reads.whole(`${step}: a table keeps whole values`)
       break
     case 'keyBy':
       reads.fieldOrFn(step, node.key)

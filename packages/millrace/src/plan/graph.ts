@@ -14,9 +14,9 @@ export type FieldOrFn = string | ((value: any, record: any) => unknown)
 
 /**
  * Which output of a node an edge takes. `out` is the main one; a branch has one port per case, named
- * `case:<name>`; the others are side streams.
+ * `case:<name>`; `rows` is a table that is looked up, on which no records go; the others are side streams.
  */
-export type Port = 'out' | 'late' | 'rejected' | 'failed' | 'tombstones' | `case:${string}`
+export type Port = 'out' | 'late' | 'rejected' | 'failed' | 'tombstones' | 'rows' | `case:${string}`
 
 export interface Edge {
   readonly from: number
@@ -60,6 +60,8 @@ export interface SourceNode extends NodeOf<'source'> {
   readonly start: 'earliest' | 'latest' | number
   /** What happens when the log does not hold the position any more. */
   readonly outOfRange: OutOfRange
+  /** Its records are the rows of a table: they come before those of streams (SEMANTICS 6.2). */
+  readonly isTable: boolean
 }
 export interface FilterNode extends NodeOf<'filter'>, Callback {}
 /** The callback's result is the new value, or `out(value, { key, headers, timestamp })`. */
@@ -140,6 +142,41 @@ export interface EmitNode extends NodeOf<'emit'> {
   readonly emission: Emission
 }
 
+/** Makes the rows of one table from those of another. */
+export interface RowSelection extends Callback {
+  readonly kind: 'filter' | 'map'
+}
+
+/**
+ * The latest value of each key; a null value deletes its row. What leaves it are the changes of its rows: a value, or null for a
+ * row that is gone.
+ */
+export interface TableNode extends NodeOf<'table'> {
+  readonly name: string
+  /** Absent: rows are the values as they come. */
+  readonly selection?: RowSelection
+}
+
+/** One of the tables of a join. */
+export interface JoinSide {
+  /** How the callback gets its row; joins of two pass rows one by one. */
+  readonly name?: string
+  /** Without a row of it there is no result. */
+  readonly isRequired: boolean
+}
+
+/** A table with a row for each key that the tables it joins have: of all required ones, and of one at least. */
+export interface TableJoinNode extends NodeOf<'tableJoin'> {
+  readonly name: string
+  readonly sides: readonly JoinSide[]
+  readonly fn: (...rows: any[]) => unknown
+}
+
+/** Calls its function with a record and the row of its key. The second input is the table, on the port `rows`. */
+export interface LookupNode extends NodeOf<'lookup'>, Callback {
+  readonly how: 'inner' | 'left'
+}
+
 export interface ToTopicNode extends NodeOf<'to'> {
   readonly topic: Topic
 }
@@ -169,6 +206,9 @@ export type PlanNode =
   | MergeNode
   | AggregateNode
   | EmitNode
+  | TableNode
+  | TableJoinNode
+  | LookupNode
   | ToTopicNode
   | ToFileNode
   | PrintNode

@@ -1,6 +1,7 @@
 import type { Serde } from '../serde/serde.ts'
 import type { Edge, Graph } from './graph.ts'
 import type { Topic } from './topic.ts'
+import { makesValues } from './walk.ts'
 
 /** How the bytes of a value were written that no step has changed since. */
 export interface ValueOrigin {
@@ -18,9 +19,7 @@ export function serdeAt(graph: Graph, edge: Edge): ValueOrigin | undefined {
     const { value: serde, validate } = node.topic
     return edge.port === 'out' ? { serde, validate } : undefined
   }
-  const makesValues =
-    node.kind === 'map' || node.kind === 'flatMap' || node.kind === 'aggregate' || node.kind === 'emit'
-  if (makesValues && edge.port === 'out') return undefined
+  if (edge.port === 'rows' || (makesValues(node) && edge.port === 'out')) return undefined
   const [first, ...others] = node.inputs.map(input => serdeAt(graph, input))
   const same = others.every(other => other?.serde === first?.serde && other?.validate === first?.validate)
   return same ? first : undefined

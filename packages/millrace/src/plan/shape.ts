@@ -1,6 +1,7 @@
 import { aggregatorText, fieldText, topicText } from './describe.ts'
-import type { AggregateNode, Aggregator, Graph, KeyByNode, WindowSpec } from './graph.ts'
+import type { Aggregator, Graph, KeyByNode, WindowSpec } from './graph.ts'
 import type { PartitionCount } from './partitions.ts'
+import { keepsState, type StatefulNode } from './stateful.ts'
 import { inputName, subTopologies } from './sub-topology.ts'
 
 /**
@@ -61,7 +62,7 @@ export function shapeOf(
     )
     return sub.nodeIds
       .map(id => nodes[id]!)
-      .filter((node): node is AggregateNode => node.kind === 'aggregate')
+      .filter(keepsState)
       .map(node =>
         storeShape(node, sub.inputs.map(inputName).join('+'), Math.max(...counts.map(count => count ?? 1))),
       )
@@ -84,9 +85,11 @@ export function shapeOf(
   }
 }
 
-function storeShape(node: AggregateNode, keyedBy: string, partitions: number): StoreShape {
+function storeShape(node: StatefulNode, keyedBy: string, partitions: number): StoreShape {
+  const { name } = node
+  if (node.kind !== 'aggregate') return { name, keyedBy, partitions, columns: [latestValue] }
   return {
-    name: node.name,
+    name,
     keyedBy,
     partitions,
     ...(node.window && { window: windowShape(node.window) }),
@@ -97,6 +100,8 @@ function storeShape(node: AggregateNode, keyedBy: string, partitions: number): S
     })),
   }
 }
+
+const latestValue: ColumnShape = { name: 'value', state: 'latest', detail: 'the latest value' }
 
 function windowShape({ graceMs: _, ...window }: WindowSpec): string {
   return Object.entries(window)

@@ -1,9 +1,19 @@
-import type { AggregateNode, PlanNode } from './graph.ts'
+import type { AggregateNode, PlanNode, TableJoinNode, TableNode } from './graph.ts'
 
 /** A step with a store of its own: its records have to be in the partition of their key. */
-export type StatefulNode = AggregateNode
+export type StatefulNode = AggregateNode | TableNode | TableJoinNode
 
 /** Whether a step keeps a store. */
 export function keepsState(node: PlanNode): node is StatefulNode {
-  return node.kind === 'aggregate'
+  return node.kind === 'aggregate' || node.kind === 'table' || node.kind === 'tableJoin'
+}
+
+/** Whether a step finds something by its records' keys: in its own store, or in that of another step. */
+export function worksByKey(node: PlanNode): boolean {
+  return keepsState(node) || node.kind === 'lookup'
+}
+
+/** Whether rows of a store go by event time, so that its changelog is trimmed at its beginning (SEMANTICS 2.6). */
+export function isTrimmed(node: StatefulNode): boolean {
+  return node.kind === 'aggregate' && node.window !== undefined
 }

@@ -69,6 +69,8 @@ export function checkEmission(builder: GraphBuilder, table: Edge, emission: { re
   const node = builder.nodes[table.from]!
   const windowed = node.kind === 'aggregate' && node.window !== undefined
   const step = builder.stepName(table)
+  if (emission.kind !== 'updates' && node.kind !== 'aggregate')
+    builder.fail(step, `a table cannot emit "${emission.kind}"`, "use 'updates'")
   if (emission.kind === 'final' && !windowed)
     builder.fail(
       step,

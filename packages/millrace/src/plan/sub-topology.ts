@@ -1,5 +1,5 @@
 import type { Graph, KeyByNode, PlanNode, SourceNode } from './graph.ts'
-import { keepsState } from './stateful.ts'
+import { worksByKey } from './stateful.ts'
 import { consumersOf, crossesTopic } from './walk.ts'
 
 /** A topic that a sub-topology reads. */
@@ -15,7 +15,7 @@ export type SubTopologyInput =
 export interface SubTopology {
   /** Its inputs' names joined by `+`; the same in every run of the same code. */
   readonly name: string
-  /** In the order written. Several only where their records meet in one store. */
+  /** Tables first, and then in the order written. Several only where their records meet in one store. */
   readonly inputs: readonly SubTopologyInput[]
   /** Everything its records pass, sources included, up to sinks and to the keyBys that write; in graph order. */
   readonly nodeIds: readonly number[]
@@ -33,7 +33,7 @@ export function subTopologies(graph: Graph): SubTopology[] {
     name: inputs.map(inputName).join('+'),
     inputs,
     nodeIds: [...nodes].sort((a, b) => a - b),
-    keyed: [...nodes].some(id => keepsState(graph.nodes[id]!)),
+    keyed: [...nodes].some(id => worksByKey(graph.nodes[id]!)),
   }))
 }
 
@@ -75,7 +75,7 @@ function unite(graph: Graph, parts: readonly Reached[]): Reached[] {
   let united: Reached[] = []
   for (const part of parts) {
     const meets = (other: Reached) =>
-      [...part.nodes].some(id => keepsState(graph.nodes[id]!) && other.nodes.has(id))
+      [...part.nodes].some(id => worksByKey(graph.nodes[id]!) && other.nodes.has(id))
     const together = [...united.filter(meets), part]
     const merged = {
       inputs: together.flatMap(({ inputs }) => inputs),
@@ -85,5 +85,15 @@ function unite(graph: Graph, parts: readonly Reached[]): Reached[] {
     united = united.filter(other => !meets(other))
     united.splice(at < 0 ? united.length : at, 0, merged)
   }
-  return united
+  return united.map(part => ({ ...part, inputs: tablesFirst(part.inputs) }))
+}
+
+/** At equal times the input with the smaller index goes first, and the rows of a table do (SEMANTICS 6.1, 6.2). */
+function tablesFirst(inputs: readonly SubTopologyInput[]): SubTopologyInput[] {
+  return [...inputs.filter(isTableInput), ...inputs.filter(input => !isTableInput(input))]
+}
+
+/** Whether an input brings the rows of a table. */
+export function isTableInput(input: SubTopologyInput): boolean {
+  return input.kind === 'source' && input.node.isTable
 }

@@ -2,7 +2,7 @@ import { setsKey } from './callback-result.ts'
 import type { Edge, Graph, PlanNode } from './graph.ts'
 import { checkCoPartitioning } from './partitions.ts'
 import { PlanError } from './plan-error.ts'
-import { keepsState } from './stateful.ts'
+import { worksByKey } from './stateful.ts'
 import { labelOf } from './walk.ts'
 
 /** Checks what only the whole graph shows. Throws `PlanError`. */
@@ -11,7 +11,7 @@ export function checkGraph(graph: Graph): void {
   if (!nodes.some(node => node.kind === 'source'))
     throw new PlanError({ pipeline: name }, 'it reads nothing', 'begin with p.from(topic)')
   for (const node of nodes) {
-    if (keepsState(node)) checkKeyed(graph, node)
+    if (worksByKey(node)) checkKeyed(graph, node)
     if (node.kind === 'to' || node.kind === 'source') checkOneDeclaration(graph, node)
   }
   checkKeptKeys(graph)
@@ -19,27 +19,41 @@ export function checkGraph(graph: Graph): void {
 }
 
 /**
- * Ids of the `map` and `flatMap` steps whose results are grouped by the key they came with: their results
+ * Ids of the `map`, `flatMap` and `join` steps whose results are grouped by the key they came with: their results
  * must not set another key, since they are not moved to its partition.
  */
 export function keyKeepers(graph: Graph): ReadonlySet<number> {
   const keepers = new Set<number>()
   const visit = ({ from, port }: Edge): void => {
     const node = graph.nodes[from]!
-    if (node.kind === 'keyBy' && port === 'out') return
-    if ((node.kind === 'map' || node.kind === 'flatMap') && port === 'out') keepers.add(from)
+    if (port === 'rows' || (node.kind === 'keyBy' && port === 'out')) return
+    if (setsKeys(node) && port === 'out') keepers.add(from)
     node.inputs.forEach(visit)
   }
-  for (const node of graph.nodes) if (keepsState(node)) node.inputs.forEach(visit)
+  for (const node of graph.nodes) if (worksByKey(node)) node.inputs.forEach(visit)
   return keepers
+}
+
+type KeySetter = Extract<PlanNode, { kind: 'map' | 'flatMap' | 'lookup' }>
+
+/** Whether the results of a step may come with a key of their own. */
+function setsKeys(node: PlanNode): node is KeySetter {
+  return node.kind === 'map' || node.kind === 'flatMap' || node.kind === 'lookup'
+}
+
+/** Whether what leaves a node are the changes of a table, under the keys of its rows. */
+function isTable(graph: Graph, node: PlanNode): boolean {
+  if (node.kind !== 'emit') return node.kind === 'table' || node.kind === 'tableJoin'
+  const aggregate = graph.nodes[node.inputs[0]!.from]!
+  return aggregate.kind === 'aggregate' && aggregate.window === undefined
 }
 
 const KEEP_KEYED: ReadonlySet<string> = new Set(['filter', 'peek', 'merge', 'branch'])
 
 function checkKeyed(graph: Graph, step: PlanNode): void {
-  const visit = ({ from }: Edge): void => {
+  const visit = ({ from, port }: Edge): void => {
     const node = graph.nodes[from]!
-    if (node.kind === 'byKey' || node.kind === 'keyBy') return
+    if (port === 'rows' || node.kind === 'byKey' || node.kind === 'keyBy' || isTable(graph, node)) return
     if (!KEEP_KEYED.has(node.kind))
       throw new PlanError(
         { pipeline: graph.name, step: step.name },
@@ -54,7 +68,7 @@ function checkKeyed(graph: Graph, step: PlanNode): void {
 function checkKeptKeys(graph: Graph): void {
   for (const id of keyKeepers(graph)) {
     const node = graph.nodes[id]!
-    if ((node.kind === 'map' || node.kind === 'flatMap') && setsKey(node.fn))
+    if (setsKeys(node) && setsKey(node.fn))
       throw new PlanError(
         { pipeline: graph.name, step: labelOf(node) },
         'it sets a new key, and a step behind it groups by key without moving the records',

@@ -13,14 +13,41 @@ export function consumersOf(graph: Graph): readonly (readonly Consumer[])[] {
   return consumers
 }
 
+/** The edges on which a node is given records. */
+export function recordInputs({ inputs }: PlanNode): readonly Edge[] {
+  return inputs.filter(({ port }) => port !== 'rows')
+}
+
 /** Records on this edge go through a topic before the next step sees them. */
 export function crossesTopic(graph: Graph, edge: Edge): boolean {
   return edge.port === 'out' && graph.nodes[edge.from]!.kind === 'keyBy'
 }
 
+/** Whether the values on a node's main output are other ones than it was given. */
+export function makesValues({ kind }: PlanNode): boolean {
+  return makers.has(kind)
+}
+
+const makers: ReadonlySet<PlanNode['kind']> = new Set([
+  'map',
+  'flatMap',
+  'aggregate',
+  'emit',
+  'table',
+  'tableJoin',
+  'lookup',
+])
+
+/** The step that keeps the rows of the table on an edge; the rows of an aggregate leave through an `emit`. */
+export function tableOf(graph: Graph, { from }: Edge): PlanNode {
+  const node = graph.nodes[from]!
+  return node.kind === 'emit' ? graph.nodes[node.inputs[0]!.from]! : node
+}
+
 /** What errors and pictures call a node. */
 export function labelOf(node: PlanNode): string {
   if (node.name !== undefined) return node.name
+  if (node.kind === 'lookup') return 'join'
   if (node.kind === 'to') return `to(${node.topic.name})`
   return node.kind === 'source' ? node.topic.name : node.kind
 }

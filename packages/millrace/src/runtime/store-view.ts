@@ -1,5 +1,6 @@
 import { AggregateStep } from '../engine/aggregate-step.ts'
 import { rowResult } from '../engine/interpret-aggregate.ts'
+import { TableStep } from '../engine/tables/table-step.ts'
 import type { Task } from '../engine/task.ts'
 import { encodeKey, type KeySerde } from '../serde/key.ts'
 import { KeyKind } from '../serde/serde.ts'
@@ -18,7 +19,7 @@ export class StoreUnavailable extends Error {
 
 interface Found {
   readonly task: Task
-  readonly step: AggregateStep
+  readonly step: AggregateStep | TableStep
   readonly bytes: KeyBuffer
 }
 
@@ -44,7 +45,7 @@ export class LocalStore implements StoreView {
 
   async windows(key: unknown): Promise<readonly WindowResult[]> {
     const { step, bytes } = await this.#reach(key)
-    if (step.window === undefined)
+    if (step instanceof TableStep || step.window === undefined)
       throw new StoreUnavailable(`Step "${this.#step}" has no windows; use get(key)`)
     return step.starts.flatMap(start => {
       const value = this.#read(step, bytes, start)
@@ -70,14 +71,16 @@ export class LocalStore implements StoreView {
     return keySerde.kind === KeyKind.serde ? keySerde : undefined
   }
 
-  #read(step: AggregateStep, bytes: KeyBuffer, start: number | undefined): unknown {
-    if ((step.window !== undefined) !== (start !== undefined)) {
+  #read(step: AggregateStep | TableStep, bytes: KeyBuffer, start: number | undefined): unknown {
+    const hasWindows = step instanceof AggregateStep && step.window !== undefined
+    if (hasWindows !== (start !== undefined)) {
       throw new StoreUnavailable(
-        step.window === undefined
+        !hasWindows
           ? `Step "${this.#step}" has no windows; leave out start`
           : `Step "${this.#step}" has windows; say which: get(key, { start }), or use windows(key)`,
       )
     }
+    if (step instanceof TableStep) return structuredClone(step.valueOf(bytes.buffer, 0, bytes.position))
     const found = step.find(start, bytes.buffer, 0, bytes.position)
     if (found === undefined) return undefined
     const result = rowResult(step.plan, found.table, found.row, start ?? 0, undefined)
@@ -116,8 +119,10 @@ export class LocalStore implements StoreView {
       )
     }
     const step = task.steps.find(step => step?.name === this.#step)
-    if (!(step instanceof AggregateStep))
-      throw new StoreUnavailable(`Step "${this.#step}" is not an aggregate; its state cannot be asked for`)
+    if (!(step instanceof AggregateStep || step instanceof TableStep))
+      throw new StoreUnavailable(
+        `Step "${this.#step}" is neither an aggregate nor a table; its state cannot be asked for`,
+      )
     return { task, step, bytes }
   }
 }

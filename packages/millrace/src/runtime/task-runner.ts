@@ -6,6 +6,7 @@ import { watermarkOf } from '../engine/time.ts'
 import type { FetchedPartition } from '../log/log.ts'
 import { isBroken } from '../std/broken-rules.ts'
 import type { InputPreparation } from './input-preparation.ts'
+import { TableLoading } from './table-loading.ts'
 
 /** Bytes an input may hold before it is left out of the fetches. */
 const bufferedBytesMax = 4 * 1024 * 1024
@@ -23,6 +24,7 @@ export class TaskRunner {
   readonly #preparations: readonly (InputPreparation | undefined)[]
   /** An earlier bounded run has ended its time already, so time does not tell when this one has read everything. */
   readonly beganAtEnd: boolean
+  readonly #tables: TableLoading
   /** By input: how many commits there had been when a fetch was sent that found nothing more. */
   readonly #emptyAfter = new Map<TaskInput, number>()
   /** Monotonic time since when an input has been waited for. */
@@ -36,6 +38,7 @@ export class TaskRunner {
     this.task = task
     this.#ends = ends
     this.#preparations = preparations
+    this.#tables = new TableLoading(task.inputs)
     this.beganAtEnd = task.time.watermark === Number.POSITIVE_INFINITY
   }
 
@@ -100,24 +103,27 @@ export class TaskRunner {
   #runNext(): boolean {
     const { task } = this
     const heads: TaskInput[] = []
-    for (const input of task.inputs) {
+    const loading = this.#tables.inputs
+    const inputs = loading.length > 0 ? loading : task.inputs
+    for (const input of inputs) {
       const state = this.#findHead(input)
       if (state === 'head') heads.push(input)
       else if (state === 'stopped') return true
       else if (!input.isDrained && !ignoresOrder && !this.#waitedLongEnough(input)) return false
     }
     if (heads.length === 0) return false
-    if (heads.length < task.inputs.length) task.counters.passedOver++
+    if (heads.length < inputs.length) task.counters.passedOver++
     this.#waitingSinceMs = undefined
     heads.sort((a, b) => a.heldTime - b.heldTime || a.index - b.index)
     const [first, second] = heads as [TaskInput, TaskInput | undefined]
-    task.program.run(task, first, this.#bound(first, second, heads.length === task.inputs.length))
+    task.program.run(task, first, this.#bound(first, second, heads.length === inputs.length))
     return true
   }
 
   /** Up to where the first input may run; with an input passed over, a record at a time, for it may get one any moment. */
   #bound(first: TaskInput, second: TaskInput | undefined, isComplete: boolean): number {
-    if (second === undefined || !isComplete) return first.heldTime
+    if (!isComplete) return first.heldTime
+    if (second === undefined) return Number.POSITIVE_INFINITY
     // The number before a time: at equal times the input with the smaller index goes first.
     return first.index < second.index ? second.heldTime : second.heldTime * (1 - Number.EPSILON / 2)
   }

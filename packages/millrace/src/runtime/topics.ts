@@ -3,7 +3,7 @@ import type { Graph } from '../plan/graph.ts'
 import { changelogTopic, repartitionTopic, type SideTopic, sideTopic } from '../plan/names.ts'
 import { checkCoPartitioning, repartitionCounts } from '../plan/partitions.ts'
 import { PlanError } from '../plan/plan-error.ts'
-import { keepsState } from '../plan/stateful.ts'
+import { isTrimmed, keepsState } from '../plan/stateful.ts'
 import { subTopologies } from '../plan/sub-topology.ts'
 import type { Topic } from '../plan/topic.ts'
 
@@ -119,7 +119,7 @@ function changelogSpecs(app: string, graph: Graph, counts: PartitionCounts): Top
       const node = graph.nodes[id]!
       if (!keepsState(node)) return []
       const name = changelogTopic(app, graph.name, node.name)
-      const cleanup = node.window === undefined ? 'compact' : 'compact,delete'
+      const cleanup = isTrimmed(node) ? 'compact,delete' : 'compact'
       return [{ name, partitions, cleanup, retentionMs: -1, retentionBytes: -1, internal: true }]
     })
   })

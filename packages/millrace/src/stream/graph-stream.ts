@@ -1,31 +1,21 @@
 import { type CallbackRules, checkCallback } from '../plan/callbacks.ts'
-import type { Aggregator, Edge, Emission, Port, RetryPolicy, WindowSpec } from '../plan/graph.ts'
+import type { Aggregator, Edge, Port, WindowSpec } from '../plan/graph.ts'
 import type { GraphBuilder } from '../plan/graph-builder.ts'
-import { checkColumns, checkEmission, checkKeyBy, checkPort, checkSink } from '../plan/steps.ts'
+import { checkColumns, checkKeyBy, checkPort, checkSink } from '../plan/steps.ts'
 import type { Topic, TopicToWrite } from '../plan/topic.ts'
 import { toMs } from '../std/duration.ts'
 import type { Columns } from './aggregates.ts'
-import type { RetryOptions, StepOptions } from './callback-types.ts'
-import type { EmitOptions, ForEachOptions, KeyByOptions, KeyedStream, Sink, SourceStream } from './stream.ts'
+import type { StepOptions } from './callback-types.ts'
+import { type AnyStream, type Fn, GraphEdge } from './graph-edge.ts'
+import { GraphAggregate, GraphTable, joinTables, lookup, tableOn } from './graph-table.ts'
+import { retryPolicy } from './retry-policy.ts'
+import type { ForEachOptions, KeyByOptions, Sink, SourceStream } from './stream.ts'
+import type { JoinedTables, JoinOptions, SourceTable, Table } from './table.ts'
 
-/*
- * The classes behind the interfaces of stream.ts. They know no types of values: a step is a node of the
- * graph and the edge its records leave on, and the interfaces say what may be called.
- */
-
-type Fn = (...args: any[]) => any
-type AnyStream = GraphStream & KeyedStream<any, any, any>
 type Reduction = { init?: () => unknown; fn: Fn }
 
-/** An edge of a graph under construction. */
-class GraphEdge {
-  readonly builder: GraphBuilder
-  readonly edge: Edge
-  constructor(builder: GraphBuilder, edge: Edge) {
-    this.builder = builder
-    this.edge = edge
-  }
-
+/** An edge whose step may fail. */
+class GraphStep extends GraphEdge {
   side(port: Port, from: Edge = this.edge): AnyStream {
     checkPort(this.builder, from, port)
     return stream(this.builder, { from: from.from, port })
@@ -36,7 +26,7 @@ class GraphEdge {
   }
 }
 
-class GraphStream extends GraphEdge {
+class GraphStream extends GraphStep {
   filter(fn: Fn, options?: StepOptions): AnyStream {
     return this.#step('filter', fn, options)
   }
@@ -68,7 +58,7 @@ class GraphStream extends GraphEdge {
     const names = Object.keys(cases)
     if (names.includes('otherwise'))
       this.builder.fail('branch', '"otherwise" is the stream of the rest', 'call this case something else')
-    for (const name of names) checkCallback(cases[name], `the case "${name}"`, this.#place('branch'))
+    for (const name of names) checkCallback(cases[name], `the case "${name}"`, this.place('branch'))
     const edge = this.builder.add({
       kind: 'branch',
       cases: names.map(name => ({ name, fn: cases[name]! })),
@@ -79,7 +69,10 @@ class GraphStream extends GraphEdge {
   }
 
   merge(...others: readonly unknown[]): AnyStream {
-    return this.#add({ kind: 'merge', inputs: [this.edge, ...others.map(other => this.#edgeOf(other))] })
+    return this.#add({
+      kind: 'merge',
+      inputs: [this.edge, ...others.map(other => this.edgeOf('merge', other, 'stream'))],
+    })
   }
 
   apply<T>(fragment: (stream: any) => T): T {
@@ -98,7 +91,7 @@ class GraphStream extends GraphEdge {
   }
 
   print(format?: Fn): Sink<any> {
-    if (format !== undefined) checkCallback(format, 'the format', this.#place('print'))
+    if (format !== undefined) checkCallback(format, 'the format', this.place('print'))
     return this.#sink({ kind: 'print', format, inputs: [this.edge] })
   }
 
@@ -108,7 +101,7 @@ class GraphStream extends GraphEdge {
     const fn = (named ? fnOrOptions : nameOrFn) as Fn
     const { concurrency = 1, timeout = '30s', retry } = named ? last : ((fnOrOptions ?? {}) as ForEachOptions)
     const step = name ?? 'forEach'
-    checkCallback(fn, 'the callback', this.#place(step), { async: true })
+    checkCallback(fn, 'the callback', this.place(step), { async: true })
     if (!(Number.isSafeInteger(concurrency) && concurrency > 0))
       this.builder.fail(step, `concurrency is ${concurrency}`, 'give a whole number from 1')
     return this.#sink({
@@ -126,12 +119,24 @@ class GraphStream extends GraphEdge {
     return new GraphWindowedStream(this.builder, this.edge, window)
   }
 
-  aggregate(name: string, columns: Columns<any>): GraphTable {
+  aggregate(name: string, columns: Columns<any>): GraphAggregate {
     return aggregate(this, name, columns)
   }
 
-  reduce(name: string, fn: Fn, init?: () => unknown): GraphTable {
+  reduce(name: string, fn: Fn, init?: () => unknown): GraphAggregate {
     return reduce(this, name, { fn, init })
+  }
+
+  toTable(name: string): GraphTable {
+    return tableOn(this.builder, this.edge, name, stream)
+  }
+
+  join(table: unknown, fn: Fn, options?: JoinOptions): AnyStream {
+    return stream(this.builder, lookup(this, 'inner', table, fn, options))
+  }
+
+  leftJoin(table: unknown, fn: Fn, options?: JoinOptions): AnyStream {
+    return stream(this.builder, lookup(this, 'left', table, fn, options))
   }
 
   get rejected(): AnyStream {
@@ -149,7 +154,7 @@ class GraphStream extends GraphEdge {
     rules: CallbackRules = {},
   ) {
     const step = options.name ?? kind
-    checkCallback(fn, 'the callback', this.#place(step), rules)
+    checkCallback(fn, 'the callback', this.place(step), rules)
     const retry = retryPolicy(this.builder, step, options.retry)
     return this.#add({ kind, name: options.name, fn, retry, inputs: [this.edge] })
   }
@@ -159,56 +164,23 @@ class GraphStream extends GraphEdge {
   }
 
   #sink(draft: Parameters<GraphBuilder['add']>[0]): Sink<any> {
-    return new GraphEdge(this.builder, this.builder.add(draft))
-  }
-
-  #place(step: string) {
-    return { pipeline: this.builder.pipeline, step }
-  }
-
-  #edgeOf(other: unknown): Edge {
-    if (!(other instanceof GraphEdge))
-      this.builder.fail(
-        'merge',
-        'it was given something that is not a stream',
-        'pass streams of this pipeline',
-      )
-    if (other.builder !== this.builder)
-      this.builder.fail(
-        'merge',
-        `it was given a stream of pipeline "${other.builder.pipeline}"`,
-        'connect pipelines through a topic: write it there, read it here',
-      )
-    return other.edge
+    return new GraphStep(this.builder, this.builder.add(draft))
   }
 }
 
-class GraphWindowedStream extends GraphEdge {
+class GraphWindowedStream extends GraphStep {
   readonly spec: WindowSpec
   constructor(builder: GraphBuilder, edge: Edge, spec: WindowSpec) {
     super(builder, edge)
     this.spec = spec
   }
 
-  aggregate(name: string, columns: Columns<any>): GraphTable {
+  aggregate(name: string, columns: Columns<any>): GraphAggregate {
     return aggregate(this, name, columns, this.spec)
   }
 
-  reduce(name: string, fn: Fn, init?: () => unknown): GraphTable {
+  reduce(name: string, fn: Fn, init?: () => unknown): GraphAggregate {
     return reduce(this, name, { fn, init }, this.spec)
-  }
-}
-
-class GraphTable extends GraphEdge {
-  get late(): AnyStream {
-    return this.side('late')
-  }
-
-  emit(when: 'final' | 'updates' | Emission, options: EmitOptions = {}): GraphResults {
-    const emission = typeof when === 'string' ? { kind: when, ...options } : when
-    checkEmission(this.builder, this.edge, emission)
-    const edge = this.builder.add({ kind: 'emit', emission: emission as Emission, inputs: [this.edge] })
-    return new GraphResults(this.builder, edge, this.edge)
   }
 }
 
@@ -231,14 +203,69 @@ class GraphResults extends GraphStream {
 
 /** The stream of a source node. */
 export function sourceStream(builder: GraphBuilder, edge: Edge): SourceStream<any, any> {
-  return stream(builder, edge)
+  return stream(builder, edge) as AnyStream & SourceStream<any, any>
+}
+
+/** The table of a source node, the one of that name where there is one already. */
+export function sourceTable(builder: GraphBuilder, source: Edge, name: string): SourceTable<any, any> {
+  const known = builder.nodes.find(node => node.kind === 'table' && node.name === name)
+  const grouping = known && builder.nodes[known.inputs[0]!.from]!
+  const isSame = grouping?.kind === 'byKey' && grouping.inputs[0]!.from === source.from
+  const edge: Edge = isSame
+    ? { from: known!.id, port: 'out' }
+    : tableOn(builder, builder.add({ kind: 'byKey', inputs: [source] }), name, stream).edge
+  return new GraphSourceTable(builder, edge, source) as unknown as SourceTable<any, any>
+}
+
+class GraphSourceTable extends GraphTable {
+  readonly source: Edge
+  constructor(builder: GraphBuilder, edge: Edge, source: Edge) {
+    super(builder, edge, stream)
+    this.source = source
+  }
+
+  get rejected(): AnyStream {
+    checkPort(this.builder, this.source, 'rejected')
+    return stream(this.builder, { from: this.source.from, port: 'rejected' })
+  }
+}
+
+/** The join of several tables in one step. */
+export function joinedTables(
+  builder: GraphBuilder,
+  name: string,
+  tables: JoinedTables,
+  fn: unknown,
+  optional: readonly string[],
+): Table<any, any> {
+  const names = Object.keys(tables)
+  const unknown = optional.find(each => !names.includes(each))
+  if (unknown !== undefined)
+    builder.fail(
+      name,
+      `optional names "${unknown}", which is none of its tables`,
+      `name some of ${names.join(', ')}`,
+    )
+  if (names.length < 2) builder.fail(name, 'it joins fewer than two tables', 'give { a: tableA, b: tableB }')
+  const sides = names.map(each => ({ name: each, isRequired: !optional.includes(each) }))
+  const joined = joinTables(builder, name, Object.values(tables), sides, fn as Fn, stream)
+  return joined as unknown as Table<any, any>
 }
 
 function stream(builder: GraphBuilder, edge: Edge): AnyStream {
   return new GraphStream(builder, edge) as unknown as AnyStream
 }
 
-function aggregate(from: GraphEdge, name: string, columns: Columns<any>, window?: WindowSpec): GraphTable {
+function results(builder: GraphBuilder, edge: Edge, table: Edge): AnyStream {
+  return new GraphResults(builder, edge, table) as unknown as AnyStream
+}
+
+function aggregate(
+  from: GraphEdge,
+  name: string,
+  columns: Columns<any>,
+  window?: WindowSpec,
+): GraphAggregate {
   const named = Object.entries(columns).map(([column, entry]) => ({
     name: column,
     aggregator: entry?.aggregator,
@@ -252,10 +279,10 @@ function aggregate(from: GraphEdge, name: string, columns: Columns<any>, window?
     result: 'row',
     inputs: [from.edge],
   })
-  return new GraphTable(from.builder, edge)
+  return new GraphAggregate(from.builder, edge, stream, results)
 }
 
-function reduce(from: GraphEdge, name: string, { fn, init }: Reduction, window?: WindowSpec): GraphTable {
+function reduce(from: GraphEdge, name: string, { fn, init }: Reduction, window?: WindowSpec): GraphAggregate {
   const place = { pipeline: from.builder.pipeline, step: name }
   checkCallback(fn, 'the callback', place)
   if (init !== undefined) checkCallback(init, 'init', place)
@@ -272,17 +299,10 @@ function reduce(from: GraphEdge, name: string, { fn, init }: Reduction, window?:
     result: 'value',
     inputs: [from.edge],
   })
-  return new GraphTable(from.builder, edge)
+  return new GraphAggregate(from.builder, edge, stream, results)
 }
 
 /** Without `init` the first value is the result so far. */
 function firstOr(fn: Fn): Fn {
   return (state, value, record) => (state === undefined ? value : fn(state, value, record))
-}
-
-function retryPolicy(builder: GraphBuilder, step: string, retry?: RetryOptions): RetryPolicy | undefined {
-  if (retry === undefined) return undefined
-  if (!(Number.isSafeInteger(retry.retries) && retry.retries >= 0))
-    builder.fail(step, `retry.retries is ${retry.retries}`, 'give a whole number from 0')
-  return { retries: retry.retries, backoffMs: toMs(retry.backoff ?? '100ms', `${step}, retry.backoff`) }
 }

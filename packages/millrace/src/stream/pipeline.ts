@@ -7,8 +7,17 @@ import type { Topic } from '../plan/topic.ts'
 import { checkGraph } from '../plan/validate.ts'
 import { type Duration, toMs } from '../std/duration.ts'
 import type { NotPromise } from './callback-types.ts'
-import { sourceStream } from './graph-stream.ts'
+import { joinedTables, sourceStream, sourceTable } from './graph-stream.ts'
 import type { SourceStream } from './stream.ts'
+import type {
+  JoinedTables,
+  JoinTablesOptions,
+  KeyOfTables,
+  RowsOf,
+  SourceTable,
+  Table,
+  TableOptions,
+} from './table.ts'
 
 /** A pipeline as data: what `start` runs and `describe` draws. */
 export interface Pipeline {
@@ -52,6 +61,20 @@ export interface PipelineBuilder {
     topic: Topic<V, K, any>,
     options?: O,
   ): SourceStream<O extends { readonly nulls: true } ? V | null : V, K | null>
+
+  /**
+   * The rows of a topic: the latest value of each key. A null value deletes. What the topic holds at the start is read before any
+   * record of a stream that meets the table.
+   */
+  table<V, K>(topic: Topic<V, K, any>, options?: TableOptions): SourceTable<V, NonNullable<K>>
+
+  /** A row for each key that all these tables have, of the optional ones what they have. The name is the store's. */
+  join<T extends JoinedTables, S, O extends keyof T & string = never>(
+    name: string,
+    tables: T,
+    fn: (rows: RowsOf<T, O>) => NotPromise<S>,
+    options?: JoinTablesOptions<O>,
+  ): Table<NonNullable<S>, KeyOfTables<T>>
 }
 
 type Build<R> = (p: PipelineBuilder) => NotPromise<R>
@@ -67,6 +90,9 @@ export function pipeline(name: string, ...rest: [unknown, unknown?]): Pipeline {
     return builder.fail(undefined, 'it has no function', 'pass p => { p.from(…)… }')
   const result: unknown = build({
     from: (topic: Topic, source?: SourceOptions) => from(builder, topic, source),
+    table: (topic: Topic, options?: TableOptions) => table(builder, topic, options),
+    join: (name: string, tables: JoinedTables, fn: unknown, options?: JoinTablesOptions<string>) =>
+      joinedTables(builder, name, tables, fn, options?.optional ?? []),
   })
   if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function')
     builder.fail(undefined, 'its function is async', 'do what has to be awaited before pipeline(…)')
@@ -89,12 +115,22 @@ function pipelineOptions(builder: GraphBuilder, settings: PipelineSettings): Pip
 }
 
 function from(builder: GraphBuilder, topic: Topic, options: SourceOptions = {}): SourceStream<any, any> {
-  checkSource(builder, topic)
-  const draft = sourceDraft(topic, options)
-  return sourceStream(builder, sameSource(builder, draft) ?? builder.add(draft))
+  return sourceStream(builder, source(builder, topic, options, false))
 }
 
-function sourceDraft(topic: Topic, options: SourceOptions): Omit<SourceNode, 'id'> {
+function source(builder: GraphBuilder, topic: Topic, options: SourceOptions, isTable: boolean): Edge {
+  checkSource(builder, topic)
+  const draft = sourceDraft(topic, options, isTable)
+  return sameSource(builder, draft) ?? builder.add(draft)
+}
+
+function table(builder: GraphBuilder, topic: Topic, options: TableOptions = {}): SourceTable<any, any> {
+  const edge = source(builder, topic, { ...options, nulls: true, start: 'earliest' }, true)
+  const name = options.name ?? topic.name.replaceAll(/[^A-Za-z0-9_-]/g, '-').slice(0, 80)
+  return sourceTable(builder, edge, name)
+}
+
+function sourceDraft(topic: Topic, options: SourceOptions, isTable: boolean): Omit<SourceNode, 'id'> {
   const {
     outOfOrder = 0,
     idle = '5s',
@@ -115,6 +151,7 @@ function sourceDraft(topic: Topic, options: SourceOptions): Omit<SourceNode, 'id
     nulls,
     start: checkedStart(start, (message, wayOut) => new PlanError({ topic: topic.name }, message, wayOut)),
     outOfRange: checkedOutOfRange(topic.name, outOfRange),
+    isTable,
     inputs: [],
   }
 }

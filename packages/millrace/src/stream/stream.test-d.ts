@@ -14,6 +14,7 @@ import { topic } from './topic.ts'
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 type ValueType<S> = S extends { readonly types?: { readonly value: infer V } } ? V : never
 type KeyType<S> = S extends { readonly types?: { readonly key: infer K } } ? K : never
+type RowType<T> = T extends { readonly rows?: { readonly row: infer R } } ? R : never
 declare function is<_T extends true>(): void
 /** The members of an intersection in one object. */
 type Flat<T> = { [P in keyof T]: T[P] }
@@ -266,3 +267,57 @@ pipeline('fragments', p => {
 
 // @ts-expect-error a pipeline is built at once
 pipeline('async', async p => void p.from(views))
+
+pipeline('tables', p => {
+  type Visitor = { name: string; age?: number }
+  const visitors = topic('visitors', { value: json<Visitor>() })
+  const table = p.table(visitors)
+  is<Equal<RowType<typeof table>, Visitor>>()
+  is<Equal<ValueType<typeof table.rejected>, Uint8Array>>()
+  const changes = table.emit('updates')
+  is<Equal<ValueType<typeof changes>, Visitor | null>>()
+  is<Equal<KeyType<typeof changes>, string>>()
+  const keyed = p.from(views).byKey()
+  const joined = keyed.join(table, (view, visitor) => ({ url: view.url, name: visitor.name }))
+  is<Equal<typeof joined, Stream<{ url: string; name: string }, string, View>>>()
+  const left = keyed.leftJoin(table, (_view, visitor, record) => ({ name: visitor?.name, key: record.key }))
+  is<Equal<ValueType<typeof left>, { name: string | undefined; key: string }>>()
+  // @ts-expect-error the row may miss
+  keyed.leftJoin(table, (_, visitor) => visitor.name)
+  const byMs = p.from(views).keyBy('ms')
+  // @ts-expect-error keys of another type
+  byMs.join(table, (_, visitor) => visitor.name)
+  // @ts-expect-error a stream without keys
+  void p.from(views).join
+  // @ts-expect-error async
+  keyed.join(table, async () => 1)
+  // @ts-expect-error rows are read-only
+  keyed.join(table, (_, visitor) => (visitor.name = 'x'))
+
+  const grown = table.filter('grown', (row): row is Visitor & { age: number } => (row.age ?? 0) > 17)
+  is<Equal<RowType<typeof grown>['age'], number>>()
+  const names = table.map('names', row => (row.name === '' ? null : row.name))
+  is<Equal<RowType<typeof names>, string>>()
+  const latest = keyed.toTable('latest')
+  is<Equal<RowType<typeof latest>, View>>()
+  const counts = keyed.aggregate('counts', { n: count() })
+  const both = counts.join('both', names, (row, name) => ({ n: row.n, name }))
+  is<Equal<RowType<typeof both>, { n: number; name: string }>>()
+  const outer = latest.outerJoin('outer', names, (view, name) => ({ url: view?.url, name }))
+  is<Equal<RowType<typeof outer>, { url: string | undefined; name: string | undefined }>>()
+  const three = p.join(
+    'three',
+    { latest, names, counts },
+    row => [row.latest.url, row.names, row.counts?.n],
+    {
+      optional: ['counts'],
+    },
+  )
+  is<Equal<RowType<typeof three>, (string | number | undefined)[]>>()
+  // @ts-expect-error counts may miss
+  p.join('four', { latest, counts }, row => row.counts.n, { optional: ['counts'] })
+  // @ts-expect-error no such table
+  p.join('five', { latest, counts }, row => row.latest.ms, { optional: ['nope'] })
+  // @ts-expect-error only the rows of a window are final
+  latest.emit('final')
+})

@@ -15,6 +15,7 @@ import type {
   ValueOf,
 } from './callback-types.ts'
 import type { Every } from './emission.ts'
+import type { AggregateTable, JoinOptions, JoinRow, Table } from './table.ts'
 
 /** The end of a path. Its side stream takes records that could not be written. */
 export interface Sink<F> {
@@ -101,15 +102,31 @@ export interface KeyedStream<V, K, F = unknown> extends Stream<V, K, F> {
     ? KeyedStream<V | ValueIn<S[number]>, K>
     : Stream<V | ValueIn<S[number]>, K | KeyIn<S[number]>>
 
+  /** The latest value of each key; a null value deletes its row. The name is the store's. */
+  toTable(name: string): Table<NonNullable<V>, K, V>
+
+  /** Calls `fn` with each record whose key has a row in the table. */
+  join<R, S>(
+    table: Table<R, K>,
+    fn: JoinRow<V, K, R, S>,
+    options?: JoinOptions,
+  ): Stream<ValueOf<S>, KeyOf<S, K>, V>
+  /** Calls `fn` with each record and the row of its key, undefined where it has none. */
+  leftJoin<R, S>(
+    table: Table<R, K>,
+    fn: JoinRow<V, K, R | undefined, S>,
+    options?: JoinOptions,
+  ): Stream<ValueOf<S>, KeyOf<S, K>, V>
+
   /** Groups the records of each key by time. */
   window(spec: WindowSpec): WindowedStream<V, K>
 
   /** One row per key, kept up to date for ever. The name is the store's. */
-  aggregate<C extends Columns<DeepReadonly<V>>>(name: string, columns: C): Table<Row<C>, K, V>
+  aggregate<C extends Columns<DeepReadonly<V>>>(name: string, columns: C): AggregateTable<Row<C>, K, V>
 
   /** One value per key: `fn` of the one so far and each record; the first record's value begins, or `init()`. */
-  reduce(name: string, fn: ReduceCallback<V, K, DeepReadonly<V>>): Table<V, K, V>
-  reduce<S>(name: string, fn: ReduceCallback<V, K, S>, init: () => S): Table<S, K, V>
+  reduce(name: string, fn: ReduceCallback<V, K, DeepReadonly<V>>): AggregateTable<V, K, V>
+  reduce<S>(name: string, fn: ReduceCallback<V, K, S>, init: () => S): AggregateTable<S, K, V>
 }
 
 /** A keyed stream cut into windows. */
@@ -120,15 +137,6 @@ export interface WindowedStream<V, K> {
   /** One value per key and window; see `KeyedStream.reduce`. */
   reduce(name: string, fn: ReduceCallback<V, K, DeepReadonly<V>>): WindowedTable<V, K, V>
   reduce<S>(name: string, fn: ReduceCallback<V, K, S>, init: () => S): WindowedTable<S, K, V>
-}
-
-/** The current result `R` of each key. */
-export interface Table<R, K, F = unknown> {
-  /** Records that a callback of the aggregate threw on, or that had no key. */
-  readonly failed: Stream<F, K>
-
-  /** Each change of a result, null where it was deleted; or with `every()` the changed ones, from time to time. */
-  emit(when: 'updates' | Every): Stream<R | null, K>
 }
 
 /** The results `R` of each key and window, over records of value `V`. */

@@ -22,39 +22,45 @@ export interface OperatorCheck<V, R> {
   readonly ordered?: boolean
   /** How a fragment's source is read. */
   readonly source?: SourceOptions
-  /** Of a pipeline with several sources or sinks: those that are meant. */
-  readonly inputTopic?: Topic
+  /** Of a pipeline with several sources or sinks: those that are meant; inputs may differ from value to value. */
+  readonly inputTopic?: Topic | ((value: V, index: number) => Topic)
   readonly outputTopic?: Topic
 }
+
+type TopicOf = (value: unknown, index: number) => Topic
 
 interface Way {
   readonly name: string
   readonly commits?: 'manual'
-  feed(driver: TestDriver, input: Topic, check: OperatorCheck<any, any>, rounds: number): Promise<void>
+  feed(driver: TestDriver, topicOf: TopicOf, check: OperatorCheck<any, any>, rounds: number): Promise<void>
 }
 
 /** Every way feeds the whole input and ends it, so that the results must be the same. */
 const ways: readonly Way[] = [
   {
     name: 'record by record',
-    async feed(driver, input, check) {
+    async feed(driver, topicOf, check) {
       for (const [i, value] of check.input.entries())
-        await driver.input(input).send(value, check.each?.(value, i))
+        await driver.input(topicOf(value, i)).send(value, check.each?.(value, i))
       await driver.finish()
     },
   },
   {
     name: 'in bulk',
-    async feed(driver, input, { input: values, each = () => ({}) }) {
-      await driver.input(input).sendAll(values, each)
+    async feed(driver, topicOf, { input: values, each = () => ({}) }) {
+      for (let from = 0, to = 0; from < values.length; from = to) {
+        const topic = topicOf(values[from], from)
+        while (to < values.length && topicOf(values[to], to) === topic) to++
+        await driver.input(topic).sendAll(values.slice(from, to), (value, i) => each(value, from + i))
+      }
       await driver.finish()
     },
   },
   {
     name: 'with a crash after every record',
-    async feed(driver, input, check) {
+    async feed(driver, topicOf, check) {
       for (const [i, value] of check.input.entries()) {
-        await driver.input(input).send(value, check.each?.(value, i))
+        await driver.input(topicOf(value, i)).send(value, check.each?.(value, i))
         await driver.crash()
       }
       await driver.finish()
@@ -64,7 +70,7 @@ const ways: readonly Way[] = [
   {
     name: 'with a crash before every commit',
     commits: 'manual',
-    async feed(driver, input, check, rounds) {
+    async feed(driver, topicOf, check, rounds) {
       const settle = async () => {
         for (let i = 0; i < rounds; i++) {
           await driver.crash()
@@ -72,7 +78,7 @@ const ways: readonly Way[] = [
         }
       }
       for (const [i, value] of check.input.entries()) {
-        await driver.input(input).send(value, check.each?.(value, i))
+        await driver.input(topicOf(value, i)).send(value, check.each?.(value, i))
         await settle()
       }
       await driver.finish()
@@ -95,13 +101,14 @@ export async function verifyOperator<V, R>(
 ): Promise<void> {
   const tested = typeof operator === 'function' ? pipelineOf(operator, check.source) : operator
   const input = check.inputTopic ?? onlyTopic(tested, 'source', 'inputTopic')
+  const topicOf = (typeof input === 'function' ? input : () => input) as TopicOf
   const output = check.outputTopic ?? onlyTopic(tested, 'to', 'outputTopic')
   // Each re-keying hands on what the commit before it made visible.
   const rounds = 1 + tested.graph.nodes.filter(({ kind }) => kind === 'keyBy').length
   for (const mode of ['compiled', 'interpreted'] as const) {
     for (const { name, commits, feed } of ways) {
       await using driver = await testDriver([tested], { mode, commits })
-      await feed(driver, input, check, rounds)
+      await feed(driver, topicOf, check, rounds)
       compare(await driver.output(output).values(), check, `${mode}, ${name}`)
     }
   }

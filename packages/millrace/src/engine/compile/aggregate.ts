@@ -2,9 +2,10 @@ import { isBroken } from '../../std/broken-rules.ts'
 import type { HoppingWindow } from '../../window/hopping.ts'
 import { advanceOf, isFixed } from '../../window/window.ts'
 import type { Argument } from '../aggregates/column.ts'
-import { isTrue, keyChangedFailure, keyKindFailure, noKeyFailure, notANumber, settled } from '../results.ts'
+import { isTrue, notANumber, settled } from '../results.ts'
 import type { StepPlan } from '../step-plan.ts'
 import type { Code } from './code.ts'
+import { keyCheckCode } from './key-check.ts'
 import { argumentsOf, type Path } from './path.ts'
 import { changeCode, customCode, type DirectSinks, endText, statesCode, tableCode } from './row-change.ts'
 import { type Continue, callOf, failure, fieldCode } from './steps.ts'
@@ -24,16 +25,12 @@ export function aggregateCode(
 ): void {
   const { node } = plan
   const step = code.variable('S')
-  const ok = code.variable('ok')
-  const make = (fn: Function) => `${code.constant(fn, 'fail')}(${JSON.stringify(node.name)})`
   code.line(`const ${step} = T.steps[${node.id}]`)
-  code.line(`let ${ok} = true`)
-  if (path.k !== 'undefined')
-    code.line(`if (${path.k} !== undefined) ${ok} = ${failure(node, make(keyChangedFailure), path)}; else`)
-  code.line(`if (${path.ks} < 0) ${ok} = ${failure(node, make(noKeyFailure), path)}`)
-  const kind = `T.keyKindInWork`
-  code.line(
-    `else if (${step}.kind !== ${kind} && !${step}.acceptsKind(${kind})) ${ok} = ${failure(node, make(keyKindFailure), path)}`,
+  const ok = keyCheckCode(
+    code,
+    node,
+    path,
+    kind => `${step}.kind !== ${kind} && !${step}.acceptsKind(${kind})`,
   )
   code.line(`if (${ok}) {`)
   const start = windowCode(code, plan, step, path)

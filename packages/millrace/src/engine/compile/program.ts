@@ -2,6 +2,7 @@ import { copyObstacle } from '../../plan/fields.ts'
 import type { EmitNode, PlanNode, Port, ToTopicNode } from '../../plan/graph.ts'
 import { serdeAt } from '../../plan/serde-at.ts'
 import type { SubTopologyInput } from '../../plan/sub-topology.ts'
+import { recordInputs } from '../../plan/walk.ts'
 import { deepFreeze } from '../../serde/freeze.ts'
 import { carriedSerde, type Decode } from '../decode.ts'
 import type { Arrival, Program, RowArrival, RunStop, SideArrival } from '../program.ts'
@@ -17,6 +18,7 @@ import { readCode } from './read.ts'
 import { endText, resultOf, rowValueCode } from './row-change.ts'
 import { rowWriterCode } from './row-writer.ts'
 import { branchCode, failure, fieldCode, filterCode, flatMapCode, mapCode, peekCode } from './steps.ts'
+import { lookupCode, tableCode, tableJoinCode } from './tables.ts'
 
 export interface ProgramOptions {
   /** By index of the sub-topology's inputs. */
@@ -195,7 +197,7 @@ class Compiler {
   #continue(from: PlanNode, port: Port, path: Path): void {
     for (const node of this.#plan.consumers.get(outputOf(from.id, port)) ?? []) {
       this.#code.line('{')
-      if (node.inputs.length > 1 || hasRetry(node)) this.#callShared(node, path)
+      if (recordInputs(node).length > 1 || hasRetry(node)) this.#callShared(node, path)
       else this.#step(node, path)
       this.#code.line('}')
     }
@@ -230,6 +232,12 @@ class Compiler {
         const step = this.#plan.aggregates.find(each => each.node.id === node.id)!
         return aggregateCode(code, step, path, go, emit => this.#directRows(emit))
       }
+      case 'table':
+        return tableCode(code, node, path, go)
+      case 'tableJoin':
+        return tableJoinCode(code, this.#plan.graph, node, path, this.#options.freeze, go)
+      case 'lookup':
+        return lookupCode(code, this.#plan.graph, node, path, this.#options.freeze, go)
       default:
         return this.#sink(node, path)
     }

@@ -39,7 +39,12 @@ export function failure(node: PlanNode, error: string, path: Path): string {
 }
 
 /** Declares `result` and `ok`, and calls; a throw makes `ok` false after the policy's attempts. */
-function guardedCall(code: Code, node: PlanNode, call: string, path: Path): { result: string; ok: string } {
+export function guardedCall(
+  code: Code,
+  node: PlanNode,
+  call: string,
+  path: Path,
+): { result: string; ok: string } {
   const result = code.variable('r')
   const ok = code.variable('ok')
   const retry = 'retry' in node ? node.retry : undefined
@@ -98,7 +103,7 @@ export function flatMapCode(code: Code, node: FlatMapNode, path: Path, go: Conti
 }
 
 /** Unpacks `out()`, refuses what is no value, and goes on with the new one. */
-function resultCode(code: Code, node: PlanNode, result: string, path: Path, go: Continue): void {
+export function resultCode(code: Code, node: PlanNode, result: string, path: Path, go: Continue): void {
   const v = code.variable('v')
   const k = code.variable('k')
   const t = code.variable('t')

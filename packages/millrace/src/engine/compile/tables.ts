@@ -1,0 +1,144 @@
+import type { Graph, LookupNode, TableJoinNode, TableNode } from '../../plan/graph.ts'
+import { tableOf } from '../../plan/walk.ts'
+import { deepFreeze } from '../../serde/freeze.ts'
+import { analyseCallback } from '../../serde/json/analyse.ts'
+import { isTrue } from '../results.ts'
+import { checkedRow, hasKeysOf, joinedTime, rowOf, sidesOf } from '../tables/rows.ts'
+import { valueAt } from '../tables/table-step.ts'
+import type { Code } from './code.ts'
+import { keyCheckCode } from './key-check.ts'
+import type { Path } from './path.ts'
+import { type Continue, callOf, failure, guardedCall, recordOf, resultCode } from './steps.ts'
+
+/** The change of a table by one record. */
+export function tableCode(code: Code, node: TableNode, path: Path, go: Continue): void {
+  const { step, ok } = stepCode(code, node, path)
+  const row = code.variable('row')
+  code.line(`let ${row} = ${path.v}`)
+  const { selection } = node
+  if (selection !== undefined) {
+    const call = callOf(code, selection.fn, path)
+    const made =
+      selection.kind === 'filter'
+        ? `if (!${code.constant(isTrue, 'isTrue')}(${call})) ${row} = null`
+        : `${row} = ${code.constant(checkedRow, 'checkedRow')}(${call})`
+    code.line(
+      `if (${ok} && ${row} !== null) try { ${made} } catch (e) { ${ok} = ${failure(node, 'e', path)} }`,
+    )
+  }
+  changeCode(code, node, step, ok, row, path.t, path, go)
+}
+
+/** The change of a join of tables by a change of one of them. */
+export function tableJoinCode(
+  code: Code,
+  graph: Graph,
+  node: TableJoinNode,
+  path: Path,
+  freeze: boolean,
+  go: Continue,
+): void {
+  const { step, ok } = stepCode(code, node, path)
+  const sides = sidesOf(graph, node)
+  const { kb, ks, ke } = path
+  const rows = sides.map(side => {
+    const row = code.variable('side')
+    const found = `${code.constant(rowOf, 'rowOf')}(T.steps[${side}], ${kb}, ${ks}, ${ke})`
+    code.line(`const ${row} = ${frozen(code, found, freeze)}`)
+    return row
+  })
+  const row = code.variable('row')
+  const t = code.variable('t')
+  code.line(`let ${row} = null, ${t} = ${path.t}`)
+  code.line(`if (${ok} && ${isThereText(node, rows)}) {`)
+  const call = `${code.constant(node.fn, 'f')}(${argumentsText(node, rows)})`
+  code.line(
+    `try { ${row} = ${code.constant(checkedRow, 'checkedRow')}(${call}) } catch (e) { ${ok} = ${failure(node, 'e', path)} }`,
+  )
+  code.line('}')
+  const time = `${code.constant(joinedTime, 'joinedTime')}(T, ${code.constant(sides, 'sides')}, ${kb}, ${ks}, ${ke}, ${t})`
+  code.line(`if (${ok}) ${t} = ${time}`)
+  changeCode(code, node, step, ok, row, t, path, go)
+}
+
+function isThereText({ sides }: TableJoinNode, rows: readonly string[]): string {
+  const required = rows.filter((_, i) => sides[i]!.isRequired)
+  if (required.length > 0) return required.map(row => `${row} !== undefined`).join(' && ')
+  return `(${rows.map(row => `${row} !== undefined`).join(' || ')})`
+}
+
+function argumentsText({ sides }: TableJoinNode, rows: readonly string[]): string {
+  if (sides[0]!.name === undefined) return rows.join(', ')
+  return `{ ${rows.map((row, i) => `[${JSON.stringify(sides[i]!.name)}]: ${row}`).join(', ')} }`
+}
+
+function stepCode(code: Code, node: TableNode | TableJoinNode, path: Path): { step: string; ok: string } {
+  const step = code.variable('S')
+  code.line(`const ${step} = T.steps[${node.id}]`)
+  const ok = keyCheckCode(
+    code,
+    node,
+    path,
+    kind => `${step}.kind !== ${kind} && !${step}.acceptsKind(${kind})`,
+  )
+  return { step, ok }
+}
+
+function changeCode(
+  code: Code,
+  node: TableNode | TableJoinNode,
+  step: string,
+  ok: string,
+  row: string,
+  t: string,
+  path: Path,
+  go: Continue,
+): void {
+  code.line(`if (${ok} && ${step}.change(${row}, ${path.kb}, ${path.ks}, ${path.ke}, ${t})) {`)
+  go(node, 'out', { ...path, v: row, raw: false, t, h: 'null', start: 'NaN' })
+  code.line('}')
+}
+
+/** The meeting of a record with the row of its key. */
+export function lookupCode(
+  code: Code,
+  graph: Graph,
+  node: LookupNode,
+  path: Path,
+  freeze: boolean,
+  go: Continue,
+): void {
+  const table = tableOf(graph, node.inputs[1]!)
+  const step = code.variable('S')
+  code.line(`const ${step} = T.steps[${table.id}]`)
+  const ok = keyCheckCode(
+    code,
+    node,
+    path,
+    kind =>
+      `${step}.kind !== ${kind} && (${kind} === 0 || !${code.constant(hasKeysOf, 'hasKeysOf')}(${step}, ${kind}))`,
+  )
+  const row = code.variable('row')
+  const { kb, ks, ke, v } = path
+  code.line(`let ${row}`)
+  if (table.kind === 'aggregate') {
+    code.line(`if (${ok}) ${row} = ${code.constant(rowOf, 'rowOf')}(${step}, ${kb}, ${ks}, ${ke})`)
+  } else {
+    // Written out: this is what a join does for every record.
+    code.line(`if (${ok}) { const place = ${step}.table.find(${kb}, ${ks}, ${ke})`)
+    code.line(`if (place !== 0) ${row} = ${step}.table.objects[${step}.table.f64[place + ${valueAt}]] }`)
+  }
+  if (freeze) code.line(`${frozen(code, row, freeze)}`)
+  code.line(`if (${ok}${node.how === 'inner' ? ` && ${row} !== undefined` : ''}) {`)
+  const fn = code.constant(node.fn, 'f')
+  const record = analyseCallback(node.fn, 1).usesRecord ? `, ${recordOf(path)}` : ''
+  const { result, ok: called } = guardedCall(code, node, `${fn}(${v}, ${row}${record})`, path)
+  code.line(`if (${called}) {`)
+  resultCode(code, node, result, path, go)
+  code.line('}')
+  code.line('}')
+}
+
+function frozen(code: Code, value: string, freeze: boolean): string {
+  return freeze ? `${code.constant(deepFreeze, 'deepFreeze')}(${value})` : value
+}

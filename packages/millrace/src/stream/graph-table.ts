@@ -1,0 +1,176 @@
+import { checkCallback } from '../plan/callbacks.ts'
+import type { Edge, Emission, JoinSide, LookupNode, RowSelection } from '../plan/graph.ts'
+import type { GraphBuilder } from '../plan/graph-builder.ts'
+import { checkEmission, checkPort } from '../plan/steps.ts'
+import { type AnyStream, type Fn, GraphEdge, portOf, type StreamOf } from './graph-edge.ts'
+import { retryPolicy } from './retry-policy.ts'
+import type { JoinOptions } from './table.ts'
+
+/** A table; `edge` is where the changes of its rows leave. */
+export class GraphTable extends GraphEdge {
+  readonly #streamOf: StreamOf
+  constructor(builder: GraphBuilder, edge: Edge, streamOf: StreamOf) {
+    super(builder, edge)
+    this.#streamOf = streamOf
+  }
+
+  get failed(): AnyStream {
+    checkPort(this.builder, this.edge, 'failed')
+    return this.#streamOf(this.builder, portOf(this.edge, 'failed'))
+  }
+
+  emit(when: any): AnyStream {
+    checkEmission(this.builder, this.edge, { kind: when })
+    return this.#streamOf(this.builder, this.changes())
+  }
+
+  filter(name: string, fn: Fn): GraphTable {
+    return this.#selected(name, { kind: 'filter', fn })
+  }
+
+  map(name: string, fn: Fn): GraphTable {
+    return this.#selected(name, { kind: 'map', fn })
+  }
+
+  join(name: string, other: unknown, fn: Fn): GraphTable {
+    return this.#joined(name, other, fn, [true, true])
+  }
+
+  leftJoin(name: string, other: unknown, fn: Fn): GraphTable {
+    return this.#joined(name, other, fn, [true, false])
+  }
+
+  outerJoin(name: string, other: unknown, fn: Fn): GraphTable {
+    return this.#joined(name, other, fn, [false, false])
+  }
+
+  /** Where the changes of its rows leave. */
+  changes(): Edge {
+    return this.edge
+  }
+
+  #selected(name: string, selection: RowSelection): GraphTable {
+    checkStoreName(this.builder, selection.kind, name)
+    checkCallback(selection.fn, 'the callback', this.place(name))
+    return tableOn(this.builder, this.changes(), name, this.#streamOf, selection)
+  }
+
+  #joined(name: string, other: unknown, fn: Fn, required: readonly boolean[]): GraphTable {
+    const sides = required.map(isRequired => ({ isRequired }))
+    return joinTables(this.builder, name, [this, other], sides, fn, this.#streamOf)
+  }
+}
+
+/** The table of an aggregate: its changes leave through an `emit`, made when somebody wants them. */
+export class GraphAggregate extends GraphTable {
+  readonly #results: (builder: GraphBuilder, edge: Edge, table: Edge) => AnyStream
+  constructor(
+    builder: GraphBuilder,
+    edge: Edge,
+    streamOf: StreamOf,
+    results: (builder: GraphBuilder, edge: Edge, table: Edge) => AnyStream,
+  ) {
+    super(builder, edge, streamOf)
+    this.#results = results
+  }
+
+  get late(): AnyStream {
+    checkPort(this.builder, this.edge, 'late')
+    return this.#results(this.builder, portOf(this.edge, 'late'), this.edge)
+  }
+
+  override emit(when: 'final' | 'updates' | Emission, options: object = {}): AnyStream {
+    const emission = typeof when === 'string' ? { kind: when, ...options } : when
+    checkEmission(this.builder, this.edge, emission)
+    const edge = this.builder.add({ kind: 'emit', emission: emission as Emission, inputs: [this.edge] })
+    return this.#results(this.builder, edge, this.edge)
+  }
+
+  override changes(): Edge {
+    const aggregate = this.builder.nodes[this.edge.from]!
+    if (aggregate.kind === 'aggregate' && aggregate.window !== undefined)
+      failWindowed(this.builder, aggregate.name)
+    const known = this.builder.nodes.find(
+      node =>
+        node.kind === 'emit' && node.emission.kind === 'updates' && node.inputs[0]!.from === this.edge.from,
+    )
+    if (known !== undefined) return { from: known.id, port: 'out' }
+    return this.builder.add({ kind: 'emit', emission: { kind: 'updates' }, inputs: [this.edge] })
+  }
+}
+
+/** A table of the records on an edge. */
+export function tableOn(
+  builder: GraphBuilder,
+  from: Edge,
+  name: string,
+  streamOf: StreamOf,
+  selection?: RowSelection,
+): GraphTable {
+  checkStoreName(builder, 'toTable', name)
+  return new GraphTable(builder, builder.add({ kind: 'table', name, selection, inputs: [from] }), streamOf)
+}
+
+/** A table of the rows that several tables have under one key. */
+export function joinTables(
+  builder: GraphBuilder,
+  name: string,
+  tables: readonly unknown[],
+  sides: readonly JoinSide[],
+  fn: Fn,
+  streamOf: StreamOf,
+): GraphTable {
+  checkStoreName(builder, 'join', name)
+  checkCallback(fn, 'the callback', { pipeline: builder.pipeline, step: name })
+  const inputs = tables.map(table => tableGiven(builder, name, table).changes())
+  return new GraphTable(builder, builder.add({ kind: 'tableJoin', name, sides, fn, inputs }), streamOf)
+}
+
+/** A step that meets each record on an edge with the row of its key. */
+export function lookup(
+  from: GraphEdge,
+  how: LookupNode['how'],
+  table: unknown,
+  fn: Fn,
+  { name, retry }: JoinOptions = {},
+): Edge {
+  const { builder } = from
+  const step = name ?? 'join'
+  checkCallback(fn, 'the callback', from.place(step))
+  const rows = tableGiven(builder, step, table)
+  return builder.add({
+    kind: 'lookup',
+    name,
+    how,
+    fn,
+    retry: retryPolicy(builder, step, retry),
+    inputs: [from.edge, portOf(rows.edge, 'rows')],
+  })
+}
+
+/** Throws unless it is a table of this pipeline, and one without windows. */
+function tableGiven(builder: GraphBuilder, step: string, table: unknown): GraphTable {
+  new GraphEdge(builder, { from: 0, port: 'out' }).edgeOf(step, table, 'table')
+  if (!(table instanceof GraphTable))
+    builder.fail(
+      step,
+      'it was given a stream where a table is meant',
+      "make one with toTable('name') of a keyed stream",
+    )
+  const node = builder.nodes[table.edge.from]!
+  if (node.kind === 'aggregate' && node.window !== undefined) failWindowed(builder, step)
+  return table
+}
+
+function failWindowed(builder: GraphBuilder, step: string): never {
+  builder.fail(
+    step,
+    'the rows of windows are no table: a key has several',
+    "make one of them: emit('final').byKey().toTable('name')",
+  )
+}
+
+function checkStoreName(builder: GraphBuilder, kind: string, name: unknown): void {
+  if (typeof name !== 'string')
+    builder.fail(kind, 'it keeps rows and has no name for its store', `name it first: ${kind}('name', …)`)
+}

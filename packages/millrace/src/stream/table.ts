@@ -1,0 +1,96 @@
+import type { DeepReadonly } from '../plan/readonly.ts'
+import type { StreamRecord } from '../plan/record.ts'
+import type { NotPromise, RetryOptions, StepCallback } from './callback-types.ts'
+import type { Every } from './emission.ts'
+import type { SourceOptions } from './pipeline.ts'
+import type { KeyedStream, Stream } from './stream.ts'
+
+/**
+ * The current row `R` of each key: of a compacted topic, of a stream's latest values, of an aggregate, or of other tables. A row
+ * that goes away goes away in everything that was made of it.
+ */
+export interface Table<R, K, F = unknown> {
+  /** Phantom, for inference only. */
+  readonly rows?: { readonly row: R; readonly key: K }
+  /** Records that a callback of the step threw on, or that had no key. The row stays as it was. */
+  readonly failed: Stream<F, K>
+
+  /** Each change of a row, null where it was deleted. */
+  emit(when: 'updates'): KeyedStream<R | null, K>
+
+  /** The rows for which `predicate` is true. The name is the store's. */
+  filter<N extends DeepReadonly<R>>(
+    name: string,
+    predicate: (row: DeepReadonly<R>, record: StreamRecord<K>) => row is N,
+  ): Table<N, K, R>
+  filter(name: string, predicate: StepCallback<R, K, boolean>): Table<R, K, R>
+
+  /** A row made of each; where `fn` gives null the key has none. The name is the store's. */
+  map<S>(name: string, fn: StepCallback<R, K, NotPromise<S>>): Table<NonNullable<S>, K, R>
+
+  /** A row for each key that both tables have. The name is the store's. */
+  join<O, S>(name: string, other: Table<O, K>, fn: JoinRows<R, O, S>): Table<NonNullable<S>, K>
+  /** A row for each key of this table; `fn` gets undefined where the other has none. */
+  leftJoin<O, S>(
+    name: string,
+    other: Table<O, K>,
+    fn: JoinRows<R, O | undefined, S>,
+  ): Table<NonNullable<S>, K>
+  /** A row for each key of either table; `fn` gets undefined where one has none. */
+  outerJoin<O, S>(
+    name: string,
+    other: Table<O, K>,
+    fn: JoinRows<R | undefined, O | undefined, S>,
+  ): Table<NonNullable<S>, K>
+}
+
+/** The table of an aggregate, whose changes may be gathered. */
+export interface AggregateTable<R, K, F> extends Table<R, K, F> {
+  /** Each change of a result, null where it was deleted; or with `every()` the changed ones, from time to time. */
+  emit(when: 'updates' | Every): KeyedStream<R | null, K>
+}
+
+/** The table of a topic. */
+export interface SourceTable<R, K> extends Table<R, K> {
+  /** Records that could not be read, or lie too far in the future, as the bytes they came in. */
+  readonly rejected: Stream<Uint8Array, K>
+}
+
+/** The row of two rows; null leaves the key without one. */
+export type JoinRows<L, R, S> = (left: DeepReadonly<L>, right: DeepReadonly<R>) => NotPromise<S>
+
+/** The result of a record `V` and the row of its key. */
+export type JoinRow<V, K, R, S> = (
+  value: DeepReadonly<V>,
+  row: DeepReadonly<R>,
+  record: StreamRecord<K>,
+) => NotPromise<S>
+
+export interface TableOptions extends Omit<SourceOptions, 'nulls' | 'start'> {
+  /** The store's name; the topic's by default. */
+  readonly name?: string
+}
+
+export interface JoinOptions {
+  /** What `describe`, errors and metrics call the step. */
+  readonly name?: string
+  readonly retry?: RetryOptions
+}
+
+/** The tables of a join of several, by the names its callback knows them by. */
+export type JoinedTables = Readonly<Record<string, Table<any, any>>>
+
+/** One row of each of several tables; undefined where one of the optional ones has none. */
+export type RowsOf<T extends JoinedTables, O extends keyof T> = {
+  readonly [P in keyof T]: RowOf<T[P]> | (P extends O ? undefined : never)
+}
+
+/** The key of several tables. */
+export type KeyOfTables<T extends JoinedTables> = T[keyof T] extends Table<any, infer K> ? K : never
+
+type RowOf<T> = T extends Table<infer R, any> ? DeepReadonly<R> : never
+
+export interface JoinTablesOptions<O> {
+  /** Tables that need not have a row of a key. */
+  readonly optional?: readonly O[]
+}
