@@ -6,6 +6,7 @@
 import { describe } from 'node:test'
 import { compactionSuite } from './conformance/cleaning.ts'
 import { commitSuite } from './conformance/commits.ts'
+import { layoutSuite } from './conformance/layouts.ts'
 import { membershipSuite } from './conformance/memberships.ts'
 import { positionSuite } from './conformance/positions.ts'
 import { readingSuite } from './conformance/reading.ts'
@@ -21,6 +22,7 @@ const SUITES: Record<ConformancePart, (context: Context) => void> = {
   commits: commitSuite,
   positions: positionSuite,
   memberships: membershipSuite,
+  layouts: layoutSuite,
 }
 
 /** Declares the suite, or some parts of it, for one kind of log; `factory` is called once for every test. */

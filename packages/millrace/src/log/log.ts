@@ -152,8 +152,14 @@ export interface JoinOptions {
   readonly topicSets: readonly (readonly string[])[]
   /** Partitions go to members in proportion to it (threads). Default 1. */
   readonly weight?: number
-  /** A small blob other members can read (layout and code version). */
+  /** A small blob that `describeGroup` shows, for people: what code this is. */
   readonly userData?: Uint8Array
+  /**
+   * By topic, the version of what this member keeps behind it; 0 for what it is behind with already. A partition goes only to members
+   * whose version is not below that of a member that has had it (SEMANTICS 8.2). The log remembers that as long as the group has
+   * members. Without it a member has partitions only as long as nobody with a version has had them.
+   */
+  readonly layouts?: TopicVersions
   /**
    * Copies of the state of others' partitions that members keep, where a log spreads them over machines. A log whose
    * processes share their snapshots places none.
@@ -173,12 +179,17 @@ export interface JoinOptions {
    * others came with it, `onAssigned` follows. Callbacks may come before `join` resolves.
    */
   onIdentity(identity: MemberIdentity): void
+  /** Told with each generation which partitions no member may have, for what their layouts say. */
+  onBarred?(partitions: readonly TopicPartition[]): void
   /**
    * The membership is gone (session expired, fenced): nothing of it may be committed any more. It rejoins by itself as
    * a new member, unless it is `over`: another process took its instance id, or the log refuses it for good.
    */
   onLost(reason: Error, isOver: boolean): void
 }
+
+/** Versions of layouts by topic, 1 or more; what has a smaller one is older. */
+export type TopicVersions = Readonly<Record<string, number>>
 
 export interface Standbys {
   /** How many other members keep a copy of each. */
@@ -214,12 +225,15 @@ export interface GroupMember {
   readonly pid: number
   readonly assignment: readonly TopicPartition[]
   readonly userData?: Uint8Array
+  readonly layouts?: TopicVersions
 }
 
 export interface GroupInfo {
   readonly group: string
   readonly generation: number
   readonly members: readonly GroupMember[]
+  /** Partitions that none of the members may have, for what their layouts say. */
+  readonly barred: readonly TopicPartition[]
   readonly positions: readonly CommittedPosition[]
 }
 

@@ -196,6 +196,11 @@ export function membershipSuite(context: Context): void {
       const one = await alone(store, await begin(store))
       const two = await joinGroup(context, await store.open())
       await until(store, 'it is shared', () => two.owned().length === 2 && one.owned().length === 2)
+      await until(
+        store,
+        'both know the generation',
+        () => one.identity().generation === two.identity().generation,
+      )
       const before = one.identity()
       for (let i = 0; i < 40; i++) await store.advance(context.sessionTimeoutMs / 8)
       assert.ok(!one.events.includes('lost') && !two.events.includes('lost'))

@@ -36,7 +36,14 @@ export type Capability =
   /** A batch is kept with its header; a log that numbers batches against duplicates writes who made it into that. */
   | 'header'
 
-export type ConformancePart = 'topics' | 'reading' | 'cleaning' | 'commits' | 'positions' | 'memberships'
+export type ConformancePart =
+  | 'topics'
+  | 'reading'
+  | 'cleaning'
+  | 'commits'
+  | 'positions'
+  | 'memberships'
+  | 'layouts'
 
 export interface ConformanceOptions {
   /** Default 300. */

@@ -33,11 +33,12 @@ export class EmbeddedMembership implements Membership {
   /** Joins; resolves when the group knows the member. */
   async join(): Promise<void> {
     const { join, client, uniqueId } = this.#options
-    const { group, instanceId, topicSets, userData, weight = 1 } = join
+    const { group, instanceId, topicSets, userData, layouts, weight = 1 } = join
     this.memberId = `${instanceId ?? 'member'}-${uniqueId()}`
     const sessions = { sessionMs: join.sessionTimeoutMs, rebalanceMs: join.rebalanceTimeoutMs }
     const { memberId } = this
-    await client.ask('join', { group, memberId, instanceId, topicSets, userData, weight, ...sessions })
+    const about = { topicSets, userData, layouts, weight }
+    await client.ask('join', { group, memberId, instanceId, ...about, ...sessions })
     this.notice()
   }
 
@@ -96,13 +97,14 @@ export class EmbeddedMembership implements Membership {
   }
 
   #install({ generation, owned }: Extract<SyncAnswer, { state: 'current' }>): void {
-    const { onAssigned, onIdentity, group, instanceId } = this.#options.join
+    const { onAssigned, onIdentity, onBarred, group, instanceId } = this.#options.join
     const isNew = this.identity?.generation !== generation
     const added = minus(owned, this.assignment)
     this.assignment = owned
     if (isNew) this.identity = { group, memberId: this.memberId, generation, instanceId }
     if (isNew && (added.length === 0 || added.length < owned.length)) onIdentity(this.identity!)
     if (added.length > 0) onAssigned(added, this.identity!)
+    if (isNew) onBarred?.(this.#options.reader.barred(group))
     if (isNew) this.#options.client.confirm(this.memberId)
   }
 

@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import type { TopicPartition } from '../log.ts'
+import type { TopicPartition, TopicVersions } from '../log.ts'
 import type { LeaseHolder } from './lease-file.ts'
+import { decodeMemberData } from './member-data.ts'
 
 /** A member as its row has it. */
 export interface MemberRow extends LeaseHolder {
@@ -10,7 +11,8 @@ export interface MemberRow extends LeaseHolder {
   readonly pid: number
   readonly weight: number
   readonly topicSets: readonly (readonly string[])[]
-  readonly userData: Uint8Array | null
+  readonly userData: Uint8Array | undefined
+  readonly layouts: TopicVersions | undefined
   readonly rebalanceMs: number
   /** The generation its process has acknowledged, 0 for none yet. */
   readonly generation: number
@@ -20,14 +22,15 @@ export interface MemberRow extends LeaseHolder {
   readonly owned: readonly TopicPartition[]
 }
 
-type StoredRow = Omit<MemberRow, 'topicSets' | 'target' | 'owned'> & {
+type StoredRow = Omit<MemberRow, 'topicSets' | 'target' | 'owned' | 'userData' | 'layouts'> & {
+  readonly data: Uint8Array | null
   readonly topicSets: string
   readonly target: string
   readonly owned: string
 }
 
 const COLUMNS = `group_name AS "group", id AS memberId, instance, host, pid, slot, weight, topic_sets AS topicSets,
-  user_data AS userData, session_ms AS sessionMs, rebalance_ms AS rebalanceMs, generation, target, owned`
+  user_data AS data, session_ms AS sessionMs, rebalance_ms AS rebalanceMs, generation, target, owned`
 
 /** Reads groups and their members. */
 export class GroupReader {
@@ -69,9 +72,10 @@ export class GroupReader {
   }
 }
 
-function memberRow(row: StoredRow): MemberRow {
+function memberRow({ data, ...row }: StoredRow): MemberRow {
   return {
     ...row,
+    ...decodeMemberData(data),
     topicSets: JSON.parse(row.topicSets),
     target: JSON.parse(row.target),
     owned: JSON.parse(row.owned),

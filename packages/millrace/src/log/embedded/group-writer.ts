@@ -1,11 +1,14 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { isBroken } from '../../std/broken-rules.ts'
-import { assignUnits, unitsOf } from '../assignor.ts'
+import { raised } from '../layouts.ts'
 import { CommitError, LogError, type MemberIdentity, type TopicPartition } from '../log.ts'
 import type { Catalog } from './catalog.ts'
-import { GroupReader, type MemberRow, minus, placeName } from './group-rows.ts'
+import { FloorWriter } from './floor-rows.ts'
+import { divideGroup } from './group-division.ts'
+import { GroupReader, minus } from './group-rows.ts'
 import { type LeaseFile, SLOTS } from './lease-file.ts'
 import type { Machine } from './machine.ts'
+import { encodeMemberData } from './member-data.ts'
 import type { JoinRequest, SyncAnswer, SyncRequest } from './protocol.ts'
 
 const unfenced = isBroken('2.2')
@@ -19,6 +22,7 @@ const unfenced = isBroken('2.2')
  */
 export class GroupWriter {
   readonly rows: GroupReader
+  readonly #floors: FloorWriter
   readonly #catalog: Catalog
   readonly #leases: LeaseFile
   readonly #machine: Machine
@@ -40,6 +44,7 @@ export class GroupWriter {
 
   constructor(db: DatabaseSync, catalog: Catalog, leases: LeaseFile, machine: Machine) {
     this.rows = new GroupReader(db)
+    this.#floors = new FloorWriter(db)
     this.#catalog = catalog
     this.#leases = leases
     this.#machine = machine
@@ -89,7 +94,7 @@ export class GroupWriter {
       slot,
       request.weight,
       JSON.stringify(request.topicSets),
-      request.userData ?? null,
+      encodeMemberData(request),
       request.sessionMs,
       request.rebalanceMs,
       JSON.stringify(former?.owned ?? []),
@@ -122,6 +127,7 @@ export class GroupWriter {
     if (member.generation !== generation || !sameSet(owned, member.owned)) {
       if (member.generation !== generation) this.#unconfirmed.set(memberId, member.generation)
       this.#setOwned.run(group, memberId, generation, JSON.stringify(owned))
+      this.#floors.raise(group, raised(this.#floors.read(group), owned, member.layouts))
       this.#touch()
     }
     return { state: 'current', generation, owned }
@@ -181,6 +187,7 @@ export class GroupWriter {
   delete(group: string): void {
     this.#removePositions.run(group)
     this.#removeGroup.run(group)
+    this.#floors.clear(group)
     this.#touch()
   }
 
@@ -209,44 +216,16 @@ export class GroupWriter {
     this.#raise.run(group)
     this.#touch()
     const members = this.rows.members(group)
-    const targets = assign(members, topic => this.#catalog.topics.get(topic)?.info.partitions ?? 0)
-    for (const { memberId } of members)
-      this.#setTarget.run(group, memberId, JSON.stringify(targets.get(memberId)))
+    if (members.length === 0) this.#floors.clear(group)
+    const { targets } = divideGroup(members, this.#floors.read(group), this.#catalog)
+    for (const [memberId, units] of targets)
+      this.#setTarget.run(group, memberId, JSON.stringify(units.flatMap(unit => unit.partitions)))
   }
 
   #touch(): void {
     this.#bump.run()
     this.changed = true
   }
-}
-
-/** What each member shall have. */
-function assign(
-  members: readonly MemberRow[],
-  partitionsOf: (topic: string) => number,
-): Map<string, TopicPartition[]> {
-  const units = new Map(
-    unitsOf(
-      members.flatMap(member => member.topicSets),
-      partitionsOf,
-    ).map(unit => [unit.id, unit]),
-  )
-  const assigned = assignUnits(
-    [...units.keys()],
-    members.map(({ memberId, weight, owned }) => {
-      const names = new Set(owned.map(placeName))
-      const previous = [...units.values()].filter(unit =>
-        unit.partitions.some(place => names.has(placeName(place))),
-      )
-      return { memberId, weight, previous: previous.map(unit => unit.id) }
-    }),
-  )
-  return new Map(
-    members.map(({ memberId }) => [
-      memberId,
-      (assigned.get(memberId) ?? []).flatMap(id => units.get(id)!.partitions),
-    ]),
-  )
 }
 
 function sameSet(a: readonly TopicPartition[], b: readonly TopicPartition[]): boolean {

@@ -13,6 +13,7 @@ import type {
   TopicChange,
   TopicPartition,
   TopicSpec,
+  TopicVersions,
 } from '../log.ts'
 
 export interface Requests {
@@ -52,6 +53,7 @@ export interface JoinRequest {
   readonly topicSets: readonly (readonly string[])[]
   readonly weight: number
   readonly userData?: Uint8Array
+  readonly layouts?: TopicVersions
   readonly sessionMs: number
   readonly rebalanceMs: number
 }

@@ -16,6 +16,8 @@ import { BatchReader, type BatchRow } from './batch-table.ts'
 import { Catalog } from './catalog.ts'
 import { openReader } from './database.ts'
 import { asLogError } from './errors.ts'
+import { FloorReader } from './floor-rows.ts'
+import { divideGroup } from './group-division.ts'
 import { GroupReader, type MemberRow } from './group-rows.ts'
 import { LeaseFile } from './lease-file.ts'
 import type { Machine } from './machine.ts'
@@ -41,6 +43,7 @@ export class ReadStore {
   readonly #db: DatabaseSync
   readonly #catalog: Catalog
   readonly #groups: GroupReader
+  readonly #floors: FloorReader
   readonly #positions: PositionReader
   readonly #leases: LeaseFile
   readonly #version: StatementSync
@@ -56,6 +59,7 @@ export class ReadStore {
     this.#db = openReader(directory)
     this.#catalog = new Catalog(this.#db)
     this.#groups = new GroupReader(this.#db)
+    this.#floors = new FloorReader(this.#db)
     this.#positions = new PositionReader(this.#db)
     this.#leases = new LeaseFile(directory, machine, 'read')
     this.#version = this.#db.prepare('PRAGMA data_version')
@@ -187,18 +191,21 @@ export class ReadStore {
       const generation = this.#groups.generation(group)
       if (generation === undefined) return undefined
       const living = this.#groups.members(group).filter(member => !this.#leases.isExpired(member))
-      const members = living.map(({ memberId, instance, host, pid, owned: assignment, userData }) => {
-        return {
-          memberId,
-          instanceId: instance ?? undefined,
-          host,
-          pid,
-          assignment,
-          userData: userData ?? undefined,
-        }
-      })
-      return { group, generation, members, positions: this.#positions.all(group, this.#catalog) }
+      const members = living.map(
+        ({ memberId, instance, host, pid, owned: assignment, userData, layouts }) => {
+          return { memberId, instanceId: instance ?? undefined, host, pid, assignment, userData, layouts }
+        },
+      )
+      const { barred } = divideGroup(living, this.#floors.read(group), this.#catalog)
+      return { group, generation, members, barred, positions: this.#positions.all(group, this.#catalog) }
     })
+  }
+
+  /** Partitions that none of a group's members may have. */
+  barred(group: string): readonly TopicPartition[] {
+    return this.#read(
+      () => divideGroup(this.#groups.members(group), this.#floors.read(group), this.#catalog).barred,
+    )
   }
 
   /** A member beside its group's generation, or undefined when it is out. */

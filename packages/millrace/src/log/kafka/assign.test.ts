@@ -22,6 +22,7 @@ function member(
       transactionalIds: [`txn-${memberId}`],
       owned: owned.map(tp),
       generation,
+      floors: new Map(),
     },
   }
 }
@@ -116,5 +117,42 @@ describe('the assignment of a leader', () => {
     assert.deepEqual(named([member('a', [0])]), ['txn-b', 'txn-d', 'txn-c'])
     assert.deepEqual(named([member('a', [0]), member('b')]), ['txn-d', 'txn-c'])
     assert.deepEqual(named([member('a', [0, 1])]), ['txn-c'])
+  })
+
+  describe('among versions of the code', () => {
+    const versioned = (each: GroupMemberOffer, version: number | undefined, floors = new Map()) => ({
+      ...each,
+      subscription: {
+        ...each.subscription,
+        floors,
+        layouts: version === undefined ? version : { t: version },
+      },
+    })
+
+    it('[8.2] gives what a newer one has had to no older one, and says so to everybody', () => {
+      const old = versioned(member('a', [0, 1]), 1)
+      const { assignments } = assign({ ...input, members: [old, versioned(member('b', [2, 3]), 2)] })
+      assert.deepEqual(assignments.get('a')!.floors, assignments.get('b')!.floors)
+      assert.deepEqual(
+        assignments.get('a')!.floors,
+        new Map([
+          ['t/0', 1],
+          ['t/1', 1],
+          ['t/2', 2],
+          ['t/3', 2],
+        ]),
+      )
+      const alone = versioned(member('a', [0, 1]), 1, assignments.get('a')!.floors as Map<string, number>)
+      const left = assign({ ...input, members: [alone] }).assignments.get('a')!
+      assert.deepEqual(left.partitions, [tp(0), tp(1)])
+      assert.deepEqual(left.barred, [tp(2), tp(3)])
+    })
+
+    it('[8.2] leaves to members that know nothing of layouts what nobody with a layout has had', () => {
+      const floors = new Map([['t/3', 1]])
+      const of = given([versioned(member('a', [0]), undefined), versioned(member('b', [3]), 1, floors)])
+      assert.ok(!of('a').includes(3))
+      assert.equal(of('a').length + of('b').length, 4)
+    })
   })
 })

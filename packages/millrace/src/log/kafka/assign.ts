@@ -1,13 +1,28 @@
-import { assignUnits, type Candidate, type Unit, unitsOf } from '../assignor.ts'
+import { type Unit, unitsOf } from '../assignor.ts'
+import { divide, type GroupCandidate } from '../divide.ts'
+import { type Floors, highest, raised } from '../layouts.ts'
 import type { TopicPartition } from '../log.ts'
 import { placeStandbys } from '../standbys.ts'
-import type { Assignment, Subscription } from './group-protocol.ts'
+import { type Assignment, decodeSubscription, type Subscription } from './group-protocol.ts'
 import { partitionKey } from './partition-key.ts'
 
 export interface GroupMemberOffer {
   readonly memberId: string
   readonly instanceId?: string
   readonly subscription: Subscription
+}
+
+/** Who has joined, as the coordinator tells the leader. */
+export type JoinedMembers =
+  | readonly { memberId: string; groupInstanceId?: string | null; metadata?: Buffer | null }[]
+  | null
+
+export function offersOf(members: JoinedMembers): GroupMemberOffer[] {
+  return (members ?? []).map(({ memberId, groupInstanceId, metadata }) => ({
+    memberId,
+    ...(groupInstanceId != null && { instanceId: groupInstanceId }),
+    subscription: decodeSubscription(metadata!),
+  }))
 }
 
 export interface AssignInput {
@@ -39,26 +54,56 @@ export function assign(input: AssignInput): AssignOutput {
     partitionsOf,
   )
   const owners = ownersOf(members)
-  const targets = assignUnits(
-    units.map(unit => unit.id),
+  const floors = floorsOf(members, owners)
+  const division = divide(
+    units,
     members.map(member => candidate(member, units, owners, formerUnits)),
+    floors,
   )
+  const targets = new Map([...division.targets].map(([member, given]) => [member, given.map(({ id }) => id)]))
   const byId = new Map(units.map(unit => [unit.id, unit]))
   const transactionalIds = members.flatMap(({ subscription }) => subscription.transactionalIds)
   const vanishedIds = vanished(input, transactionalIds, units, owners)
   const copies = copiesOf(input, units, targets)
+  const given = new Map<string, readonly TopicPartition[]>()
+  for (const { memberId } of members) {
+    const isFree = (partition: TopicPartition) =>
+      (owners.get(partitionKey(partition)) ?? memberId) === memberId
+    given.set(
+      memberId,
+      targets
+        .get(memberId)!
+        .flatMap(id => byId.get(id)!.partitions)
+        .filter(isFree),
+    )
+  }
+  const common = {
+    generation,
+    transactionalIds,
+    vanishedIds,
+    floors: members.reduce(
+      (before, { memberId, subscription }) => raised(before, given.get(memberId)!, subscription.layouts),
+      floors,
+    ),
+    barred: division.barred,
+  }
   const assignments = new Map<string, Assignment>()
   const unitsOfInstances = new Map<string, readonly string[]>()
   for (const { memberId, instanceId } of members) {
-    const target = targets.get(memberId)!
-    const isFree = (partition: TopicPartition) =>
-      (owners.get(partitionKey(partition)) ?? memberId) === memberId
-    const partitions = target.flatMap(id => byId.get(id)!.partitions).filter(isFree)
     const standbys = (copies.get(memberId) ?? []).flatMap(id => byId.get(id)!.partitions)
-    assignments.set(memberId, { partitions, generation, transactionalIds, vanishedIds, standbys })
-    if (instanceId !== undefined) unitsOfInstances.set(instanceId, target)
+    assignments.set(memberId, { ...common, partitions: given.get(memberId)!, standbys })
+    if (instanceId !== undefined) unitsOfInstances.set(instanceId, targets.get(memberId)!)
   }
   return { assignments, unitsOfInstances }
+}
+
+/** What the members know of it, and what they have now. */
+function floorsOf(members: readonly GroupMemberOffer[], owners: ReadonlyMap<string, string>): Floors {
+  const known = highest(members.map(({ subscription }) => subscription.floors))
+  return members.reduce((floors, { memberId, subscription }) => {
+    const has = (place: TopicPartition) => owners.get(partitionKey(place)) === memberId
+    return raised(floors, subscription.owned.filter(has), subscription.layouts)
+  }, known)
 }
 
 /** They are named until every partition has an owner again: each of them ends their transactions before it restores. */
@@ -125,12 +170,13 @@ function candidate(
   units: readonly Unit[],
   owners: ReadonlyMap<string, string>,
   formerUnits: ReadonlyMap<string, readonly string[]>,
-): Candidate {
+): GroupCandidate {
   const { memberId, instanceId, subscription } = offer
   const warm = warmUnits(offer, units)
   const held = units
     .filter(unit => unit.partitions.some(partition => owners.get(partitionKey(partition)) === memberId))
     .map(unit => unit.id)
   const former = instanceId === undefined ? [] : (formerUnits.get(instanceId) ?? [])
-  return { memberId, weight: subscription.weight, previous: held.length > 0 ? held : former, warm }
+  const { weight, topicSets, layouts } = subscription
+  return { memberId, weight, topicSets, layouts, previous: held.length > 0 ? held : former, warm }
 }

@@ -1,5 +1,11 @@
-/** What members tell each other: Kafka's consumer protocol, which its tools can read, with our own part in the user data. */
-import type { TopicPartition } from '../log.ts'
+/**
+ * What members tell each other: Kafka's consumer protocol, which its tools can read, with our own part in the user data as JSON.
+ * Versions of Millrace meet in one group during a rolling restart: what is added to that part is left out where there is nothing to
+ * say, has a meaning when it is absent, and is passed over by those who do not know it.
+ */
+import type { Floors } from '../layouts.ts'
+import type { TopicPartition, TopicVersions } from '../log.ts'
+import { type FloorsByTopic, flatFloors, groupedFloors } from './floors.ts'
 import { byTopic } from './positions.ts'
 
 /** The consumer protocol's; tools show such groups. */
@@ -21,6 +27,10 @@ export interface Subscription {
   readonly generation: number
   /** Undefined for a member that keeps none, as those do that know nothing of them. */
   readonly standbys?: StandbyOffer | undefined
+  /** Undefined for a member that knows nothing of layouts. */
+  readonly layouts?: TopicVersions | undefined
+  /** What it knows of who has had what: the leader may be new, and knows only what it is told. */
+  readonly floors: Floors
 }
 
 export interface StandbyOffer {
@@ -41,6 +51,10 @@ export interface Assignment {
   readonly vanishedIds: readonly string[]
   /** Partitions of others whose state it keeps a copy of. */
   readonly standbys: readonly TopicPartition[]
+  /** Of all partitions, those of this generation's owners included. */
+  readonly floors: Floors
+  /** Partitions that no member may have. */
+  readonly barred: readonly TopicPartition[]
 }
 
 type PartitionsByTopic = readonly (readonly [topic: string, partitions: readonly number[]])[]
@@ -58,6 +72,8 @@ interface SubscriptionData {
     readonly topics: readonly string[]
     readonly warm: PartitionsByTopic
   }
+  readonly layouts?: TopicVersions
+  readonly floors?: FloorsByTopic
 }
 
 interface AssignmentData {
@@ -65,14 +81,16 @@ interface AssignmentData {
   readonly txns: readonly string[]
   readonly gone: readonly string[]
   readonly standbys?: PartitionsByTopic
+  readonly floors?: FloorsByTopic
+  readonly barred?: PartitionsByTopic
 }
 
 const SUBSCRIPTION_VERSION = 1
 const ASSIGNMENT_VERSION = 0
 
 export function encodeSubscription(subscription: Subscription): Buffer {
-  const { topicSets, weight, userData, host, pid, transactionalIds, owned, generation, standbys } =
-    subscription
+  const { topicSets, weight, userData, host, pid, transactionalIds, owned, generation } = subscription
+  const { standbys, layouts, floors } = subscription
   const data: SubscriptionData = {
     sets: topicSets,
     weight,
@@ -82,6 +100,8 @@ export function encodeSubscription(subscription: Subscription): Buffer {
     txns: transactionalIds,
     generation,
     ...(standbys && { standbys: { ...standbys, warm: grouped(standbys.warm) } }),
+    ...(layouts && { layouts }),
+    ...(floors.size > 0 && { floors: groupedFloors(floors) }),
   }
   const topics = [...new Set(topicSets.flat())]
   return Buffer.concat([
@@ -108,16 +128,20 @@ export function decodeSubscription(encoded: Buffer): Subscription {
     owned: reader.partitions(),
     generation: data.generation,
     ...(data.standbys && { standbys: { ...data.standbys, warm: flat(data.standbys.warm) } }),
+    ...(data.layouts && { layouts: data.layouts }),
+    floors: flatFloors(data.floors),
   }
 }
 
 export function encodeAssignment(assignment: Assignment): Buffer {
-  const { generation, transactionalIds, vanishedIds, partitions, standbys } = assignment
+  const { generation, transactionalIds, vanishedIds, partitions, standbys, floors, barred } = assignment
   const data: AssignmentData = {
     generation,
     txns: transactionalIds,
     gone: vanishedIds,
     ...(standbys.length > 0 && { standbys: grouped(standbys) }),
+    ...(floors.size > 0 && { floors: groupedFloors(floors) }),
+    ...(barred.length > 0 && { barred: grouped(barred) }),
   }
   return Buffer.concat([
     int16(ASSIGNMENT_VERSION),
@@ -128,8 +152,7 @@ export function encodeAssignment(assignment: Assignment): Buffer {
 
 /** An empty one is what a member gets that the leader did not know. */
 export function decodeAssignment(encoded: Buffer): Assignment {
-  if (encoded.length === 0)
-    return { partitions: [], generation: -1, transactionalIds: [], vanishedIds: [], standbys: [] }
+  if (encoded.length === 0) return noAssignment
   const reader = new PlainReader(encoded)
   reader.int16()
   const partitions = reader.partitions()
@@ -140,7 +163,19 @@ export function decodeAssignment(encoded: Buffer): Assignment {
     transactionalIds: data.txns,
     vanishedIds: data.gone,
     standbys: flat(data.standbys ?? []),
+    floors: flatFloors(data.floors),
+    barred: flat(data.barred ?? []),
   }
+}
+
+const noAssignment: Assignment = {
+  partitions: [],
+  generation: -1,
+  transactionalIds: [],
+  vanishedIds: [],
+  standbys: [],
+  floors: new Map(),
+  barred: [],
 }
 
 function grouped(partitions: readonly TopicPartition[]): PartitionsByTopic {

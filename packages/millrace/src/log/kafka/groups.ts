@@ -50,13 +50,13 @@ export class Groups {
     })
     if (found === undefined || found.groupState === 'Dead') return undefined
     const isOurs = found.protocolData === PROTOCOL_NAME
-    const generations = found.members.map(({ memberAssignment }) =>
-      isOurs ? decodeAssignment(memberAssignment).generation : -1,
-    )
+    const assignments = isOurs ? found.members.map(each => decodeAssignment(each.memberAssignment)) : []
+    const generation = Math.max(-1, ...assignments.map(each => each.generation))
     return {
       group,
-      generation: Math.max(-1, ...generations),
+      generation,
       members: found.members.map(member => memberOf(member, isOurs)),
+      barred: assignments.find(each => each.generation === generation)?.barred ?? [],
       positions: await this.#positions.committed(group),
     }
   }
@@ -87,7 +87,7 @@ function memberOf(
   const { memberId, groupInstanceId, clientHost, memberMetadata, memberAssignment } = member
   const instance = groupInstanceId == null ? {} : { instanceId: groupInstanceId }
   if (!isOurs) return { memberId, ...instance, host: clientHost, pid: -1, assignment: [] }
-  const { host, pid, userData } = decodeSubscription(memberMetadata)
+  const { host, pid, userData, layouts } = decodeSubscription(memberMetadata)
   const { partitions } = decodeAssignment(memberAssignment)
-  return { memberId, ...instance, host, pid, assignment: partitions, ...(userData && { userData }) }
+  return { memberId, ...instance, host, pid, assignment: partitions, userData, layouts }
 }

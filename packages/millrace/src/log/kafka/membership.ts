@@ -6,19 +6,14 @@ import {
   type Membership,
   type TopicPartition,
 } from '../log.ts'
-import { assign, type GroupMemberOffer } from './assign.ts'
+import { assign, type JoinedMembers, offersOf } from './assign.ts'
 import type { Cluster } from './cluster.ts'
 import { CommitGate } from './commit-gate.ts'
 import { type Era, newEra } from './era.ts'
 import { KafkaError } from './errors.ts'
-import {
-  type Assignment,
-  decodeAssignment,
-  decodeSubscription,
-  encodeAssignment,
-  encodeSubscription,
-} from './group-protocol.ts'
+import { type Assignment, decodeAssignment, encodeAssignment, encodeSubscription } from './group-protocol.ts'
 import { FencedInstanceError, GroupRequests, LostMembershipError } from './group-requests.ts'
+import { KnownFloors } from './known-floors.ts'
 import { toLogError } from './log-error.ts'
 import { partitionKey } from './partition-key.ts'
 import { TopicWatch } from './topic-watch.ts'
@@ -52,6 +47,7 @@ export class KafkaMembership implements Membership {
   readonly #join: JoinOptions
   readonly #requests: GroupRequests
   readonly #gate = new CommitGate()
+  readonly #known: KnownFloors
   readonly #pastIds = new Set<string>()
   readonly #watch: TopicWatch
   readonly #started = Promise.withResolvers<void>()
@@ -78,6 +74,7 @@ export class KafkaMembership implements Membership {
   constructor(options: MembershipOptions) {
     this.#options = options
     this.#join = options.join
+    this.#known = new KnownFloors(options.join.layouts)
     this.#standbys = options.join.standbys?.warm ?? []
     this.#watch = new TopicWatch(options.cluster, () => this.#wantRejoin())
     this.#requests = new GroupRequests(options.cluster, options.join, options.lane, () =>
@@ -162,8 +159,10 @@ export class KafkaMembership implements Membership {
         host: this.#options.host,
         pid: this.#options.pid,
         transactionalIds: this.#options.transactionalIds,
-        owned: this.assignment,
+        owned: this.#known.owned(this.assignment),
         generation: this.#generation,
+        layouts: this.#join.layouts,
+        floors: this.#known.floors,
         standbys: standbys && { copies: standbys.copies, topics: standbys.topics, warm: this.#standbys },
       }),
       () => !this.#isOver && this.#era === era,
@@ -202,12 +201,18 @@ export class KafkaMembership implements Membership {
     this.#vanishedIds = assigned.vanishedIds
     this.#standbys = assigned.standbys
     this.#join.standbys?.onPlaced(assigned.standbys)
+    this.#known.learn(assigned)
     if (revoked.length > 0) {
       this.#gate.open()
       await this.#revoke(revoked, era)
       this.#rejoinWanted = true
       return
     }
+    if (this.#known.isUnheard(assigned)) {
+      this.#rejoinWanted = true
+      return
+    }
+    if (this.#known.take(assigned)) this.#rejoinWanted = true
     if (added.length > 0) await this.#endOpenTransactions()
     if (this.#era !== era || this.#isOver) return
     const { group, instanceId } = this.#join
@@ -222,6 +227,7 @@ export class KafkaMembership implements Membership {
     this.#gate.open()
     if (added.length < assigned.partitions.length || added.length === 0) this.#join.onIdentity(identity)
     if (added.length > 0) this.#join.onAssigned(added, identity)
+    this.#join.onBarred?.(assigned.barred)
   }
 
   /** Before anything is restored: neither what vanished members left open is waited for, nor what this place did before its restart. */
@@ -263,17 +269,9 @@ export class KafkaMembership implements Membership {
 
   async #divide(joined: {
     readonly generationId: number
-    readonly members:
-      | readonly { memberId: string; groupInstanceId?: string | null; metadata?: Buffer | null }[]
-      | null
+    readonly members: JoinedMembers
   }): Promise<{ memberId: string; assignment: Buffer }[]> {
-    const members = (joined.members ?? []).map(
-      ({ memberId, groupInstanceId, metadata }): GroupMemberOffer => ({
-        memberId,
-        ...(groupInstanceId != null && { instanceId: groupInstanceId }),
-        subscription: decodeSubscription(metadata!),
-      }),
-    )
+    const members = offersOf(joined.members)
     const topics = new Set(members.flatMap(({ subscription }) => subscription.topicSets.flat()))
     const counts = await this.#watch.count(topics)
     const { assignments, unitsOfInstances } = assign({
@@ -338,6 +336,7 @@ export class KafkaMembership implements Membership {
     this.#pastIds.add(this.#requests.memberId)
     this.#requests.forget()
     this.identity = undefined
+    this.#known.lose()
     this.#own([])
     this.#generation = -1
     if (this.#isOver) {

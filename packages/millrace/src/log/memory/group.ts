@@ -6,17 +6,20 @@
  * once nobody holds too much, the next generation begins for all at once.
  */
 import type { Clock } from '../../std/clock.ts'
-import { assignUnits, type Unit, unitsOf } from '../assignor.ts'
-import type { CommittedPosition, GroupInfo, MemberIdentity, TopicPartition } from '../log.ts'
+import { type Unit, unitsOf } from '../assignor.ts'
+import { type Division, divide } from '../divide.ts'
+import { type Floors, raised } from '../layouts.ts'
+import type { CommittedPosition, GroupInfo, MemberIdentity, TopicPartition, TopicVersions } from '../log.ts'
 
 /** The way to one member's process. */
 export interface MemberPort {
   revoke(partitions: readonly TopicPartition[]): Promise<void>
-  /** A generation began: everything the member has now, and what of it is new. */
+  /** A generation began: everything the member has now, what of it is new, and what nobody may have. */
   installed(
     identity: MemberIdentity,
     assignment: readonly TopicPartition[],
     added: readonly TopicPartition[],
+    barred: readonly TopicPartition[],
   ): void
   /** The member is out; `replaced` when another process took its instance id. */
   lost(reason: Error, replaced: boolean): void
@@ -28,6 +31,7 @@ export interface MemberSpec {
   readonly topicSets: readonly (readonly string[])[]
   readonly weight: number
   readonly userData?: Uint8Array
+  readonly layouts?: TopicVersions
   readonly host: string
   readonly pid: number
   readonly sessionTimeoutMs: number
@@ -53,6 +57,7 @@ export class MemoryGroup {
   readonly #partitionsOf: (topic: string) => number
   readonly #members = new Map<string, Member>()
   #membersChanged = false
+  #floors: Floors = new Map()
 
   constructor(name: string, clock: Clock, partitionsOf: (topic: string) => number) {
     this.name = name
@@ -140,24 +145,26 @@ export class MemoryGroup {
     for (const member of this.#members.values()) {
       if (member.onLeft !== undefined && member.assignment.length === 0) this.#remove(member)
     }
+    if (this.#members.size === 0) this.#floors = new Map()
+    const division = this.#divide()
+    for (const member of this.#members.values())
+      this.#revokeExcess(member, division.targets.get(member.memberId) ?? [])
+    if ([...this.#members.values()].some(member => member.cancelRevoke !== undefined)) return
+    this.#install(division)
+  }
+
+  /** Among those who stay. */
+  #divide(): Division {
     const staying = [...this.#members.values()].filter(member => member.onLeft === undefined)
     const units = unitsOf(
       staying.flatMap(member => member.topicSets),
       this.#partitionsOf,
     )
-    const target = this.#target(staying, units)
-    for (const member of this.#members.values()) this.#revokeExcess(member, target.get(member.memberId) ?? [])
-    if ([...this.#members.values()].some(member => member.cancelRevoke !== undefined)) return
-    this.#install(target)
-  }
-
-  #target(members: readonly Member[], units: readonly Unit[]): Map<string, Unit[]> {
-    const byId = new Map(units.map(unit => [unit.id, unit]))
-    const assigned = assignUnits(
-      units.map(unit => unit.id),
-      members.map(({ memberId, weight, units: previous }) => ({ memberId, weight, previous })),
+    return divide(
+      units,
+      staying.map(member => ({ ...member, previous: member.units })),
+      this.#floors,
     )
-    return new Map([...assigned].map(([memberId, ids]) => [memberId, ids.map(id => byId.get(id)!)]))
   }
 
   #revokeExcess(member: Member, target: readonly Unit[]): void {
@@ -182,9 +189,9 @@ export class MemoryGroup {
     member.port.revoke(excess).then(settled, settled)
   }
 
-  #install(target: ReadonlyMap<string, readonly Unit[]>): void {
+  #install({ targets, barred }: Division): void {
     const next = [...this.#members.values()].map(member => {
-      const units = target.get(member.memberId) ?? []
+      const units = targets.get(member.memberId) ?? []
       const assignment = units.flatMap(unit => unit.partitions)
       const had = new Set(member.assignment.map(partitionKey))
       return {
@@ -200,9 +207,10 @@ export class MemoryGroup {
     for (const { member, units, assignment, added } of next) {
       member.units = new Set(units.map(unit => unit.id))
       member.assignment = assignment
+      this.#floors = raised(this.#floors, assignment, member.layouts)
       const { memberId, instanceId } = member
       const identity = { group: this.name, memberId, generation: this.generation, instanceId }
-      member.port.installed(identity, assignment, added)
+      member.port.installed(identity, assignment, added, barred)
     }
   }
 
@@ -220,15 +228,17 @@ export class MemoryGroup {
       group: this.name,
       generation: this.generation,
       members: [...this.#members.values()].map(
-        ({ memberId, instanceId, host, pid, assignment, userData }) => ({
+        ({ memberId, instanceId, host, pid, assignment, userData, layouts }) => ({
           memberId,
           instanceId,
           host,
           pid,
           assignment,
           userData,
+          layouts,
         }),
       ),
+      barred: this.#divide().barred,
       positions: [...this.positions.values()],
     }
   }

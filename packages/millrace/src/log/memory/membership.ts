@@ -39,20 +39,25 @@ export class MemoryMembership implements Membership {
       topicSets,
       weight = 1,
       userData,
+      layouts,
       sessionTimeoutMs,
       rebalanceTimeoutMs,
     } = this.#options
     const memberId = `${instanceId ?? 'member'}-${this.#nextSequence()}`
     this.#memberId = memberId
-    const spec = { memberId, instanceId, topicSets, weight, userData, sessionTimeoutMs, rebalanceTimeoutMs }
+    const about = { topicSets, weight, userData, layouts }
+    const spec = { memberId, instanceId, ...about, sessionTimeoutMs, rebalanceTimeoutMs }
     const current = (message: () => void) => this.#deliver(() => this.#memberId === memberId && message())
     this.#group.join(
       { ...spec, ...this.#process },
       {
         revoke: partitions =>
           new Promise((resolve, reject) => current(() => this.#revoke(partitions).then(resolve, reject))),
-        installed: (identity, assignment, added) =>
-          current(() => this.#installed(identity, assignment, added)),
+        installed: (identity, assignment, added, barred) =>
+          current(() => {
+            this.#installed(identity, assignment, added)
+            this.#options.onBarred?.(barred)
+          }),
         lost: (reason, replaced) => current(() => this.#lost(reason, replaced)),
       },
     )

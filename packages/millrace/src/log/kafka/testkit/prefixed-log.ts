@@ -9,6 +9,7 @@ import type {
   OutgoingBatch,
   TopicPartition,
   TopicSpec,
+  TopicVersions,
 } from '../../log.ts'
 
 /**
@@ -55,6 +56,8 @@ export function prefixedLog(log: Log, prefix: string): Log {
         ...options,
         group: prefix + options.group,
         topicSets: options.topicSets.map(set => set.map(topic => prefix + topic)),
+        layouts: options.layouts && renamed(options.layouts, topic => prefix + topic),
+        onBarred: partitions => options.onBarred?.(partitions.map(back)),
         onAssigned: (partitions, identity) =>
           options.onAssigned(partitions.map(back), identityBack(identity)),
         onRevoked: partitions => options.onRevoked(partitions.map(back)),
@@ -86,11 +89,20 @@ export function prefixedLog(log: Log, prefix: string): Log {
     describeGroup: async (group): Promise<GroupInfo | undefined> => {
       const info = await log.describeGroup(prefix + group)
       if (info === undefined) return undefined
-      const members = info.members.map(member => ({ ...member, assignment: member.assignment.map(back) }))
-      return { ...info, group, members, positions: info.positions.map(back) }
+      const members = info.members.map(({ layouts, ...member }) => ({
+        ...member,
+        assignment: member.assignment.map(back),
+        ...(layouts && { layouts: renamed(layouts, topic => topic.slice(prefix.length)) }),
+      }))
+      const [barred, positions] = [info.barred.map(back), info.positions.map(back)]
+      return { ...info, group, members, barred, positions }
     },
     resetGroup: (group, positions) => log.resetGroup(prefix + group, positions.map(out)),
     deleteGroup: group => log.deleteGroup(prefix + group),
     close: () => log.close(),
   }
+}
+
+function renamed(layouts: TopicVersions, nameOf: (topic: string) => string): TopicVersions {
+  return Object.fromEntries(Object.entries(layouts).map(([topic, version]) => [nameOf(topic), version]))
 }
