@@ -1,6 +1,7 @@
 import { decodeMetadata } from '../engine/metadata.ts'
 import type { GroupInfo, GroupMember, Log, TopicPartition } from '../log/log.ts'
 import { groupName } from '../plan/names.ts'
+import { type CodeVersions, decodeVersions } from '../runtime/versions.ts'
 import { CliError } from './cli-error.ts'
 import { oldestWaiting } from './oldest-waiting.ts'
 
@@ -14,11 +15,18 @@ export interface PositionFigures extends TopicPartition {
   readonly behindMs: number | undefined
 }
 
+export interface MemberFigures extends Omit<GroupMember, 'userData'>, CodeVersions {
+  /** Topics behind which another member has newer layouts of state. */
+  readonly olderIn: readonly string[]
+}
+
 /** A group with how far it is behind. */
 export interface GroupFigures {
   readonly group: string
   readonly generation: number
-  readonly members: readonly Omit<GroupMember, 'userData'>[]
+  readonly members: readonly MemberFigures[]
+  /** Partitions that no member may have: newer code than theirs has had them. */
+  readonly barred: readonly TopicPartition[]
   readonly positions: readonly PositionFigures[]
   readonly lag: number
   /** The largest of its positions. */
@@ -29,7 +37,7 @@ export interface GroupFigures {
 export async function groupFigures(
   log: Log,
   nowMs: number,
-  { group, generation, members, positions }: GroupInfo,
+  { group, generation, members, barred, positions }: GroupInfo,
 ): Promise<GroupFigures> {
   const ends = await endsOf(log, positions)
   const waiting = positions.filter(
@@ -56,12 +64,20 @@ export async function groupFigures(
   return {
     group,
     generation,
-    members: members.map(({ userData: _, ...member }) => member),
+    members: members.map(member => memberFigures(member, members)),
+    barred,
     positions: figures,
     lag: figures.reduce((sum, { lag }) => sum + lag, 0),
     ageMs: largest(figures.map(each => each.ageMs)),
     behindMs: largest(figures.map(each => each.behindMs)),
   }
+}
+
+function memberFigures({ userData, ...member }: GroupMember, all: readonly GroupMember[]): MemberFigures {
+  const { layouts = {} } = member
+  const isOlder = (topic: string) =>
+    all.some(other => (other.layouts?.[topic] ?? 0) > (layouts[topic] ?? Number.POSITIVE_INFINITY))
+  return { ...member, ...decodeVersions(userData), olderIn: Object.keys(layouts).filter(isOlder).sort() }
 }
 
 /** Positions of others have metadata of their own, or none. */

@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { openEmbeddedLog } from '../../log/embedded/open.ts'
+import { encodeVersions } from '../../runtime/versions.ts'
 import { CommandSession } from '../testkit/command-line.ts'
 import { testProject } from '../testkit/project.ts'
 import { SHOP, viewLines } from '../testkit/shop.ts'
@@ -45,6 +46,38 @@ describe('millrace groups', () => {
     while (membership.assignment.length < 2) await new Promise(resolve => setImmediate(resolve))
     const { stdout } = await session.run(['groups', 'describe', 'engagement'])
     assert.match(stdout, new RegExp(`^node-1 +${hostname()}:${process.pid} +views/0,1 +0$`, 'm'))
+    await log.close()
+  })
+
+  it('[8.2] shows who runs which code where it differs, and what nobody may have', async () => {
+    using project = testProject(SHOP)
+    await using session = new CommandSession(project.directory)
+    await session.run(['produce', 'views'], { stdin: viewLines(60) })
+    const log = await openEmbeddedLog({ directory: join(project.directory, '.millrace') })
+    const joinAs = (instanceId: string, version: number, code: string) =>
+      log.join({
+        ...member,
+        instanceId,
+        layouts: { views: version },
+        userData: encodeVersions({ code, millrace: '0.1.0' }),
+      })
+    const newer = await joinAs('node-1', 2, '1.5.0')
+    while (newer.assignment.length < 2) await new Promise(resolve => setImmediate(resolve))
+    const older = await joinAs('node-2', 1, '1.4.0')
+    while (older.identity === undefined || newer.identity!.generation !== older.identity.generation)
+      await new Promise(resolve => setImmediate(resolve))
+    const shown = (await session.run(['groups', 'describe', 'engagement'])).stdout
+    assert.match(shown, /^MEMBER +PROCESS +CODE +PARTITIONS +LAG$/m)
+    assert.match(shown, /^node-1 .* 1\.5\.0, Millrace 0\.1\.0 +views\/0,1 /m)
+    assert.match(shown, /^node-2 .* 1\.4\.0, Millrace 0\.1\.0, older in views +- /m)
+    assert.doesNotMatch(shown, /No member may have/)
+    await newer.leave()
+    const left = (await session.run(['groups', 'describe', 'engagement'])).stdout
+    assert.match(left, /^No member may have views\/0,1: newer code.*\n.*--rollback$/m)
+    assert.doesNotMatch(left, /CODE/)
+    assert.match((await session.run(['groups'])).stdout, /BARRED\n(?:.*\n)*shop\.engagement .* 2$/m)
+    const { barred } = JSON.parse((await session.run(['groups', 'describe', 'engagement', '--json'])).stdout)
+    assert.equal(barred.length, 2)
     await log.close()
   })
 

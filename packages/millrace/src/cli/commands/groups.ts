@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import type { Log, TopicPartition } from '../../log/log.ts'
+import type { Log } from '../../log/log.ts'
 import type { Cli } from '../cli.ts'
 import { CliError, usageError } from '../cli-error.ts'
 import { confirm } from '../confirm.ts'
@@ -7,6 +7,7 @@ import { withExistingLog } from '../data-directory.ts'
 import { withExamples, withLogFlags } from '../flags.ts'
 import { count, counted, span, table } from '../format.ts'
 import { existingGroup, type GroupFigures, groupFigures, refuseActive } from '../group-figures.ts'
+import { barredText, memberTable } from '../member-table.ts'
 import { offsetOf, parsePlace, placeHelp } from '../records/position.ts'
 import { loadSettings, type SettingFlags } from '../settings.ts'
 import { watchScreen } from '../watch-screen.ts'
@@ -72,21 +73,25 @@ async function allFigures({ clock }: Cli, log: Log): Promise<GroupFigures[]> {
 }
 
 function groupTable({ terminal }: Cli, figures: readonly GroupFigures[]): string {
+  const right = (title: string) => ({ title, align: 'right' }) as const
+  const areAnyBarred = figures.some(({ barred }) => barred.length > 0)
   const titles = [
     { title: 'GROUP' },
-    { title: 'MEMBERS', align: 'right' },
-    { title: 'POSITIONS', align: 'right' },
-    { title: 'LAG', align: 'right' },
-    { title: 'WAITING', align: 'right' },
-    { title: 'EVENT TIME', align: 'right' },
-  ] as const
-  const rows = figures.map(({ group, members, positions, lag, ageMs, behindMs }) => [
+    right('MEMBERS'),
+    right('POSITIONS'),
+    right('LAG'),
+    right('WAITING'),
+    right('EVENT TIME'),
+    ...(areAnyBarred ? [right('BARRED')] : []),
+  ]
+  const rows = figures.map(({ group, members, barred, positions, lag, ageMs, behindMs }) => [
     group,
     count(members.length),
     count(positions.length),
     count(lag),
     waitText(lag, ageMs),
     behindText(behindMs),
+    ...(areAnyBarred ? [count(barred.length)] : []),
   ])
   return table(titles, rows, text => terminal.paintOut('dim', text))
 }
@@ -112,28 +117,14 @@ async function describeGroup(cli: Cli, name: string, flags: ListFlags): Promise<
 }
 
 function groupText({ terminal }: Cli, figures: GroupFigures): string {
-  const { group, members, positions, lag, ageMs, behindMs } = figures
+  const { group, members, barred, positions, lag, ageMs, behindMs } = figures
   const title = (text: string) => terminal.paintOut('dim', text)
   const right = (text: string) => ({ title: text, align: 'right' }) as const
   const lines = [
     `${terminal.paintOut('bold', group)}  ${title('lag')} ${count(lag)}  ${title('waiting')} ${waitText(lag, ageMs)}  ${title('event time')} ${behindText(behindMs)}\n`,
   ]
-  const lagOf = new Map(positions.map(each => [placeOf(each), each.lag]))
-  const memberRows = members.map(({ memberId, instanceId, host, pid, assignment }) => [
-    instanceId ?? memberId,
-    pid < 0 ? host : `${host}:${pid}`,
-    assignmentText(assignment),
-    count(assignment.reduce((sum, each) => sum + (lagOf.get(placeOf(each)) ?? 0), 0)),
-  ])
-  if (members.length === 0) lines.push(title('no members: nobody runs it\n'))
-  else
-    lines.push(
-      table(
-        [{ title: 'MEMBER' }, { title: 'PROCESS' }, { title: 'PARTITIONS' }, right('LAG')],
-        memberRows,
-        title,
-      ),
-    )
+  lines.push(members.length === 0 ? title('no members: nobody runs it\n') : memberTable(figures, title))
+  if (barred.length > 0) lines.push(`\n${terminal.paintOut('yellow', barredText(barred))}\n`)
   const titles = [
     { title: 'TOPIC' },
     right('PARTITION'),
@@ -151,18 +142,6 @@ function groupText({ terminal }: Cli, figures: GroupFigures): string {
     waitText(each.lag, each.ageMs),
   ])
   return `${lines.join('')}\n${table(titles, rows, title)}`
-}
-
-const placeOf = ({ topic, partition }: TopicPartition) => `${topic}/${partition}`
-
-/** `views/0,1,4 clicks/0`. */
-function assignmentText(assignment: readonly TopicPartition[]): string {
-  const byTopic = Map.groupBy(assignment, ({ topic }) => topic)
-  const parts = [...byTopic].map(([topic, each]) => {
-    const numbers = each.map(({ partition }) => partition).sort((a, b) => a - b)
-    return `${topic}/${numbers.join(',')}`
-  })
-  return parts.join(' ') || '-'
 }
 
 async function resetGroup(cli: Cli, name: string, flags: ResetFlags): Promise<void> {
