@@ -1,6 +1,8 @@
 import { rm } from 'node:fs/promises'
 import type { Log } from '../log/log.ts'
+import { inputsOf } from '../plan/layout-history.ts'
 import { changelogTopic, groupName, repartitionTopic } from '../plan/names.ts'
+import type { StoreShape } from '../plan/shape.ts'
 import { snapshotFolder } from '../runtime/snapshot-folder.ts'
 import { StoredShape } from '../runtime/stored-shape.ts'
 import type { Clock } from '../std/clock.ts'
@@ -73,9 +75,12 @@ export async function resetSteps(
   await rm(snapshotFolder(data, group), { recursive: true, force: true })
   await log.deleteTopics(steps.map(step => changelogTopic(app, pipeline, step)))
   const stored = new StoredShape(log, app, pipeline, clock)
-  const shape = await stored.read()
+  const { shape } = await stored.read()
   if (shape === undefined) return
-  await stored.write({ ...shape, stores: shape.stores.filter(({ name }) => !steps.includes(name)) })
+  const [kept, gone] = [false, true].map(isGone =>
+    shape.stores.filter(({ name }) => steps.includes(name) === isGone),
+  ) as [StoreShape[], StoreShape[]]
+  await stored.write({ ...shape, stores: kept }, { kind: 'reset', inputs: gone.flatMap(inputsOf) })
 }
 
 /**
@@ -89,7 +94,7 @@ export async function renameStep(
   to: string,
 ): Promise<number> {
   const stored = new StoredShape(log, app, pipeline, clock)
-  const shape = await stored.read()
+  const { shape } = await stored.read()
   if (shape?.stores.some(({ name }) => name === to))
     throw new CliError(`The step ${to} has state of its own`, {
       wayOut: `millrace reset ${pipeline} --step ${to} drops it`,

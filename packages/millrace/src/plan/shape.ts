@@ -28,6 +28,8 @@ export interface RekeyingShape {
   readonly wanted?: number
   /** The field that gives the key, or `…` for a callback. */
   readonly key: string
+  /** Names of the inputs whose records it gets. */
+  readonly from?: readonly string[]
 }
 
 export interface StoreShape {
@@ -56,7 +58,8 @@ export function shapeOf(
 ): PipelineShape {
   const { nodes } = graph
   const keyBys = nodes.filter((node): node is KeyByNode => node.kind === 'keyBy')
-  const stores = subTopologies(graph).flatMap(sub => {
+  const subs = subTopologies(graph)
+  const stores = subs.flatMap(sub => {
     const counts = sub.inputs.map(input =>
       input.kind === 'source' ? countOf(input.node.topic.name) : rekeyedCountOf(input.keyBy),
     )
@@ -80,6 +83,7 @@ export function shapeOf(
       partitions: rekeyedCountOf(keyBy) ?? 1,
       ...(keyBy.partitions !== undefined && { wanted: keyBy.partitions }),
       key: fieldText(keyBy.key),
+      from: subs.filter(sub => sub.nodeIds.includes(keyBy.id)).flatMap(sub => sub.inputs.map(inputName)),
     })),
     stores,
   }

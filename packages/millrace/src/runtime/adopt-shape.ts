@@ -1,7 +1,8 @@
-import type { Log } from '../log/log.ts'
+import type { Log, TopicVersions } from '../log/log.ts'
 import { changeText, diffShapes, type PipelineChange } from '../plan/diff.ts'
 import type { Graph } from '../plan/graph.ts'
-import { repartitionTopic } from '../plan/names.ts'
+import type { Standing } from '../plan/layout-history.ts'
+import { groupName, repartitionTopic } from '../plan/names.ts'
 import { repartitionCounts } from '../plan/partitions.ts'
 import { PlanError } from '../plan/plan-error.ts'
 import { type PipelineShape, shapeOf } from '../plan/shape.ts'
@@ -40,28 +41,88 @@ export async function changesOf(
   graph: Graph,
   clock: Clock,
 ): Promise<PipelineChange[] | undefined> {
-  const before = await new StoredShape(log, app, graph.name, clock).read()
-  return before && diffShapes(before, await shapeFrom(log, app, graph))
+  const { shape } = await new StoredShape(log, app, graph.name, clock).read()
+  return shape && diffShapes(shape, await shapeFrom(log, app, graph))
 }
+
+export interface AdoptOptions {
+  readonly log: Log
+  readonly app: string
+  readonly clock: Clock
+  /** Takes an older layout as the newest again. */
+  readonly rollback: boolean
+  /** Whether it may wait for a newer member to take its place. */
+  readonly mayWait: boolean
+  readonly say: (message: string) => void
+}
+
+/** What a pipeline starts with. */
+export interface AdoptedShape {
+  /** For its memberships; see `JoinOptions.layouts`. */
+  readonly layouts: TopicVersions
+  /** Topics behind which its layout has not been at work yet. */
+  readonly newTopics: ReadonlySet<string>
+  /** Writes down that it is at work from now on; undefined where that stands there. */
+  readonly claim: (() => Promise<void>) | undefined
+}
+
+const nothingKept: AdoptedShape = { layouts: {}, newTopics: new Set(), claim: undefined }
 
 /**
  * Before a pipeline goes on with what is stored: tells what has changed since it last ran, and throws `PlanError` where going on
- * would mix or lose state (SEMANTICS 8.1). Then the stored shape is the pipeline's.
+ * would mix or lose state (SEMANTICS 8.1), or where the state is that of newer code and nobody runs that any more (8.2).
  */
 export async function adoptShape(
-  { log, app, clock }: { readonly log: Log; readonly app: string; readonly clock: Clock },
+  options: AdoptOptions,
   graph: Graph,
   counts: PartitionCounts,
-  say: (message: string) => void,
-): Promise<void> {
-  if (!hasState(graph)) return
+): Promise<AdoptedShape> {
+  const { log, app, clock, say } = options
   const stored = new StoredShape(log, app, graph.name, clock)
   const now = shapeOn(app, graph, counts)
-  const before = await stored.read()
+  const { shape: before, standing } = await stored
+    .read()
+    .then(history => ({ shape: history.shape, standing: history.standingOf(now) }))
+  if (before === undefined && !hasState(graph)) return nothingKept
+  const isOlder = standing.older.length > 0
+  if (isOlder && !options.rollback) {
+    const changes = diffShapes(before!, now)
+    await refuseWithoutNewer(options, { pipeline: graph.name, standing, changes })
+    say(olderText(graph.name, standing))
+    return adopted(app, graph.name, standing)
+  }
   const changes = before === undefined ? [] : diffShapes(before, now)
   refuse(graph.name, changes)
   for (const change of changes) say(`${graph.name}: ${changeText(change)}`)
-  if (JSON.stringify(before) !== JSON.stringify(now)) await stored.write(now)
+  const write = () => stored.write(now)
+  if (before === undefined || (standing.newer.length === 0 && !isOlder)) {
+    if (JSON.stringify(before) !== JSON.stringify(now)) await write()
+  } else if (isOlder) await stored.write(now, { kind: 'rollback' })
+  else if (!standing.isKnown) await stored.write(now, { kind: 'announced' })
+  const written = (await stored.read()).standingOf(now)
+  return adopted(app, graph.name, written, written.newer.length > 0 ? write : undefined)
+}
+
+function adopted(
+  app: string,
+  pipeline: string,
+  { versions, older, newer }: Standing,
+  claim?: () => Promise<void>,
+): AdoptedShape {
+  const topicOf = (input: string) => topicOfInput(app, pipeline, input)
+  return {
+    layouts: Object.fromEntries(
+      [...versions].map(([input, version]) => [topicOf(input), older.includes(input) ? 0 : version]),
+    ),
+    newTopics: new Set(newer.map(topicOf)),
+    claim,
+  }
+}
+
+/** A source's topic has no such end. */
+function topicOfInput(app: string, pipeline: string, input: string): string {
+  const [, keyBy] = /^(.+)\.repartition$/.exec(input) ?? []
+  return keyBy === undefined ? input : repartitionTopic(app, pipeline, keyBy)
 }
 
 /** Without stores and re-keyings nothing can be mixed or lost. */
@@ -79,5 +140,46 @@ function refuse(pipeline: string, changes: readonly PipelineChange[]): void {
     { pipeline },
     `it does not fit the state it left: ${list.join('; ')}`,
     refused.map(change => change.refused).join('; '),
+  )
+}
+
+/** Older code may wait where newer code runs. Where nobody does, it would wait for ever. */
+async function refuseWithoutNewer(
+  { log, app, mayWait }: AdoptOptions,
+  { pipeline, standing, changes }: OlderPipeline,
+): Promise<void> {
+  const group = groupName(app, pipeline)
+  if (mayWait) {
+    const members = (await log.describeGroup(group))?.members ?? []
+    const isNewer = ({ layouts }: (typeof members)[number]) =>
+      standing.older.every(
+        input => (layouts?.[topicOfInput(app, pipeline, input)] ?? 0) >= standing.writtenVersions.get(input)!,
+      )
+    if (members.some(isNewer)) return
+  }
+  throw new PlanError(
+    { pipeline },
+    `newer code has been at work behind ${standing.older.join(', ')}${mayWait ? `, and no member of ${group} runs it` : ''}`,
+    `start the newer code; or go back to this one with --rollback (rollback: true)${lossText(changes)}`,
+  )
+}
+
+interface OlderPipeline {
+  readonly pipeline: string
+  readonly standing: Standing
+  /** From what last ran to this. */
+  readonly changes: readonly PipelineChange[]
+}
+
+/** What going back costs, or why it is not possible either. */
+function lossText(changes: readonly PipelineChange[]): string {
+  const lost = changes.filter(({ what }) => what === 'store' || what === 'column' || what === 're-keying')
+  return lost.length === 0 ? '' : `: ${lost.map(changeText).join('; ')}`
+}
+
+function olderText(pipeline: string, { older }: Standing): string {
+  return (
+    `${pipeline}: newer code has been at work behind ${older.join(', ')}. ` +
+    'This process has no part in that until it is started with newer code; the rest of the pipeline it runs'
   )
 }

@@ -44,6 +44,12 @@ export interface StartOptions {
    * or a time. Decided once, for all partitions; from then on the committed positions count.
    */
   readonly start?: Start
+  /**
+   * Goes back to a layout of the state that was there before the stored one: what only the newer code keeps is dropped. Without it code
+   * that is older than what was written is refused, or, where newer code runs in the group, has no part in its state (SEMANTICS 8.2).
+   * For one start: left in place, it turns the next older start into a rollback as well.
+   */
+  readonly rollback?: boolean
   /** Default: nothing is said. */
   readonly logger?: Logger
   /** Stops the app when it aborts. */

@@ -4,7 +4,6 @@ import type { Graph } from '../plan/graph.ts'
 import { groupName } from '../plan/names.ts'
 import type { Topic } from '../plan/topic.ts'
 import type { Clock } from '../std/clock.ts'
-import { adoptShape } from './adopt-shape.ts'
 import type {
   App,
   Health,
@@ -15,6 +14,7 @@ import type {
   StopOptions,
   StoreView,
 } from './app.ts'
+import { AppLayouts } from './app-layouts.ts'
 import { checkCommits } from './guarantee.ts'
 import {
   endKey,
@@ -40,6 +40,8 @@ import { preparePipelineTopics, recordLimits } from './topics.ts'
 
 export interface RunningAppParts {
   readonly name: string
+  /** Of the package the process was started in. */
+  readonly codeVersion?: string | undefined
   readonly log: Log
   readonly ownsLog: boolean
   /** The data directory; undefined for a log that was given. */
@@ -72,6 +74,7 @@ export class RunningApp implements App {
   readonly #instanceIds = new Map<string, string>()
   /** Partitions whose state lies on this disk since before the start, by group. */
   readonly #warm = new Map<string, readonly TopicPartition[]>()
+  readonly #layouts: AppLayouts
   readonly #meters = new Map<string, MembershipMeter>()
   #host: Host | undefined
   #status: Health['status'] = 'running'
@@ -82,7 +85,14 @@ export class RunningApp implements App {
 
   constructor(parts: RunningAppParts) {
     this.#parts = parts
-    this.#sender = new Sender(parts.log, parts.clock, parts.options.createTopics)
+    const { name, log, clock, codeVersion, options } = parts
+    const { rollback = false, once = false } = options
+    this.#layouts = new AppLayouts({
+      ...{ log, app: name, clock, codeVersion, rollback, mayWait: !once },
+      say: message => parts.logger.warn(message),
+      onFailed: (pipeline, error) => this.#pipelineFailed(pipeline, error),
+    })
+    this.#sender = new Sender(log, clock, options.createTopics)
     this.failed = new Promise((_, reject) => {
       this.#fail = reject
     })
@@ -148,9 +158,9 @@ export class RunningApp implements App {
   }
 
   async #prepare(graph: Graph): Promise<PipelineSettings> {
-    const { name, log, clock, logger, options } = this.#parts
+    const { name, log, options } = this.#parts
     const counts = await preparePipelineTopics(log, name, graph, options.createTopics, known =>
-      adoptShape({ log, app: name, clock }, graph, known, message => logger.warn(message)),
+      this.#layouts.adopt(graph, known),
     )
     await prepareWriting(graph)
     await recordStart(log, name, graph, options.start)
@@ -229,28 +239,30 @@ export class RunningApp implements App {
 
   #join(pipeline: HostedPipeline): Promise<Membership> {
     const { log, options } = this.#parts
+    const claims = this.#layouts.claimsOf(pipeline.name)
     const sessionTimeoutMs = options.sessionTimeoutMs ?? 10_000
     const meter = this.#meterOf(pipeline.name)
     return log.join({
       group: pipeline.group,
       instanceId: this.#instanceIds.get(pipeline.group) ?? options.instance,
       topicSets: pipeline.topicSets,
+      ...this.#layouts.offerOf(pipeline),
       weight: Math.max(1, options.threads ?? 1),
       sessionTimeoutMs,
       standbys: this.#standbysOf(pipeline),
       rebalanceTimeoutMs: Math.max(30_000, sessionTimeoutMs),
       onAssigned: (partitions, identity) => {
         meter.assigned(partitions)
-        pipeline.assign(partitions, identity)
+        claims.assigned(partitions, () => pipeline.assign(partitions, identity))
       },
       onRevoked: partitions => {
         meter.revoked(partitions)
-        return pipeline.revoke(partitions)
+        return claims.revoked(() => pipeline.revoke(partitions))
       },
-      onIdentity: identity => pipeline.setIdentity(identity),
+      onIdentity: identity => claims.after(() => pipeline.setIdentity(identity)),
       onLost: (reason, isOver) => {
         meter.lost()
-        pipeline.lost()
+        claims.after(() => pipeline.lost())
         if (isOver) this.#pipelineFailed(pipeline.name, reason)
       },
     })

@@ -31,6 +31,7 @@ export async function start(pipelines: readonly PipelineSource[], options: Start
   const directory = resolve(options.data ?? join(home.directory, '.millrace'))
   const app = new RunningApp({
     name: options.app ?? home.name,
+    codeVersion: home.version,
     ...(await openLog(options, directory, logger)),
     clock,
     logger,
@@ -66,13 +67,14 @@ async function openLog(
 }
 
 /** The package the process was started in: its name is the app's, its directory holds the data. */
-async function nearestPackage(from: string): Promise<{ name: string; directory: string }> {
+async function nearestPackage(
+  from: string,
+): Promise<{ name: string; version?: string | undefined; directory: string }> {
   for (let directory = from; ; directory = dirname(directory)) {
     try {
-      const { name } = JSON.parse(await readFile(join(directory, 'package.json'), 'utf8')) as {
-        name?: string
-      }
-      return { name: appName(name ?? 'app'), directory }
+      const manifest = await readFile(join(directory, 'package.json'), 'utf8')
+      const { name, version } = JSON.parse(manifest) as { name?: string; version?: string }
+      return { name: appName(name ?? 'app'), version, directory }
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
       if (directory === dirname(directory)) return { name: 'app', directory: from }

@@ -1,4 +1,5 @@
 import type { Log } from '../log/log.ts'
+import { LayoutHistory, type ShapeNote } from '../plan/layout-history.ts'
 import { shapeTopic } from '../plan/names.ts'
 import type { PipelineShape } from '../plan/shape.ts'
 import { RecordCursor } from '../record/cursor.ts'
@@ -8,7 +9,10 @@ import { Backoff, isRetriable } from './backoff.ts'
 
 const TRIES_MAX = 8
 
-/** What a pipeline with state last ran as, in a compacted topic of its own: the newest record is what counts. */
+/**
+ * As what a pipeline with state ran, in a topic of its own that keeps every record: their order in the log says which layout is the
+ * newer, whoever writes at the same time.
+ */
 export class StoredShape {
   readonly #log: Log
   readonly #topic: string
@@ -20,17 +24,17 @@ export class StoredShape {
     this.#topic = shapeTopic(app, pipeline)
   }
 
-  /** Undefined for a pipeline that has never run, or was reset since. */
-  read(): Promise<PipelineShape | undefined> {
+  /** Its `shape` is undefined for a pipeline that has never run, or was reset since. */
+  read(): Promise<LayoutHistory> {
     return this.#retry(() => this.#read())
   }
 
-  async #read(): Promise<PipelineShape | undefined> {
+  async #read(): Promise<LayoutHistory> {
+    const history = new LayoutHistory()
     const [info] = await this.#log.describeTopics([this.#topic])
-    if (info === undefined) return undefined
+    if (info === undefined) return history
     const [{ earliest, latest } = { earliest: 0, latest: 0 }] = await this.#log.offsets(this.#topic)
     const cursor = new RecordCursor()
-    let found: PipelineShape | undefined
     for (let offset = earliest; offset < latest; ) {
       const limits = { maxWaitMs: 0, maxBytes: 1 << 22, partitionMaxBytes: 1 << 22 }
       const [fetched] = await this.#log.fetch([{ topic: this.#topic, partition: 0, offset }], limits)
@@ -40,15 +44,16 @@ export class StoredShape {
       for (const batch of fetched!.batches) {
         cursor.open(batch)
         while (cursor.next())
-          found = JSON.parse(cursor.buffer.toString('utf8', cursor.valueStart, cursor.valueEnd))
+          if (cursor.offset >= offset)
+            history.add(JSON.parse(cursor.buffer.toString('utf8', cursor.valueStart, cursor.valueEnd)))
         offset = cursor.lastOffset + 1
       }
     }
-    return found
+    return history
   }
 
-  /** Puts a shape in the place of the one before. */
-  async write(shape: PipelineShape): Promise<void> {
+  /** Puts a shape behind those before it: one that ran, or what the note says. */
+  async write(shape: PipelineShape, note?: ShapeNote): Promise<void> {
     const spec = {
       name: this.#topic,
       partitions: 1,
@@ -57,8 +62,9 @@ export class StoredShape {
       internal: true,
     } as const
     await this.#retry(() => this.#log.createTopics([spec]))
-    const key = Buffer.from(shape.pipeline)
-    const value = Buffer.from(JSON.stringify(shape))
+    // Under a key of its own, so that compaction takes nothing out of the order.
+    const key = Buffer.from(`${shape.pipeline} ${crypto.randomUUID()}`)
+    const value = Buffer.from(JSON.stringify({ ...shape, note }))
     await this.#retry(() => {
       const writer = new BatchWriter({ initialBytes: 1024 })
       writer.append(this.#clock.now(), key, 0, key.length, value, 0, value.length, null, 0, 0)

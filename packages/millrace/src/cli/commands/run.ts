@@ -12,6 +12,7 @@ import { runApp } from '../run/run-app.ts'
 interface Flags extends RunFlags {
   readonly once?: boolean
   readonly createTopics?: boolean
+  readonly rollback?: boolean
   readonly start?: string
   readonly metricsPort?: string
   readonly metricsHost?: string
@@ -27,6 +28,10 @@ export function addRun(program: Command, cli: Cli): void {
     .option(
       '--start <place>',
       'where topics begin that were never read: earliest, latest, a date, or 10m (ten minutes ago)',
+    )
+    .option(
+      '--rollback',
+      'this once: go back to an older layout of the state, and drop what only newer code keeps',
     )
     .option('--metrics-port <port>', 'serve /metrics, /health/live and /health/ready there')
     .option('--metrics-host <address>', 'address to serve them on', '127.0.0.1')
@@ -46,6 +51,7 @@ async function runFiles(cli: Cli, files: readonly string[], flags: Flags): Promi
   await runApp(cli, pipelines, {
     ...runOptions(settings, flags),
     createTopics: flags.createTopics,
+    rollback: flags.rollback,
     start: flags.start === undefined ? undefined : startOf(flags.start, cli.clock.now()),
     metrics: metricsAddress(flags),
     once: flags.once ?? false,

@@ -67,6 +67,8 @@ class DevChild {
       this.#app = await startApp(this.#terminal, this.#pipelines, {
         ...this.#options!,
         once: false,
+        // Undoing an edit is an edit: nobody else's code is in danger.
+        rollback: true,
         freeze: true,
         onError: message => this.#terminal.error(new CliError(message)),
       })

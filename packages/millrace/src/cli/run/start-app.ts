@@ -7,6 +7,8 @@ import type { RunOptions } from './prepare.ts'
 export interface AppOptions extends RunOptions {
   readonly once: boolean
   readonly createTopics?: boolean
+  /** Goes back to an older layout of the state. */
+  readonly rollback?: boolean
   /** Where topics begin that were never read; a number is a time. */
   readonly start?: 'earliest' | 'latest' | number
   /** Serves metrics and health there. */
@@ -36,6 +38,7 @@ export async function startApp(
     once,
     freeze,
     createTopics,
+    rollback,
     onError = () => {},
   } = options
   // Commands that run nothing do without the engine, which is half of what there is to load.
@@ -52,6 +55,7 @@ export async function startApp(
     instance,
     standbys,
     createTopics,
+    rollback,
     start: options.start,
     threads,
     guarantee,
