@@ -68,6 +68,7 @@ export type {
   ForEachOptions,
   KeyByOptions,
   KeyedStream,
+  SessionStream,
   Sink,
   SourceStream,
   Stream,
@@ -91,4 +92,5 @@ export type {
 export { type TopicOptions, topic } from './stream/topic.ts'
 export { type CalendarOptions, type CalendarUnit, type CalendarWindow, calendar } from './window/calendar.ts'
 export { type HoppingOptions, type HoppingWindow, hopping } from './window/hopping.ts'
+export { type SessionOptions, type SessionWindow, session } from './window/session.ts'
 export { type TumblingOptions, type TumblingWindow, tumbling } from './window/tumbling.ts'

@@ -7,12 +7,12 @@ import type { WindowStore } from '../state/window-store.ts'
 import { isBroken } from '../std/broken-rules.ts'
 import type { HoppingWindow } from '../window/hopping.ts'
 import type { Due } from './closing.ts'
+import type { ClosingWindow, EmittingStep, FoundRow, WindowFrame } from './emitting-step.ts'
 import { MissedGraces } from './missed-grace.ts'
-import type { StatefulStep } from './stateful-step.ts'
 import type { EmissionPlan, StepPlan } from './step-plan.ts'
 import type { Task } from './task.ts'
 import { PaneWindows } from './windows/pane-windows.ts'
-import type { ClosingRows, FoundRow, StepWindows } from './windows/step-windows.ts'
+import type { ClosingRows, StepWindows } from './windows/step-windows.ts'
 import { WholeWindows } from './windows/whole-windows.ts'
 
 const keepsRowsGone = isBroken('3.7')
@@ -26,13 +26,12 @@ const noWindow = 0
  * The loop updates rows by itself (`tableFor`, `upsert`, the columns' `update`, `touch`); everything that
  * happens once per window or tick is here.
  */
-export class AggregateStep implements StatefulStep {
+export class AggregateStep implements EmittingStep {
   readonly plan: StepPlan
   readonly window: WindowSpec | undefined
   /** The slot (`StepWindows`) of the last record: most records hit it again. */
   lastSlot = Number.NaN
   lastTable: KeyTable | undefined
-  /** How much more grace its late records would have needed. */
   readonly missedGraces = new MissedGraces()
   /** The kind of its keys, 0 until the first one. */
   kind: KeyKind | 0
@@ -83,12 +82,10 @@ export class AggregateStep implements StatefulStep {
     return this.#windows?.closedBelow ?? Number.NEGATIVE_INFINITY
   }
 
-  /** Starts of the open windows, ascending. */
-  get starts(): readonly number[] {
-    return this.#windows?.starts ?? []
+  windowsOf(): readonly WindowFrame[] {
+    return this.#windows?.starts.map(start => ({ start, end: this.endOf(start) })) ?? []
   }
 
-  /** The row of a key, or of a key in an open window; it may be changed by the next call. */
   find(start: number | undefined, key: Buffer, keyStart: number, keyEnd: number): FoundRow | undefined {
     if (this.#windows !== undefined) return this.#windows.find(start!, key, keyStart, keyEnd)
     const { table } = this.#table!
@@ -153,7 +150,6 @@ export class AggregateStep implements StatefulStep {
     this.#task.time.lowerNextDue(due)
   }
 
-  /** Rows wait for the next tick of this emission. */
   waitsForTick(emit: number): boolean {
     return this.#ticks.some(emission => emission.node.id === emit && this.#changed.get(emission)!.size > 0)
   }
@@ -212,15 +208,13 @@ export class AggregateStep implements StatefulStep {
     return at + this.plan.reach.holdMs
   }
 
-  /** The window that closes next, and the task watermark at which it does. */
-  get nextWindow(): { start: number; end: number; closesAt: number } | undefined {
+  get nextWindow(): ClosingWindow | undefined {
     const start = this.#windows?.next
     if (start === undefined) return undefined
     const end = this.endOf(start)
     return { start, end, closesAt: end + this.window!.graceMs + this.plan.reach.holdMs }
   }
 
-  /** Counts a late record at time `t`. */
   noteLate(t: number): void {
     const { grid, reach } = this.plan
     const closedAt = grid!.endOf(grid!.startOf(t)) + this.window!.graceMs + reach.holdMs
@@ -228,7 +222,6 @@ export class AggregateStep implements StatefulStep {
     if (Number.isFinite(judgedBy)) this.missedGraces.note(Math.max(0, judgedBy - closedAt))
   }
 
-  /** Sends out the rows that changed since the last tick. Always done in one go: true. */
   tick(emission: EmissionPlan): boolean {
     this.#tickDue.delete(emission)
     const byStart = this.#changed.get(emission)!

@@ -1,5 +1,5 @@
 import { inputName } from '../plan/sub-topology.ts'
-import type { AggregateStep } from './aggregate-step.ts'
+import type { EmittingStep } from './emitting-step.ts'
 import { explanationText } from './explain-text.ts'
 import type { Channel } from './intake.ts'
 import type { MissedGrace } from './missed-grace.ts'
@@ -59,7 +59,7 @@ export interface InputExplanation {
 }
 
 /** Explains what an aggregate with windows waits for in its task. */
-export function explainStep(task: Task, step: AggregateStep): StepExplanation {
+export function explainStep(task: Task, step: EmittingStep): StepExplanation {
   const next = nextOf(task, step)
   const inputs = task.intake.channels
     .map(channel => inputOf(task, channel, next?.closesAt))
@@ -76,7 +76,7 @@ export function explainStep(task: Task, step: AggregateStep): StepExplanation {
   return { ...explanation, text: explanationText(explanation) }
 }
 
-function nextOf(task: Task, step: AggregateStep): OpenWindow | undefined {
+function nextOf(task: Task, step: EmittingStep): OpenWindow | undefined {
   const window = step.nextWindow
   if (window === undefined) return undefined
   const watermark = known(task.time.watermark)

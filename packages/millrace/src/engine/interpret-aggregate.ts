@@ -1,6 +1,7 @@
 import type { EmitNode } from '../plan/graph.ts'
+import type { KeyKind } from '../serde/serde.ts'
 import type { KeyTable } from '../state/key-table.ts'
-import { windowStarts } from '../window/window.ts'
+import { type GridWindow, windowStarts } from '../window/window.ts'
 import { aggregateStep } from './aggregate-step.ts'
 import type { Column } from './aggregates/column.ts'
 import { call, type Flow, fieldOf } from './interpret-flow.ts'
@@ -19,7 +20,7 @@ import type { Task } from './task.ts'
 import { TaskWatermark } from './time.ts'
 
 /** A column's change by a record, computed before anything is changed; undefined leaves the column as it is. */
-type Change = ((table: KeyTable, at: number) => void) | undefined
+export type Change = ((table: KeyTable, at: number) => void) | undefined
 
 /** Adds a record to its key's row, or sends it to `.late` or `.failed`; `emit` takes the updates. */
 export function foldRecord(
@@ -33,7 +34,7 @@ export function foldRecord(
   const step = aggregateStep(task, node.id)
   let additions: { start: number; slot: number; changes: Change[] }[]
   try {
-    checkKey(task, plan, flow)
+    checkKey(task, plan, step, flow)
     const starts = startsOf(plan, t).filter(start => !isLate(task, plan, flow, start))
     if (starts.length === 0) {
       const own = task.time.registers[task.input.judgedAt]!
@@ -92,8 +93,13 @@ function addTo(
   }
 }
 
-function checkKey(task: Task, { node }: StepPlan, { k, ks }: Flow): void {
-  const step = aggregateStep(task, node.id)
+/** Throws unless the record has a key that the step takes. */
+export function checkKey(
+  task: Task,
+  { node }: StepPlan,
+  step: { acceptsKind(kind: KeyKind): boolean },
+  { k, ks }: Flow,
+): void {
   const kind = task.keyKindInWork
   if (k !== undefined) throw keyChangedFailure(node.name)
   if (ks < 0) throw noKeyFailure(node.name)
@@ -102,7 +108,7 @@ function checkKey(task: Task, { node }: StepPlan, { k, ks }: Flow): void {
 
 /** The windows that hold a record, latest first. */
 function startsOf({ node: { window }, grid }: StepPlan, t: number): number[] {
-  return window === undefined ? [0] : windowStarts(t, window, grid!)
+  return window === undefined ? [0] : windowStarts(t, window as GridWindow, grid!)
 }
 
 /** Where the record's rows lie: one for each window, or one for all where they share rows (`Panes`). */
@@ -133,7 +139,8 @@ function isLate(task: Task, plan: StepPlan, flow: Flow, start: number): boolean 
   return closesAt(plan, start) <= Math.max(X[TaskWatermark]!, X[task.input.judgedAt]!)
 }
 
-function argumentOf(task: Task, plan: StepPlan, column: Column, flow: Flow): unknown {
+/** What a column takes from a record. */
+export function argumentOf(task: Task, plan: StepPlan, column: Column, flow: Flow): unknown {
   const { argument } = column
   switch (argument.kind) {
     case 'none':
@@ -164,22 +171,26 @@ function changeOf(
   flow: Flow,
 ): Change {
   const { argument, updateObject } = column
-  if (argument.kind === 'number' && value === undefined) return undefined
-  if (argument.kind === 'where' && value === false) return undefined
-  if (updateObject === undefined) return (to, at) => column.update(to.f64, at, value)
-  if (argument.kind !== 'value')
-    return (to, at) => setObject(to, at, updateObject(objectAt(to, at), value, undefined))
+  if (argument.kind !== 'value' || updateObject === undefined) return plainChange(column, value, flow)
   const row = table.find(flow.kb, flow.ks, flow.ke)
   const state = row === 0 ? column.object!.initial() : objectAt(table, row + plan.offsets[i]!)
   const next = settled(call(task, (v, record) => updateObject(state, v, record), flow))
   return (to, at) => setObject(to, at, next)
 }
 
+/** The change of a column that no code of the user's makes. */
+export function plainChange({ argument, update, updateObject }: Column, value: unknown, { t }: Flow): Change {
+  if (argument.kind === 'number' && value === undefined) return undefined
+  if (argument.kind === 'where' && value === false) return undefined
+  if (updateObject === undefined) return (to, at) => update(to.f64, at, value)
+  return (to, at) => setObject(to, at, updateObject(objectAt(to, at), value, t))
+}
+
 function objectAt(table: KeyTable, at: number): unknown {
   return table.objects[table.f64[at]!]
 }
 
-function setObject(table: KeyTable, at: number, state: unknown): void {
+export function setObject(table: KeyTable, at: number, state: unknown): void {
   table.objects[table.f64[at]!] = state
 }
 
@@ -187,7 +198,8 @@ function resultAt(plan: StepPlan, table: KeyTable, row: number, i: number): unkn
   return plan.columns[i]!.result(table.f64, row + plan.offsets[i]!, table.objects)
 }
 
-function fingerprints(plan: StepPlan, table: KeyTable, row: number): unknown[] {
+/** The results of a row, where it matters whether they change. */
+export function fingerprints(plan: StepPlan, table: KeyTable, row: number): unknown[] {
   if (!plan.emissions.some(({ node }) => node.emission.kind === 'updates')) return []
   return plan.columns.map((_, i) => fingerprint(resultAt(plan, table, row, i)))
 }
@@ -206,5 +218,7 @@ export function rowResult(
     ? resultAt(plan, table, row, 0)
     : Object.fromEntries(plan.columns.map(({ name }, i) => [name, resultAt(plan, table, row, i)]))
   if (node.window === undefined) return result
-  return windowValue(result, { key, start, end: plan.grid!.endOf(start) })
+  const { session, grid } = plan
+  const end = session === undefined ? grid!.endOf(start) : table.f64[row + session.lastAt]
+  return windowValue(result, { key, start, end })
 }

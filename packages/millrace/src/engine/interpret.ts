@@ -7,10 +7,12 @@ import { carriedSerde, type Decode } from './decode.ts'
 import { foldRecord, rowResult } from './interpret-aggregate.ts'
 import { call, type Flow, fieldOf } from './interpret-flow.ts'
 import { readHead } from './interpret-read.ts'
+import { foldSession } from './interpret-session.ts'
 import { changeJoin, changeTable, lookUp } from './interpret-tables.ts'
 import { headerSection, notWindowed } from './outputs.ts'
 import { type Arrival, type Program, type RowArrival, RunStop, type SideArrival } from './program.ts'
 import { allOf, isOut, isTrue, resultFailure, settled } from './results.ts'
+import { SessionStep } from './sessions/session-step.ts'
 import { outputOf, type SubPlan } from './sub-plan.ts'
 import type { Task } from './task.ts'
 import type { TaskInput } from './task-input.ts'
@@ -84,10 +86,11 @@ class Interpreter {
     return (task, step, table, row, start, t) => {
       const before = task.rowKeyKind
       task.rowKeyKind = step.kind
-      const ks = table.keyStart(row)
+      const session = step instanceof SessionStep ? step : undefined
+      const ks = session === undefined ? table.keyStart(row) : session.store.keyStart(row)
       const ke = table.keyEnd(row)
       const kb = table.keyBytes
-      const isUpdate = emit.emission.kind !== 'final' && step.window !== undefined
+      const isUpdate = emit.emission.kind !== 'final' && step.plan.node.window !== undefined
       const flow = {
         raw: false,
         kb,
@@ -101,7 +104,9 @@ class Interpreter {
       }
       const key = { kb, ks, ke, k: undefined }
       const result = attempt(task, step.plan.node, { ...flow, v: null }, () =>
-        rowResult(step.plan, table, row, start, task.keyInWork(key.kb, key.ks, key.ke)),
+        session?.isDeleting
+          ? null
+          : rowResult(step.plan, table, row, start, task.keyInWork(key.kb, key.ks, key.ke)),
       )
       if (result !== undefined) this.#continue(task, emit, 'out', { ...flow, v: result.value })
       task.rowKeyKind = before
@@ -167,12 +172,7 @@ class Interpreter {
         return key && this.#reKey(task, node, key.value, flow)
       }
       case 'aggregate':
-        return foldRecord(
-          task,
-          this.#plan.aggregates.find(step => step.node.id === node.id)!,
-          flow,
-          (emit, next) => this.#continue(task, emit, 'out', next),
-        )
+        return this.#fold(task, node, flow)
       case 'table':
       case 'tableJoin': {
         const change = attempt(task, node, flow, () =>
@@ -187,6 +187,13 @@ class Interpreter {
       default:
         return this.#sink(task, node, flow)
     }
+  }
+
+  #fold(task: Task, node: PlanNode, flow: Flow): void {
+    const plan = this.#plan.aggregates.find(step => step.node.id === node.id)!
+    const emit = (emission: EmitNode, next: Flow) => this.#continue(task, emission, 'out', next)
+    if (plan.session !== undefined) foldSession(task, plan, plan.session, flow, emit)
+    else foldRecord(task, plan, flow, emit)
   }
 
   #result(task: Task, node: PlanNode, result: unknown, flow: Flow): void {

@@ -1,5 +1,5 @@
 import type { KeyTable } from '../state/key-table.ts'
-import type { AggregateStep } from './aggregate-step.ts'
+import type { EmittingStep } from './emitting-step.ts'
 import type { Task } from './task.ts'
 import type { TaskInput } from './task-input.ts'
 
@@ -50,7 +50,7 @@ export interface SideArrival {
 /** Sends one row of an aggregate down an emission; `t` is the record time. */
 export type RowArrival = (
   task: Task,
-  step: AggregateStep,
+  step: EmittingStep,
   table: KeyTable,
   row: number,
   start: number,

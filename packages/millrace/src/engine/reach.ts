@@ -37,10 +37,13 @@ function passedOn(graph: Graph, node: PlanNode, known: readonly Reach[]): Reach 
       ? { ...reach, holdMs: reach.holdMs + emission.everyMs }
       : { ...reach, wallTicks: [...reach.wallTicks, node.id] }
   }
-  return { ...reach, holdMs: reach.holdMs + graceOf(graph, node) }
+  return { ...reach, holdMs: reach.holdMs + heldMs(graph, node) }
 }
 
-function graceOf(graph: Graph, emit: PlanNode): number {
+/** A row of `final` has the last ms of its window, or the time of its session's last record. */
+function heldMs(graph: Graph, emit: PlanNode): number {
   const aggregate = graph.nodes[emit.inputs[0]!.from]!
-  return aggregate.kind === 'aggregate' ? (aggregate.window?.graceMs ?? 0) : 0
+  const window = aggregate.kind === 'aggregate' ? aggregate.window : undefined
+  if (window === undefined) return 0
+  return window.graceMs + (window.kind === 'session' ? window.gapMs : 0)
 }

@@ -2,7 +2,8 @@ import type { AggregateNode, EmitNode, Graph, WindowSpec } from '../plan/graph.t
 import { keepsState } from '../plan/stateful.ts'
 import type { LayoutColumn, StoreLayout } from '../state/layout.ts'
 import type { StoreDefinition } from '../state/row-codec.ts'
-import { type WindowGrid, windowGrid } from '../window/window.ts'
+import type { SessionWindow } from '../window/session.ts'
+import { hasGrid, type WindowGrid, windowGrid } from '../window/window.ts'
 import type { Column } from './aggregates/column.ts'
 import { columnsOf } from './aggregates/columns.ts'
 import type { Reach } from './reach.ts'
@@ -13,6 +14,13 @@ export interface EmissionPlan {
   readonly node: EmitNode
   /** The row's double that says "changed since the last tick"; -1 for emissions without ticks. */
   readonly flagAt: number
+}
+
+/** Where a session's row says when its first and its last record were. */
+export interface SessionPlan {
+  readonly window: SessionWindow
+  readonly startAt: number
+  readonly lastAt: number
 }
 
 /** Everything fixed about an aggregate step: where its columns lie in a row, when it emits. */
@@ -27,7 +35,9 @@ export interface StepPlan {
   readonly width: number
   readonly initial: Float64Array
   readonly reach: Reach
-  /** Set where there is a window. */
+  /** Set for sessions. */
+  readonly session: SessionPlan | undefined
+  /** Set where windows lie fast. */
   readonly grid: WindowGrid | undefined
   /** Set where hopping windows share rows. */
   readonly panes: Panes | undefined
@@ -46,7 +56,8 @@ export function planStep(graph: Graph, node: AggregateNode, reach: Reach): StepP
   const emits = graph.nodes.filter(
     (other): other is EmitNode => other.kind === 'emit' && other.inputs.some(edge => edge.from === node.id),
   )
-  const needsTime = emits.some(emit => emit.emission.kind !== 'final')
+  const { window } = node
+  const needsTime = window?.kind === 'session' || emits.some(emit => emit.emission.kind !== 'final')
   const timeAt = needsTime ? initial.push(Number.NEGATIVE_INFINITY) - 1 : -1
   const emissions = emits.map(emit => ({
     node: emit,
@@ -61,8 +72,10 @@ export function planStep(graph: Graph, node: AggregateNode, reach: Reach): StepP
     width: initial.length,
     initial: Float64Array.from(initial),
     reach,
-    grid: node.window && windowGrid(node.window),
-    panes: panesOf(node.window, columns, emits),
+    // A store of sessions keeps more in a row than its own doubles, the start before all.
+    session: window?.kind === 'session' ? { window, startAt: initial.length, lastAt: timeAt } : undefined,
+    grid: window !== undefined && hasGrid(window) ? windowGrid(window) : undefined,
+    panes: panesOf(window, columns, emits),
     depth: depthOf(graph, node),
   }
 }
@@ -83,13 +96,13 @@ function depthOf(graph: Graph, node: AggregateNode): number {
 export function storeDefinition(plan: StepPlan, keySerde: string, nextSeed: () => number): StoreDefinition {
   const { node, columns } = plan
   const own: LayoutColumn[] = []
-  if (plan.timeAt >= 0) own.push(ownColumn('#time'))
+  if (plan.timeAt >= 0) own.push(ownColumn(plan.session ? '#last' : '#time'))
   plan.emissions.forEach(({ flagAt }, i) => {
     if (flagAt >= 0) own.push(ownColumn(`#changed${i}`))
   })
   const layout: StoreLayout = {
     step: node.name,
-    kind: node.window ? 'windows' : 'table',
+    kind: plan.session ? 'sessions' : node.window ? 'windows' : 'table',
     columns: [...columns.map(layoutColumn), ...own],
     keySerde,
     window: node.window && windowLayout(node.window, plan.panes),

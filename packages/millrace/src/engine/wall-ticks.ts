@@ -1,5 +1,5 @@
 import type { EmitNode } from '../plan/graph.ts'
-import { type AggregateStep, aggregateStep } from './aggregate-step.ts'
+import { type EmittingStep, isEmitting } from './emitting-step.ts'
 import type { Task } from './task.ts'
 import { Settled } from './time.ts'
 
@@ -60,8 +60,8 @@ export class WallTicks {
     }
   }
 
-  #aggregates(): AggregateStep[] {
-    return this.#task.plan.aggregates.map(({ node }) => aggregateStep(this.#task, node.id))
+  #aggregates(): EmittingStep[] {
+    return this.#task.steps.filter(isEmitting)
   }
 
   /** Fires every emission that is due; false when what became due behind it fills a slice. */

@@ -4,6 +4,7 @@ import { json } from '../serde/json.ts'
 import { count, quantile } from '../stream/aggregates.ts'
 import { pipeline } from '../stream/pipeline.ts'
 import { topic } from '../stream/topic.ts'
+import { session } from '../window/session.ts'
 import { tumbling } from '../window/tumbling.ts'
 import { describeGraph } from './describe.ts'
 import { descriptionMermaid } from './describe-mermaid.ts'
@@ -27,6 +28,19 @@ const { graph } = pipeline('engagement', p => {
 })
 
 describe('a description', () => {
+  it('says what a session is', () => {
+    const visits = pipeline('visits', p => {
+      p.from(views)
+        .keyBy('url')
+        .window(session('30m', { grace: '1m' }))
+        .aggregate('visits', { n: count() })
+    })
+    assert.match(
+      descriptionText(describeGraph(visits.graph)),
+      /visits \(aggregate\): session gap 1800000 ms, grace 60000 ms; n: count\(\)/,
+    )
+  })
+
   it('[5.5] shows what is decoded and the steps between two topics', () => {
     assert.equal(
       descriptionText(describeGraph(graph)),

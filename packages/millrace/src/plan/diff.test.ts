@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { count, json, max, type PipelineBuilder, pipeline, sum, topic, tumbling } from '../index.ts'
+import { count, json, max, type PipelineBuilder, pipeline, session, sum, topic, tumbling } from '../index.ts'
 import { changeText, diffShapes } from './diff.ts'
 import { shapeOf } from './shape.ts'
 
@@ -45,6 +45,17 @@ describe('a changed pipeline', () => {
           .to(rows),
       )
     assert.deepEqual(changes(windows('1s', 1), windows('2s', 2)), [])
+  })
+
+  it('[8.1] keeps its sessions with another grace, and not with another gap', () => {
+    const sessions = (gap: '1m' | '2m', grace: '1s' | '2s') =>
+      shape(p =>
+        p.from(views).keyBy('url').window(session(gap, { grace })).aggregate('visits', { n: count() }),
+      )
+    assert.deepEqual(changes(sessions('1m', '1s'), sessions('1m', '2s')), [])
+    assert.deepEqual(changes(sessions('1m', '1s'), sessions('2m', '1s')), [
+      'changed | store | visits | window session, gapMs 60000, now session, gapMs 120000 | refused',
+    ])
   })
 
   it('[8.1] has new and removed sources, sinks, re-keyings and stores, and goes on', () => {

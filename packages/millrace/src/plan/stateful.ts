@@ -13,7 +13,7 @@ export function worksByKey(node: PlanNode): boolean {
   return keepsState(node) || node.kind === 'lookup'
 }
 
-/** Whether rows of a store go by event time, so that its changelog is trimmed at its beginning (SEMANTICS 2.6). */
+/** Whether a store closes from its earliest rows on, so that its changelog is trimmed at its beginning (SEMANTICS 2.6). */
 export function isTrimmed(node: StatefulNode): boolean {
-  return node.kind === 'aggregate' && node.window !== undefined
+  return node.kind === 'aggregate' && node.window !== undefined && node.window.kind !== 'session'
 }

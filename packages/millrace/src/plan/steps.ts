@@ -30,7 +30,23 @@ export function checkColumns(
         'use count(), sum(…), custom(…) or another one',
       )
     checkAggregator(aggregator, name, place)
+    if (window?.kind === 'session' && aggregator.kind === 'custom' && aggregator.merge === undefined)
+      builder.fail(
+        step,
+        `the column "${name}" has no merge, and a record between two sessions makes one of them`,
+        'give custom({ … }) a merge(a, b) that makes one state of two',
+      )
   }
+}
+
+/** Throws for `reduce` over sessions: its callback cannot tell what two results are together. */
+export function checkReduce(builder: GraphBuilder, step: string, window: WindowSpec | undefined): void {
+  if (window?.kind === 'session')
+    builder.fail(
+      step,
+      'reduce cannot make one result of the two of sessions that merge',
+      "use aggregate('…', { value: custom({ init, add, merge, version: 1 }) })",
+    )
 }
 
 function checkAggregator(aggregator: Aggregator, column: string, place: PlanPlace): void {
@@ -65,12 +81,18 @@ export function checkKeyBy(
 }
 
 /** Throws unless the aggregate behind `table` can emit this way. */
-export function checkEmission(builder: GraphBuilder, table: Edge, emission: { readonly kind: string }): void {
+export function checkEmission(
+  builder: GraphBuilder,
+  table: Edge,
+  emission: { readonly kind: string; readonly order?: unknown },
+): void {
   const node = builder.nodes[table.from]!
   const windowed = node.kind === 'aggregate' && node.window !== undefined
   const step = builder.stepName(table)
   if (emission.kind !== 'updates' && node.kind !== 'aggregate')
     builder.fail(step, `a table cannot emit "${emission.kind}"`, "use 'updates'")
+  if (windowed && node.window!.kind === 'session' && emission.order === 'key')
+    builder.fail(step, "sessions close one by one, so there is no order: 'key' among them", 'leave it out')
   if (emission.kind === 'final' && !windowed)
     builder.fail(
       step,

@@ -1,4 +1,4 @@
-import { AggregateStep } from '../engine/aggregate-step.ts'
+import { type EmittingStep, isEmitting } from '../engine/emitting-step.ts'
 import { rowResult } from '../engine/interpret-aggregate.ts'
 import { TableStep } from '../engine/tables/table-step.ts'
 import type { Task } from '../engine/task.ts'
@@ -19,7 +19,7 @@ export class StoreUnavailable extends Error {
 
 interface Found {
   readonly task: Task
-  readonly step: AggregateStep | TableStep
+  readonly step: EmittingStep | TableStep
   readonly bytes: KeyBuffer
 }
 
@@ -45,11 +45,11 @@ export class LocalStore implements StoreView {
 
   async windows(key: unknown): Promise<readonly WindowResult[]> {
     const { step, bytes } = await this.#reach(key)
-    if (step instanceof TableStep || step.window === undefined)
+    if (step instanceof TableStep || step.plan.node.window === undefined)
       throw new StoreUnavailable(`Step "${this.#step}" has no windows; use get(key)`)
-    return step.starts.flatMap(start => {
+    return step.windowsOf(bytes.buffer, 0, bytes.position).flatMap(({ start, end }) => {
       const value = this.#read(step, bytes, start)
-      return value === undefined ? [] : [{ start, end: step.endOf(start), value }]
+      return value === undefined ? [] : [{ start, end, value }]
     })
   }
 
@@ -71,8 +71,8 @@ export class LocalStore implements StoreView {
     return keySerde.kind === KeyKind.serde ? keySerde : undefined
   }
 
-  #read(step: AggregateStep | TableStep, bytes: KeyBuffer, start: number | undefined): unknown {
-    const hasWindows = step instanceof AggregateStep && step.window !== undefined
+  #read(step: EmittingStep | TableStep, bytes: KeyBuffer, start: number | undefined): unknown {
+    const hasWindows = !(step instanceof TableStep) && step.plan.node.window !== undefined
     if (hasWindows !== (start !== undefined)) {
       throw new StoreUnavailable(
         !hasWindows
@@ -119,7 +119,7 @@ export class LocalStore implements StoreView {
       )
     }
     const step = task.steps.find(step => step?.name === this.#step)
-    if (!(step instanceof AggregateStep || step instanceof TableStep))
+    if (!(isEmitting(step) || step instanceof TableStep))
       throw new StoreUnavailable(
         `Step "${this.#step}" is neither an aggregate nor a table; its state cannot be asked for`,
       )
@@ -128,8 +128,8 @@ export class LocalStore implements StoreView {
 }
 
 /** A window's row without its frame: key, start and end are what was asked by. */
-function columnsOnly(result: object, step: AggregateStep): object {
-  if (step.window === undefined) return result
+function columnsOnly(result: object, step: EmittingStep): object {
+  if (step.plan.node.window === undefined) return result
   const { key: _key, start: _start, end: _end, ...columns } = result as Record<string, unknown>
   return columns
 }

@@ -100,6 +100,13 @@ export class RowCodec {
     return this.#mappings.has(version)
   }
 
+  /** Gives what a row holds to a new row of the same table. The first one is then good for nothing but its key. */
+  copyRow(table: KeyTable, from: number, to: number): void {
+    const { f64, objects } = table
+    for (const place of this.#doublePlaces) f64[to + place] = f64[from + place]!
+    for (const place of this.#objectPlaces) objects[f64[to + place]!] = objects[f64[from + place]!]
+  }
+
   /** Writes a row's value into `bytes` and gives its end. */
   encode(table: KeyTable, row: number, keyKind: number): number {
     const places = this.#doublePlaces

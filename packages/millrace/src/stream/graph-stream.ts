@@ -1,7 +1,7 @@
 import { type CallbackRules, checkCallback } from '../plan/callbacks.ts'
 import type { Aggregator, Edge, Port, WindowSpec } from '../plan/graph.ts'
 import type { GraphBuilder } from '../plan/graph-builder.ts'
-import { checkColumns, checkKeyBy, checkPort, checkSink } from '../plan/steps.ts'
+import { checkColumns, checkKeyBy, checkPort, checkReduce, checkSink } from '../plan/steps.ts'
 import type { Topic, TopicToWrite } from '../plan/topic.ts'
 import { toMs } from '../std/duration.ts'
 import type { Columns } from './aggregates.ts'
@@ -284,6 +284,7 @@ function aggregate(
 
 function reduce(from: GraphEdge, name: string, { fn, init }: Reduction, window?: WindowSpec): GraphAggregate {
   const place = { pipeline: from.builder.pipeline, step: name }
+  checkReduce(from.builder, name, window)
   checkCallback(fn, 'the callback', place)
   if (init !== undefined) checkCallback(init, 'init', place)
   const aggregator: Aggregator =

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { out } from '../plan/out.ts'
 import { json } from '../serde/json.ts'
 import { keys } from '../serde/keys.ts'
+import { session } from '../window/session.ts'
 import { tumbling } from '../window/tumbling.ts'
 import { avg, count, countDistinct, custom, first, last, max, quantile, sum } from './aggregates.ts'
 import { every } from './emission.ts'
@@ -225,6 +226,22 @@ pipeline('windows', p => {
     )
     .emit('updates')
   is<Equal<Flat<ValueType<typeof longest>>, { value: number; key: string; start: number; end: number }>>()
+})
+
+pipeline('sessions', p => {
+  const windows = p.from(views).keyBy('url').window(session('30m'))
+  // @ts-expect-error two results cannot be made one
+  windows.reduce('longest', a => a)
+  const table = windows.aggregate('visits', { views: count(), entry: first('url') })
+  type Visit = { views: number; entry: string; key: string; start: number; end: number }
+  const visits = table.emit('final')
+  is<Equal<Flat<ValueType<typeof visits>>, Visit>>()
+  const changes = table.emit('updates')
+  is<Equal<Flat<NonNullable<ValueType<typeof changes>>>, Visit>>()
+  // @ts-expect-error a session that merged is null
+  changes.map(row => row.views)
+  const minutes = p.from(views).keyBy('url').window(tumbling('1m')).aggregate('n', { n: count() })
+  minutes.emit('updates').map(row => row.n)
 })
 
 pipeline('sinks', p => {

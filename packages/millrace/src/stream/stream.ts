@@ -1,4 +1,4 @@
-import type { WindowSpec } from '../plan/graph.ts'
+import type { GridWindow, WindowSpec } from '../plan/graph.ts'
 import type { DeepReadonly } from '../plan/readonly.ts'
 import type { StreamRecord } from '../plan/record.ts'
 import type { TopicToWrite } from '../plan/topic.ts'
@@ -119,7 +119,8 @@ export interface KeyedStream<V, K, F = unknown> extends Stream<V, K, F> {
   ): Stream<ValueOf<S>, KeyOf<S, K>, V>
 
   /** Groups the records of each key by time. */
-  window(spec: WindowSpec): WindowedStream<V, K>
+  window(spec: GridWindow): WindowedStream<V, K>
+  window(spec: WindowSpec): SessionStream<V, K>
 
   /** One row per key, kept up to date for ever. The name is the store's. */
   aggregate<C extends Columns<DeepReadonly<V>>>(name: string, columns: C): AggregateTable<Row<C>, K, V>
@@ -139,8 +140,17 @@ export interface WindowedStream<V, K> {
   reduce<S>(name: string, fn: ReduceCallback<V, K, S>, init: () => S): WindowedTable<S, K, V>
 }
 
-/** The results `R` of each key and window, over records of value `V`. */
-export interface WindowedTable<R, K, V> {
+/**
+ * A keyed stream cut into sessions. Two of them become one when a record comes between them, so every column must be one that can be
+ * merged: `custom` needs its `merge`; `first` and `last` go by event time here.
+ */
+export interface SessionStream<V, K> {
+  /** One row per key and session. The name is the store's. */
+  aggregate<C extends Columns<DeepReadonly<V>>>(name: string, columns: C): WindowedTable<Row<C>, K, V, null>
+}
+
+/** The results `R` of each key and window, over records of value `V`; `Gone` is null where windows merge, so that their rows are deleted. */
+export interface WindowedTable<R, K, V, Gone extends null = never> {
   /** Records whose window had closed when they came. */
   readonly late: Stream<V, K>
   /** Records that a callback of the aggregate threw on, or that had no key. */
@@ -148,11 +158,14 @@ export interface WindowedTable<R, K, V> {
 
   /**
    * `final`: one row per key and window, when the window closes. `updates`: a row for each change.
-   * `every()`: the changed rows, from time to time.
+   * `every()`: the changed rows, from time to time. A session that became a part of another is null in these two.
    *
    * Updates are written under the key's bytes followed by the window's start (int64, big-endian).
    */
-  emit(when: 'final' | 'updates' | Every, options?: EmitOptions): WindowResults<WindowRow<R, K>, K, V>
+  emit<W extends 'final' | 'updates' | Every>(
+    when: W,
+    options?: EmitOptions,
+  ): WindowResults<WindowRow<R, K> | (W extends 'final' ? never : Gone), K, V>
 }
 
 /** Rows of windows; the side streams are those of the aggregate before it. */
@@ -169,7 +182,7 @@ export interface SourceStream<V, K> extends Stream<V, K> {
   readonly tombstones: Stream<null, K>
 }
 
-/** A result with its key and window; `end` is exclusive, both in ms since the epoch. */
+/** A result with its key and window, in ms since the epoch. `end` is exclusive; of a session it is the time of the last record. */
 export type WindowRow<R, K> = Columned<R> & { key: K; start: number; end: number }
 
 /** A result that is not an object becomes the column `value`. */

@@ -1,4 +1,4 @@
-import { AggregateStep } from '../engine/aggregate-step.ts'
+import { isEmitting } from '../engine/emitting-step.ts'
 import { explainStep, type StepExplanation } from '../engine/explain.ts'
 import { MemoryBroker } from '../log/memory/broker.ts'
 import { describeGraph } from '../plan/describe.ts'
@@ -177,7 +177,7 @@ export class TestDriver implements AsyncDisposable {
       const { tasks } = this.#runWithStep(lockstep, step, pipeline)
       return tasks.flatMap(task => {
         const found = task.steps.find(each => each?.name === step)
-        return found instanceof AggregateStep ? [explainStep(task, found)] : []
+        return isEmitting(found) ? [explainStep(task, found)] : []
       })
     })
   }

@@ -1,7 +1,7 @@
 import type { Graph, PlanNode, WindowSpec } from '../plan/graph.ts'
 import type { Topic } from '../plan/topic.ts'
 import { topicPreparation } from '../runtime/preparation.ts'
-import { windowGrid } from '../window/window.ts'
+import { hasGrid, windowGrid } from '../window/window.ts'
 import type { StoredRecord } from './read-partition.ts'
 
 /** A record of a topic, decoded as the topic's declaration says. */
@@ -61,6 +61,8 @@ export function outputRecord<V, K>(
 }
 
 const startBytes = 8
+/** The latest time there is; the bytes of a text, read as a number, lie far behind it. */
+const lastTimeMs = 8.64e15
 
 function keyLengthOf(key: Buffer, windows: readonly WindowSpec[]): number {
   return key.length - (startBehind(key, windows) === undefined ? 0 : startBytes)
@@ -70,7 +72,8 @@ function keyLengthOf(key: Buffer, windows: readonly WindowSpec[]): number {
 function startBehind(key: Buffer, windows: readonly WindowSpec[]): number | undefined {
   if (key.length < startBytes) return undefined
   const start = Number(key.readBigInt64BE(key.length - startBytes))
-  const fits = (window: WindowSpec) => windowGrid(window).startOf(start) === start
+  const fits = (window: WindowSpec) =>
+    hasGrid(window) ? windowGrid(window).startOf(start) === start : start >= 0 && start <= lastTimeMs
   return Number.isSafeInteger(start) && windows.some(fits) ? start : undefined
 }
 

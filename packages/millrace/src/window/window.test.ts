@@ -2,12 +2,13 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { type HoppingWindow, hopping } from './hopping.ts'
+import { session } from './session.ts'
 import { type TumblingWindow, tumbling } from './tumbling.ts'
-import { windowStarts as startsIn, type WindowSpec, windowGrid } from './window.ts'
+import { type GridWindow, windowStarts as startsIn, windowGrid } from './window.ts'
 
-const windowStart = (at: number, window: WindowSpec) => windowGrid(window).startOf(at)
-const windowEnd = (start: number, window: WindowSpec) => windowGrid(window).endOf(start)
-const windowStarts = (at: number, window: WindowSpec) => startsIn(at, window, windowGrid(window))
+const windowStart = (at: number, window: GridWindow) => windowGrid(window).startOf(at)
+const windowEnd = (start: number, window: GridWindow) => windowGrid(window).endOf(start)
+const windowStarts = (at: number, window: GridWindow) => startsIn(at, window, windowGrid(window))
 
 const spec: fc.Arbitrary<TumblingWindow> = fc
   .integer({ min: 1, max: 1e10 })
@@ -137,5 +138,13 @@ describe('hopping windows', () => {
       message: /offset of 2000 ms/,
     })
     assert.throws(() => hopping('1m', undefined as never), { name: 'TypeError', message: /advance: '1m'/ })
+  })
+})
+
+describe('session', () => {
+  it('takes durations, and a gap longer than 0', () => {
+    assert.deepEqual(session('30m', { grace: '1m' }), { kind: 'session', gapMs: 1_800_000, graceMs: 60_000 })
+    assert.throws(() => session(0), /session\(gap\): a gap must be longer than 0/)
+    assert.throws(() => session('soon' as never), /session\(gap\)/)
   })
 })

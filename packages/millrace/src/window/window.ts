@@ -1,16 +1,24 @@
 import type { CalendarWindow } from './calendar.ts'
 import { CalendarGrid } from './calendar-grid.ts'
 import type { HoppingWindow } from './hopping.ts'
+import type { SessionWindow } from './session.ts'
 import type { TumblingWindow } from './tumbling.ts'
 
 /** Every kind of window there is. */
-export type WindowSpec = TumblingWindow | HoppingWindow | CalendarWindow
+export type WindowSpec = GridWindow | SessionWindow
+
+/** Windows that lie fast: a time alone says which of them hold it. */
+export type GridWindow = TumblingWindow | HoppingWindow | CalendarWindow
 
 /** Windows of one length; the others have an arithmetic of their own. */
 export type FixedWindow = TumblingWindow | HoppingWindow
 
 export function isFixed(spec: WindowSpec): spec is FixedWindow {
-  return spec.kind !== 'calendar'
+  return spec.kind === 'tumbling' || spec.kind === 'hopping'
+}
+
+export function hasGrid(spec: WindowSpec): spec is GridWindow {
+  return spec.kind !== 'session'
 }
 
 /** How far apart two windows begin. */
@@ -26,7 +34,7 @@ export interface WindowGrid {
   endOf(start: number): number
 }
 
-export function windowGrid(spec: WindowSpec): WindowGrid {
+export function windowGrid(spec: GridWindow): WindowGrid {
   return isFixed(spec) ? new FixedGrid(spec) : new CalendarGrid(spec)
 }
 
@@ -53,7 +61,7 @@ class FixedGrid implements WindowGrid {
 }
 
 /** The starts of all windows that hold `timestamp`, latest first. */
-export function windowStarts(timestamp: number, spec: WindowSpec, grid: WindowGrid): number[] {
+export function windowStarts(timestamp: number, spec: GridWindow, grid: WindowGrid): number[] {
   const latest = grid.startOf(timestamp)
   if (spec.kind !== 'hopping') return [latest]
   const starts: number[] = []

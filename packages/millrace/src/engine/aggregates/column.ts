@@ -19,14 +19,16 @@ export interface Column {
   readonly object?: ObjectCodec
   readonly argument: Argument
   update(f64: Float64Array, at: number, argument: any): void
-  /** Only with `object`: returns the next state. */
-  updateObject?(state: any, argument: any, record: any): unknown
+  /** Only with `object`: returns the next state. `about` is the record for a user's own aggregate, else the record's time. */
+  updateObject?(state: any, argument: any, about: any): unknown
   result(f64: Float64Array, at: number, objects: readonly unknown[]): unknown
   /**
    * Adds what another row's column has taken, and keeps nothing of it. Absent where the order of the records matters: there
    * two halves do not make a whole.
    */
   merge?(into: KeyTable, at: number, from: KeyTable, fromAt: number): void
+  /** Makes one state of two that are a session's parts, by code of the user's, which may throw. */
+  mergeStates?(earlier: any, later: any): unknown
   /** Takes away what was merged; false where that is impossible. */
   subtract?(into: KeyTable, at: number, from: KeyTable, fromAt: number): boolean
 }

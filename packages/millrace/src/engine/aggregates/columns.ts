@@ -2,17 +2,19 @@ import type { AggregateNode, Aggregator } from '../../plan/graph.ts'
 import type { Column } from './column.ts'
 import { avgColumn, countColumn, maxColumn, minColumn, sumColumn } from './numeric.ts'
 import { countDistinctColumn, customColumn, firstColumn, lastColumn, quantileColumn } from './objects.ts'
+import { earliestColumn, latestColumn } from './timed.ts'
 
 /** The columns of an aggregate step, in the order written. */
 export function columnsOf(node: AggregateNode): Column[] {
   return node.columns.map(({ name, aggregator }) => ({
     name,
     version: versionOf(aggregator),
-    ...columnOf(aggregator),
+    ...columnOf(aggregator, node.window?.kind === 'session'),
   }))
 }
 
-function columnOf(aggregator: Aggregator): Omit<Column, 'name' | 'version'> {
+/** Sessions are made of parts that came in any order, so theirs go by event time. */
+function columnOf(aggregator: Aggregator, byTime: boolean): Omit<Column, 'name' | 'version'> {
   switch (aggregator.kind) {
     case 'count':
       return { aggregator: 'count', argument: { kind: 'where', fn: aggregator.where }, ...countColumn }
@@ -25,9 +27,17 @@ function columnOf(aggregator: Aggregator): Omit<Column, 'name' | 'version'> {
     case 'max':
       return { aggregator: 'max', argument: { kind: 'number', field: aggregator.field }, ...maxColumn }
     case 'first':
-      return { aggregator: 'first', argument: { kind: 'any', field: aggregator.field }, ...firstColumn() }
+      return {
+        aggregator: byTime ? 'earliest' : 'first',
+        argument: { kind: 'any', field: aggregator.field },
+        ...(byTime ? earliestColumn() : firstColumn()),
+      }
     case 'last':
-      return { aggregator: 'last', argument: { kind: 'any', field: aggregator.field }, ...lastColumn() }
+      return {
+        aggregator: byTime ? 'latest' : 'last',
+        argument: { kind: 'any', field: aggregator.field },
+        ...(byTime ? latestColumn() : lastColumn()),
+      }
     case 'countDistinct':
       return {
         aggregator: 'countDistinct',

@@ -5,9 +5,12 @@ import { KeyBuffer } from '../../serde/sink.ts'
 import type { KeyTable } from '../../state/key-table.ts'
 import type { Column } from './column.ts'
 
-type ObjectColumn = Pick<Column, 'initial' | 'object' | 'update' | 'updateObject' | 'result' | 'merge'>
+export type ObjectColumn = Pick<
+  Column,
+  'initial' | 'object' | 'update' | 'updateObject' | 'result' | 'merge' | 'mergeStates'
+>
 
-const pointsToObject = { initial: [0], update: () => {} } satisfies Partial<Column>
+export const pointsToObject = { initial: [0], update: () => {} } satisfies Partial<Column>
 
 /** Holds `[]` until a value came, then `[value]`; an absent field is no value. */
 export function firstColumn(): ObjectColumn {
@@ -26,11 +29,12 @@ export function lastColumn(): ObjectColumn {
   }
 }
 
-function objectAt(table: KeyTable, at: number): unknown {
+export function objectAt(table: KeyTable, at: number): unknown {
   return table.objects[table.f64[at]!]
 }
 
-function boxedValue(f64: Float64Array, at: number, objects: readonly unknown[]): unknown {
+/** The value of a state that is empty until one came, and has it at its beginning then. */
+export function boxedValue(f64: Float64Array, at: number, objects: readonly unknown[]): unknown {
   const box = objects[f64[at]!] as unknown[]
   return box.length > 0 ? box[0] : null
 }
@@ -126,6 +130,7 @@ export function customColumn(custom: CustomAggregator): ObjectColumn {
       decode: (stored, version) => migrated(custom, custom.decode ? custom.decode(stored) : stored, version),
     },
     updateObject: (state, value, record) => custom.add(state, value, record),
+    mergeStates: custom.merge,
     result(f64, at, objects) {
       const state = objects[f64[at]!]
       return custom.result ? custom.result(state) : state

@@ -8,6 +8,7 @@ import type { Code } from './code.ts'
 import { keyCheckCode } from './key-check.ts'
 import { argumentsOf, type Path } from './path.ts'
 import { changeCode, customCode, type DirectSinks, endText, statesCode, tableCode } from './row-change.ts'
+import { sessionCode } from './session.ts'
 import { type Continue, callOf, failure, fieldCode } from './steps.ts'
 
 const raisesFirst = isBroken('3.2')
@@ -36,7 +37,8 @@ export function aggregateCode(
   const start = windowCode(code, plan, step, path)
   const values = argumentsCode(code, plan, ok, path)
   code.line(`if (${ok}) {`)
-  updateCode(code, plan, step, start, values, path, go, directSinks)
+  if (plan.session !== undefined) sessionCode(code, plan, plan.session, step, values, path, go, directSinks)
+  else updateCode(code, plan, step, start, values, path, go, directSinks)
   code.line('}')
   if (node.window !== undefined) code.line('}')
   code.line('}')
@@ -83,7 +85,8 @@ function argumentCall(
 function windowCode(code: Code, plan: StepPlan, step: string, path: Path): string {
   const { window } = plan.node
   if (window === undefined) return '0'
-  const start = startCode(code, plan, step, path.t)
+  // A session begins with the record itself, as far as being late goes.
+  const start = plan.session === undefined ? startCode(code, plan, step, path.t) : path.t
   code.line(`if (${lateText(code, plan, step, start, path)}) {`)
   const own = path.late?.own ?? '-Infinity'
   const closeTime = closeTimeText(code, plan, start)
@@ -135,6 +138,7 @@ function slotCode(
 function closeTimeText(code: Code, plan: StepPlan, start: string): string {
   const window = plan.node.window!
   const { holdMs } = plan.reach
+  if (window.kind === 'session') return `${start} + ${1 + window.graceMs + holdMs}`
   if (!isFixed(window)) return `${endText(code, plan, start)} + ${window.graceMs + holdMs}`
   const { sizeMs, graceMs } = window
   // Without the rule's defence lateness is judged as if the record had moved the time already.

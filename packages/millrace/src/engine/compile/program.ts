@@ -15,7 +15,7 @@ import { Code } from './code.ts'
 import { argumentsOf, arrivalParameters, arrivalPath, type Path } from './path.ts'
 import { phasedCode, phasedPlan } from './phased.ts'
 import { readCode } from './read.ts'
-import { endText, resultOf, rowValueCode } from './row-change.ts'
+import { resultOf, rowEndText, rowValueCode } from './row-change.ts'
 import { rowWriterCode } from './row-writer.ts'
 import { branchCode, failure, fieldCode, filterCode, flatMapCode, mapCode, peekCode } from './steps.ts'
 import { lookupCode, tableCode, tableJoinCode } from './tables.ts'
@@ -110,7 +110,8 @@ class Compiler {
     const step = this.#plan.aggregates.find(({ node }) => node.id === emit.inputs[0]!.from)!
     const name = code.variable('rows')
     code.line(`function ${name}(T, S, table, row, start, t) {`)
-    code.line('const kb = table.keyBytes, ks = table.keyStart(row), ke = table.keyEnd(row)')
+    const keyStart = step.session === undefined ? 'table.keyStart(row)' : 'S.store.keyStart(row)'
+    code.line(`const kb = table.keyBytes, ks = ${keyStart}, ke = table.keyEnd(row)`)
     code.line('const before = T.rowKeyKind; T.rowKeyKind = S.kind')
     const results = step.columns.map((column, i) =>
       resultOf(code, column, `row + ${step.offsets[i]!}`, 'table'),
@@ -119,9 +120,11 @@ class Compiler {
     const start = isUpdate && step.node.window !== undefined ? 'start' : 'NaN'
     const path: Path = { ...arrivalPath(false), k: 'undefined', h: 'null', start, late: undefined }
     const direct = isUpdate ? undefined : this.#directRows(emit)
-    if (direct !== undefined) rowWriterCode(code, step, direct, results, endText(code, step, 'start'))
+    if (direct !== undefined)
+      rowWriterCode(code, step, direct, results, rowEndText(code, step, 'table', 'row', 'start'))
     code.line('let v, ok = true')
-    const value = rowValueCode(code, step, results, 'start', 'T.keyInWork(kb, ks, ke)')
+    const made = rowValueCode(code, step, results, 'table', 'row', 'start', 'T.keyInWork(kb, ks, ke)')
+    const value = step.session === undefined ? made : `S.isDeleting ? null : ${made}`
     code.line(`try { v = ${value} } catch (e) { ok = ${failure(step.node, 'e', { ...path, v: 'null' })} }`)
     code.line('if (ok) {')
     this.#continue(emit, 'out', path)

@@ -34,18 +34,12 @@ export function changeCode(
   go: Continue,
   directSinks: DirectSinks,
 ): void {
-  const { columns } = plan
   const row = code.variable('row')
-  const updates = plan.emissions.filter(({ node: emit }) => emit.emission.kind === 'updates')
   const size = code.variable('size')
-  if (updates.length > 0) code.line(`const ${size} = ${table}.size`)
+  if (hasUpdates(plan)) code.line(`const ${size} = ${table}.size`)
   code.line(`const ${row} = ${table}.upsert(${path.kb}, ${path.ks}, ${path.ke})`)
-  const before = updates.length > 0 ? resultsCode(code, plan, table, row) : []
-  columns.forEach((column, i) => {
-    const at = `${row} + ${plan.offsets[i]!}`
-    if (next[i] === undefined) columnCode(code, column, at, table, values[i]!)
-    else code.line(`${table}.objects[${table}.f64[${at}]] = ${next[i]}`)
-  })
+  const before = resultsBeforeCode(code, plan, table, row)
+  columnsCode(code, plan, table, row, values, next, path)
   if (plan.timeAt >= 0) {
     const at = `${table}.f64[${row} + ${plan.timeAt}]`
     code.line(`if (${path.t} > ${at}) ${at} = ${path.t}`)
@@ -53,8 +47,25 @@ export function changeCode(
   code.line(`${table}.touch(${row})`)
   if (plan.emissions.some(({ flagAt }) => flagAt >= 0))
     code.line(`${step}.changed(${table}, ${row}, ${start}, ${path.t})`)
-  if (updates.length > 0)
-    updateEmissionCode(code, plan, table, row, start, before, size, path, go, directSinks)
+  const isNew = `${table}.size !== ${size}`
+  updateEmissionCode(code, plan, table, row, start, before, isNew, path, go, directSinks)
+}
+
+/** Brings a record into the columns of a row. */
+export function columnsCode(
+  code: Code,
+  plan: StepPlan,
+  table: string,
+  row: string,
+  values: readonly string[],
+  next: readonly (string | undefined)[],
+  path: Path,
+): void {
+  plan.columns.forEach((column, i) => {
+    const at = `${row} + ${plan.offsets[i]!}`
+    if (next[i] === undefined) columnCode(code, column, at, table, values[i]!, path)
+    else code.line(`${table}.objects[${table}.f64[${at}]] = ${next[i]}`)
+  })
 }
 
 /** The same for several windows: the states of all of them, one column after the other. */
@@ -126,7 +137,7 @@ export function customCode(code: Code, plan: StepPlan, table: string, path: Path
   return names
 }
 
-function columnCode(code: Code, column: Column, at: string, table: string, value: string): void {
+function columnCode(code: Code, column: Column, at: string, table: string, value: string, { t }: Path): void {
   const guard =
     column.argument.kind === 'number'
       ? `if (${value} !== undefined) `
@@ -138,7 +149,18 @@ function columnCode(code: Code, column: Column, at: string, table: string, value
     return
   }
   const place = `${table}.objects[${table}.f64[${at}]]`
-  code.line(`${guard}${place} = ${code.constant(column.updateObject, 'updateObject')}(${place}, ${value})`)
+  code.line(
+    `${guard}${place} = ${code.constant(column.updateObject, 'updateObject')}(${place}, ${value}, ${t})`,
+  )
+}
+
+function hasUpdates(plan: StepPlan): boolean {
+  return plan.emissions.some(({ node }) => node.emission.kind === 'updates')
+}
+
+/** The results of a row before a record, where it matters whether they change. */
+export function resultsBeforeCode(code: Code, plan: StepPlan, table: string, row: string): string[] {
+  return hasUpdates(plan) ? resultsCode(code, plan, table, row) : []
 }
 
 /** Declares a variable per column with its result; used to see whether a record changed anything. */
@@ -156,22 +178,23 @@ export function resultOf(code: Code, column: Column, at: string, table: string):
   return `${code.constant(column.result, 'result')}(${table}.f64, ${at}, ${table}.objects)`
 }
 
-/** One update per record that changes the result (SEMANTICS 5.8). */
-function updateEmissionCode(
+/** One update per record that changes the result (SEMANTICS 5.8); `isNews` is the text of what changes it in any case. */
+export function updateEmissionCode(
   code: Code,
   plan: StepPlan,
   table: string,
   row: string,
   start: string,
   before: readonly string[],
-  size: string,
+  isNews: string,
   path: Path,
   go: Continue,
   directSinks: DirectSinks,
 ): void {
+  if (!hasUpdates(plan)) return
   const now = resultsCode(code, plan, table, row)
   const differs = now.map((name, i) => `!Object.is(${before[i]!}, ${name})`)
-  code.line(`if (${table}.size !== ${size} || ${differs.join(' || ')}) {`)
+  code.line(`if (${isNews} || ${differs.join(' || ')}) {`)
   const results = plan.columns.map((column, i) =>
     resultOf(code, column, `${row} + ${plan.offsets[i]!}`, table),
   )
@@ -181,7 +204,7 @@ function updateEmissionCode(
     if (sinks !== undefined && updateWriterCode(code, plan, sinks, results, path, t)) continue
     const v = code.variable('v')
     const key = `T.keyInWork(${path.kb}, ${path.ks}, ${path.ke})`
-    code.line(`const ${v} = ${rowValueCode(code, plan, results, start, key)}`)
+    code.line(`const ${v} = ${rowValueCode(code, plan, results, table, row, start, key)}`)
     go(emit, 'out', {
       ...path,
       v,
@@ -195,6 +218,12 @@ function updateEmissionCode(
   code.line('}')
 }
 
+/** The end of a row's window, which begins at `start`. */
+export function rowEndText(code: Code, plan: StepPlan, table: string, row: string, start: string): string {
+  if (plan.session !== undefined) return `${table}.f64[${row} + ${plan.session.lastAt}]`
+  return endText(code, plan, start)
+}
+
 /** The end of the window that begins at `start`. */
 export function endText(code: Code, { node, grid }: StepPlan, start: string): string {
   const window = node.window!
@@ -206,11 +235,16 @@ export function rowValueCode(
   code: Code,
   plan: StepPlan,
   results: readonly string[],
+  table: string,
+  row: string,
   start: string,
   key: string,
 ): string {
   const { window } = plan.node
-  const frame = window === undefined ? '' : `key: ${key}, start: ${start}, end: ${endText(code, plan, start)}`
+  const frame =
+    window === undefined
+      ? ''
+      : `key: ${key}, start: ${start}, end: ${rowEndText(code, plan, table, row, start)}`
   if (plan.node.result === 'value') {
     return window === undefined
       ? results[0]!

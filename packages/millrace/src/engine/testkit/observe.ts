@@ -1,5 +1,8 @@
 import type { AggregateNode } from '../../plan/graph.ts'
+import type { KeyTable } from '../../state/key-table.ts'
 import { AggregateStep } from '../aggregate-step.ts'
+import type { EmittingStep } from '../emitting-step.ts'
+import { SessionStep } from '../sessions/session-step.ts'
 import type { Task } from '../task.ts'
 import type { EngineRun } from './engine-run.ts'
 import type { StoredRecord } from './topics.ts'
@@ -42,25 +45,38 @@ function aggregatesOf(run: EngineRun): AggregateNode[] {
 function rowsOf(run: EngineRun, node: AggregateNode) {
   return [...run.tasks.values()].flatMap(task => {
     const step = task.steps[node.id]
+    if (step instanceof SessionStep) return [...sessionRows(task, step)]
     return step instanceof AggregateStep ? [...storeRows(task, step)] : []
   })
 }
 
 /** The rows of a step's store. */
 function* storeRows(task: Task, step: AggregateStep) {
-  const { store, plan } = step
+  const { store } = step
   const tables: [number | undefined, typeof step.lastTable & {}][] =
     'starts' in store
       ? store.starts.map(start => [start, store.openTable(start)!])
       : [[undefined, store.table]]
   for (const [start, table] of tables) {
     for (let row = table.firstRow(); row !== 0; row = table.nextRow(row)) {
-      const columns = plan.columns.map((column, i) => [
-        column.name,
-        column.result(table.f64, row + plan.offsets[i]!, table.objects),
-      ])
       const key = task.readKey(step.kind, table.keyBytes, table.keyStart(row), table.keyEnd(row))
-      yield { key, start, result: plan.node.result === 'row' ? Object.fromEntries(columns) : columns[0]![1] }
+      yield { key, start, result: resultOf(step, table, row) }
     }
   }
+}
+
+function* sessionRows(task: Task, step: SessionStep) {
+  const { store, table } = step
+  for (let row = table.firstRow(); row !== 0; row = table.nextRow(row)) {
+    const key = task.readKey(step.kind, table.keyBytes, store.keyStart(row), table.keyEnd(row))
+    yield { key, start: store.startOf(row), result: resultOf(step, table, row) }
+  }
+}
+
+function resultOf({ plan }: EmittingStep, table: KeyTable, row: number): unknown {
+  const columns = plan.columns.map(({ name, result }, i) => [
+    name,
+    result(table.f64, row + plan.offsets[i]!, table.objects),
+  ])
+  return plan.node.result === 'row' ? Object.fromEntries(columns) : columns[0]![1]
 }

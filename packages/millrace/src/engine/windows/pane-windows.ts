@@ -1,10 +1,11 @@
 import type { KeyTable } from '../../state/key-table.ts'
 import type { WindowStore } from '../../state/window-store.ts'
+import type { FoundRow } from '../emitting-step.ts'
 import type { StepPlan } from '../step-plan.ts'
 import { PaneTotals } from './pane-totals.ts'
 import type { Panes } from './panes.ts'
 import { MemoryWalk, SortedWalk, WalkWithout } from './row-walk.ts'
-import type { ClosingRows, FoundRow, StepWindows } from './step-windows.ts'
+import type { ClosingRows, StepWindows } from './step-windows.ts'
 
 /** Hopping windows that share rows: a slot is a part of all windows that hold its pane, see `Panes`. */
 export class PaneWindows implements StepWindows {

@@ -1,11 +1,6 @@
 import type { KeyTable } from '../../state/key-table.ts'
+import type { FoundRow } from '../emitting-step.ts'
 import type { RowWalk } from './row-walk.ts'
-
-/** A row, and the table it lies in. */
-export interface FoundRow {
-  readonly table: KeyTable
-  readonly row: number
-}
 
 /** The rows of a window that closes. */
 export interface ClosingRows {

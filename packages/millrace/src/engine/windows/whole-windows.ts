@@ -1,6 +1,7 @@
 import type { WindowStore } from '../../state/window-store.ts'
+import type { FoundRow } from '../emitting-step.ts'
 import { MemoryWalk, SortedWalk } from './row-walk.ts'
-import type { ClosingRows, FoundRow, StepWindows } from './step-windows.ts'
+import type { ClosingRows, StepWindows } from './step-windows.ts'
 
 /** Every window has a table of its own: a slot is the start of a window. */
 export class WholeWindows implements StepWindows {

@@ -59,8 +59,8 @@ export interface WindowRecipe {
   readonly parts: number
   readonly offsetMs: number
   readonly graceMs: number
-  /** A unit of the calendar instead of a size. */
-  readonly unit: CalendarUnit | null
+  /** A unit of the calendar instead of a size, or sessions with the size as their gap. */
+  readonly unit: CalendarUnit | 'session' | null
 }
 
 const columnNames = ['lo', 'hi', 'mean', 'pages', 'first', 'last', 'p90', 'bits', 'slow'] as const
@@ -108,11 +108,9 @@ const stage: fc.Arbitrary<StageRecipe> = fc.record({
         offsetMs: fc.constantFrom(0, 0, 300),
         graceMs: fc.constantFrom(0, 0, 2_000, 60_000),
         unit: fc.constantFrom(
-          null,
-          null,
-          null,
-          null,
-          null,
+          ...new Array<null>(5).fill(null),
+          'session' as const,
+          'session' as const,
           'hour' as const,
           'day' as const,
           'month' as const,

@@ -1,5 +1,6 @@
-import type { AggregateNode, Aggregator, WindowSpec } from '../../plan/graph.ts'
+import type { AggregateNode, Aggregator } from '../../plan/graph.ts'
 import type { StreamRecord } from '../../plan/record.ts'
+import type { GridWindow } from '../../window/window.ts'
 import { canonicalText, kindOfKey } from './bytes.ts'
 import { calendarWindowAt } from './calendar.ts'
 import { call, fieldOf, StepFailure } from './callbacks.ts'
@@ -11,7 +12,7 @@ export interface Window {
 }
 
 /** The windows that hold a time, latest first: each start is the offset and a multiple of the advance. */
-export function windowsAt(spec: WindowSpec, timestamp: number): Window[] {
+export function windowsAt(spec: GridWindow, timestamp: number): Window[] {
   if (spec.kind === 'calendar') return [calendarWindowAt(spec, timestamp)]
   const advanceMs = spec.kind === 'hopping' ? spec.advanceMs : spec.sizeMs
   const windows: Window[] = []

@@ -3,15 +3,9 @@ import { resultOf } from './aggregate.ts'
 import { bytesOfKey, partitionOfKey } from './bytes.ts'
 import { bindingOf, Certainties, type Certainty } from './certainty.ts'
 import { type Layout, layoutOf, type SubTopology, type TaskPlace } from './layout.ts'
+import { bytesOfRecordKey } from './made-records.ts'
 import { readPartition } from './source.ts'
-import {
-  bytesOfRecordKey,
-  type Channel,
-  type ChooseChannel,
-  earliestHead,
-  SequentialTask,
-  type TaskOutlet,
-} from './task.ts'
+import { type Channel, type ChooseChannel, earliestHead, SequentialTask, type TaskOutlet } from './task.ts'
 import type {
   Binding,
   ChannelItem,

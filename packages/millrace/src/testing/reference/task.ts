@@ -7,12 +7,14 @@ import type {
   Port,
   ToTopicNode,
 } from '../../plan/graph.ts'
-import { Out } from '../../plan/out.ts'
-import { KeyKind } from '../../serde/serde.ts'
+import type { KeyKind } from '../../serde/serde.ts'
+import type { SessionWindow } from '../../window/session.ts'
 import { emptyColumns, resultOf, type Slot, type Window, windowsAt, withRecord } from './aggregate.ts'
-import { bytesOfKey, canonicalText, keyReadBack, kindOfKey, throughJson, withWindowStart } from './bytes.ts'
-import { call, fieldOf, frozen, recordView, StepFailure } from './callbacks.ts'
+import { canonicalText, kindOfKey } from './bytes.ts'
+import { call, frozen, recordView, StepFailure } from './callbacks.ts'
 import type { EntryNode } from './layout.ts'
+import { asWritten, bytesOfRecordKey, keyAsWritten, reKeyed, withResult } from './made-records.ts'
+import { sessionsOf } from './sessions.ts'
 import type { ChannelItem, FlowRecord, SidePort, SideReason } from './types.ts'
 
 /** What a task reads: one source partition, or what one upstream task wrote into its repartition partition. */
@@ -53,6 +55,8 @@ export class SequentialTask {
   readonly #outlet: TaskOutlet
   /** Per aggregate step, by key bytes and window start. */
   readonly slots = new Map<AggregateNode, Map<string, Slot>>()
+  /** Of steps with sessions: the records of each key that no session has closed over, in the order they came. */
+  readonly #inSessions = new Map<AggregateNode, Map<string, FlowRecord[]>>()
   readonly #keyKinds = new Map<AggregateNode, KeyKind>()
   readonly #channelWatermarks: number[]
   /** The watermark that has reached each node; a node that no channel reaches has none. */
@@ -203,6 +207,7 @@ export class SequentialTask {
 
   #aggregate(node: AggregateNode, record: FlowRecord): () => void {
     this.#checkKey(node, record)
+    if (node.window?.kind === 'session') return this.#intoSession(node, node.window, record)
     const windows = node.window === undefined ? [undefined] : windowsAt(node.window, record.timestamp)
     const open = windows.filter(window => window === undefined || !this.#isLate(node, window, record))
     if (open.length === 0) return () => this.#sendAside(node, 'late', 'late', record)
@@ -232,6 +237,44 @@ export class SequentialTask {
     }
   }
 
+  /** A record is late as a window of nothing but itself would be; then the sessions of its key are made anew. */
+  #intoSession(node: AggregateNode, window: SessionWindow, record: FlowRecord): () => void {
+    const { timestamp } = record
+    if (this.#isLate(node, { start: timestamp, end: timestamp + 1 }, record))
+      return () => this.#sendAside(node, 'late', 'late', record)
+    const key = canonicalText(bytesOfRecordKey(record))
+    const records = this.#recordsOf(node).get(key) ?? []
+    const before = sessionsOf(node, window, records)
+    const after = sessionsOf(node, window, [...records, record])
+    return () => {
+      this.#recordsOf(node).set(key, [...records, record])
+      for (const start of before.keys()) this.#slotsOf(node).delete(`${start} ${key}`)
+      for (const [start, slot] of after) this.#slotsOf(node).set(`${start} ${key}`, slot)
+      this.#emitSessions(node, before, after, record)
+    }
+  }
+
+  #emitSessions(
+    node: AggregateNode,
+    before: ReadonlyMap<number, Slot>,
+    after: ReadonlyMap<number, Slot>,
+    { timestamp, ownWatermark }: FlowRecord,
+  ): void {
+    const session = [...after.values()].find(
+      ({ window }) => window!.start <= timestamp && timestamp <= window!.end,
+    )!
+    for (const [start, gone] of before)
+      if (!after.has(start)) this.#emitUpdate(node, gone, ownWatermark, session.timestamp)
+    const told = before.get(session.window!.start)
+    const textOf = (slot: Slot) => canonicalText([resultOf(node, slot.columns), slot.window!.end])
+    if (told === undefined || textOf(told) !== textOf(session)) this.#emitUpdate(node, session, ownWatermark)
+  }
+
+  #recordsOf(node: AggregateNode): Map<string, FlowRecord[]> {
+    if (!this.#inSessions.has(node)) this.#inSessions.set(node, new Map())
+    return this.#inSessions.get(node)!
+  }
+
   #checkKey(node: AggregateNode, record: FlowRecord): void {
     if (record.key === null || record.key === undefined)
       throw new StepFailure('no-key', 'the record has no key')
@@ -250,26 +293,35 @@ export class SequentialTask {
 
   #closeWindows(node: AggregateNode, watermark: number): void {
     const slots = this.#slotsOf(node)
-    const due = [...slots].filter(([, slot]) => slot.window!.end + node.window!.graceMs <= watermark)
+    const due = [...slots].filter(([, slot]) => closesAt(node, slot) <= watermark)
     due.sort(([, a], [, b]) => a.window!.end - b.window!.end)
-    const heldBackMs = heldBackBeforeMs(this.#graph, node)
+    const isSession = node.window!.kind === 'session'
     for (const [id, slot] of due) {
       slots.delete(id)
+      if (isSession) this.#forget(node, slot)
       for (const emit of emitsOf(this.#graph, node))
         if (emit.emission.kind === 'final')
           this.#send(emit, 'out', {
-            ...resultRecord(node, slot, slot.window!.end + node.window!.graceMs - 1 + heldBackMs),
-            timestamp: slot.window!.end - 1,
+            ...resultRecord(node, slot, closesAt(node, slot) - 1 + heldBackBeforeMs(this.#graph, node)),
+            timestamp: isSession ? slot.window!.end : slot.window!.end - 1,
           })
     }
   }
 
-  #emitUpdate(node: AggregateNode, slot: Slot, ownWatermark: number): void {
+  #forget(node: AggregateNode, { record, window }: Slot): void {
+    const key = canonicalText(bytesOfRecordKey(record))
+    const stays = ({ timestamp }: FlowRecord) => timestamp < window!.start || timestamp > window!.end
+    this.#recordsOf(node).set(key, this.#recordsOf(node).get(key)!.filter(stays))
+  }
+
+  /** With `deletedAt` the slot is no more since then. */
+  #emitUpdate(node: AggregateNode, slot: Slot, ownWatermark: number, deletedAt?: number): void {
     for (const emit of emitsOf(this.#graph, node))
       if (emit.emission.kind !== 'final')
         this.#send(emit, 'out', {
           ...resultRecord(node, slot, ownWatermark),
           keyWindowStart: slot.window?.start,
+          ...(deletedAt !== undefined && { value: null, timestamp: deletedAt }),
         })
   }
 
@@ -277,6 +329,12 @@ export class SequentialTask {
     if (!this.slots.has(node)) this.slots.set(node, new Map())
     return this.slots.get(node)!
   }
+}
+
+/** The watermark, as it reaches the step, at which a window goes out: a session's once no record can join it. */
+function closesAt({ window }: AggregateNode, { window: frame }: Slot): number {
+  const end = frame!.end + window!.graceMs
+  return window!.kind === 'session' ? end + window!.gapMs + 1 : end
 }
 
 /** A row with its key and window where there is one; a windowed result that is no object is in `value` (5.8). */
@@ -291,59 +349,6 @@ function resultRecord(node: AggregateNode, slot: Slot, ownWatermark: number): Fl
 function isPlainObject(value: unknown): value is object {
   const exotic = Array.isArray(value) || value instanceof Uint8Array || value instanceof Date
   return typeof value === 'object' && value !== null && !exotic
-}
-
-/** A `map` result: a value, or an `out()` that sets more than that (5.7). */
-function withResult(record: FlowRecord, result: unknown): FlowRecord {
-  if (result === undefined) throw new StepFailure('error', 'the callback gave undefined')
-  if (!(result instanceof Out)) return { ...record, value: result }
-  const { key, headers, timestamp } = result.options
-  const time = timestamp instanceof Date ? timestamp.getTime() : (timestamp ?? record.timestamp)
-  if (!(time >= 0)) throw new StepFailure('error', `the timestamp ${time} is not a time`)
-  const ownKey = 'key' in result.options && key !== undefined
-  return {
-    ...record,
-    ...(ownKey ? { key, keySerde: undefined, keyWindowStart: undefined } : {}),
-    value: result.value,
-    headers: headers === undefined ? record.headers : headerList(headers),
-    timestamp: time,
-  }
-}
-
-function headerList(headers: Readonly<Record<string, string | Uint8Array>>): FlowRecord['headers'] {
-  return Object.entries(headers).map(([name, value]) => ({
-    name,
-    value: typeof value === 'string' ? Buffer.from(value, 'utf8') : value,
-  }))
-}
-
-/** The record under its new key, as the repartition topic gives it back. */
-function reKeyed(node: KeyByNode, record: FlowRecord): FlowRecord {
-  const key = fieldOf(node.key, record.value, recordView(record))
-  if (key === null || key === undefined) throw new StepFailure('no-key', `${node.name} gave no key`)
-  const value = record.value instanceof Uint8Array ? record.value : call(throughJson, record.value)
-  return { ...record, key: call(keyReadBack, key), keySerde: undefined, keyWindowStart: undefined, value }
-}
-
-function asWritten({ topic }: ToTopicNode, value: unknown): unknown {
-  if (value === null) return null
-  if (topic.value.format === 'json' && topic.value.json?.schema === undefined) return throughJson(value)
-  const bytes = topic.value.serialize(value)
-  return topic.value.deserialize(bytes, 0, bytes.length)
-}
-
-/** A key serde of the topic's own writes the key; otherwise its bytes are those of 5.1 (and 5.8 for windows). */
-function keyAsWritten({ topic }: ToTopicNode, record: FlowRecord): Uint8Array | null {
-  if (record.key === null || record.key === undefined) return null
-  const bytes =
-    topic.keySerde.kind === KeyKind.serde ? topic.keySerde.serialize(record.key) : bytesOfRecordKey(record)
-  return record.keyWindowStart === undefined ? bytes : withWindowStart(bytes, record.keyWindowStart)
-}
-
-/** The key bytes of a record under a key of its own; empty for a null key. */
-export function bytesOfRecordKey({ key, keySerde }: FlowRecord): Uint8Array {
-  if (key === null || key === undefined) return new Uint8Array()
-  return keySerde === undefined ? bytesOfKey(key) : keySerde.serialize(key)
 }
 
 /** The nodes that read a port of a node, each with the number of its input. */
@@ -361,10 +366,11 @@ function emitsOf(graph: Graph, aggregate: AggregateNode): EmitNode[] {
     .filter(node => node.inputs[0]!.from === aggregate.id)
 }
 
-/** How far the watermark behind a node lies below the one before it: rows of `final` wait for the grace. */
+/** How far the watermark behind a node lies below the one before it: rows of `final` wait for the grace, those of sessions for the gap too. */
 function heldBackMs(graph: Graph, node: PlanNode): number {
   if (node.kind !== 'emit' || node.emission.kind !== 'final') return 0
-  return (graph.nodes[node.inputs[0]!.from] as AggregateNode).window!.graceMs
+  const window = (graph.nodes[node.inputs[0]!.from] as AggregateNode).window!
+  return window.graceMs + (window.kind === 'session' ? window.gapMs : 0)
 }
 
 /** The same, summed over the longest path from the task's channels to a node. */

@@ -1,0 +1,98 @@
+import type { EmitNode } from '../plan/graph.ts'
+import type { Column } from './aggregates/column.ts'
+import {
+  argumentOf,
+  type Change,
+  checkKey,
+  fingerprints,
+  plainChange,
+  rowResult,
+  setObject,
+} from './interpret-aggregate.ts'
+import { call, type Flow } from './interpret-flow.ts'
+import { settled } from './results.ts'
+import type { SessionStep } from './sessions/session-step.ts'
+import type { SessionPlan, StepPlan } from './step-plan.ts'
+import type { Task } from './task.ts'
+import { TaskWatermark } from './time.ts'
+
+/** Brings a record into its key's session, or sends it to `.late` or `.failed`; `emit` takes the updates. */
+export function foldSession(
+  task: Task,
+  plan: StepPlan,
+  session: SessionPlan,
+  flow: Flow,
+  emit: (node: EmitNode, flow: Flow) => void,
+): void {
+  const { node } = plan
+  const { v, raw, kb, ks, ke, k, t, h } = flow
+  const step = task.steps[node.id] as SessionStep
+  let changes: Change[]
+  try {
+    checkKey(task, plan, step, flow)
+    if (isLate(task, plan, session, step, flow)) {
+      const byRelease = flow.judged && closesAt(plan, session, t) > task.time.registers[task.input.judgedAt]!
+      return task.sides.late(node.id, byRelease, raw, v, kb, ks, ke, k, t, h)
+    }
+    const values = plan.columns.map(column => argumentOf(task, plan, column, flow))
+    step.probe(kb, ks, ke, t)
+    changes = plan.columns.map((column, i) => changeOf(task, step, column, i, values[i], flow))
+  } catch (error) {
+    task.sides.failed(node.id, error, raw, v, kb, ks, ke, k, t, h)
+    return
+  }
+  addTo(task, plan, session, step, changes, flow, emit)
+}
+
+function addTo(
+  task: Task,
+  plan: StepPlan,
+  session: SessionPlan,
+  step: SessionStep,
+  changes: readonly Change[],
+  flow: Flow,
+  emit: (node: EmitNode, flow: Flow) => void,
+): void {
+  const { kb, ks, ke } = flow
+  const { table } = step
+  const row = step.place(kb, ks, ke, flow.t)
+  const before = fingerprints(plan, table, row)
+  for (const [i, change] of changes.entries()) change?.(table, row + plan.offsets[i]!)
+  step.settle(row)
+  const after = fingerprints(plan, table, row)
+  if (!step.grew && after.every((each, i) => Object.is(each, before[i]))) return
+  const start = table.f64[row + session.startAt]!
+  const t = table.f64[row + session.lastAt]!
+  for (const { node } of plan.emissions) {
+    if (node.emission.kind !== 'updates') continue
+    const v = rowResult(plan, table, row, start, task.keyInWork(kb, ks, ke))
+    emit(node, { ...flow, v, raw: false, k: undefined, t, h: null, start })
+  }
+}
+
+/** The task watermark at which a session closes whose last record is at `t`, if the gap is left out: until then a record there counts. */
+function closesAt({ reach }: StepPlan, { window }: SessionPlan, t: number): number {
+  return t + 1 + window.graceMs + reach.holdMs
+}
+
+function isLate(task: Task, plan: StepPlan, session: SessionPlan, step: SessionStep, flow: Flow): boolean {
+  if (flow.t < step.closedBelow) return true
+  if (!flow.judged) return false
+  const X = task.time.registers
+  return closesAt(plan, session, flow.t) <= Math.max(X[TaskWatermark]!, X[task.input.judgedAt]!)
+}
+
+function changeOf(
+  task: Task,
+  step: SessionStep,
+  column: Column,
+  i: number,
+  value: unknown,
+  flow: Flow,
+): Change {
+  const { argument, updateObject } = column
+  if (argument.kind !== 'value' || updateObject === undefined) return plainChange(column, value, flow)
+  const state = step.stateOf(i)
+  const next = settled(call(task, (v, record) => updateObject(state, v, record), flow))
+  return (to, at) => setObject(to, at, next)
+}

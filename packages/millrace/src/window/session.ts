@@ -1,0 +1,34 @@
+import { type Duration, toMs } from '../std/duration.ts'
+
+/** Windows that last as long as records of a key keep coming: two records at most `gapMs` apart are in one session. */
+export interface SessionWindow {
+  readonly kind: 'session'
+  /** More than 0. */
+  readonly gapMs: number
+  readonly graceMs: number
+}
+
+export interface SessionOptions {
+  /** How far behind the watermark a record may be and still count; 0 by default. */
+  readonly grace?: Duration
+}
+
+/**
+ * Sessions per key: `session('30m')` ends a visit when half an hour passes without a record. A record exactly `gap` after
+ * another one is of the same session. `start` and `end` of a session are the times of its first and its last record, so one of
+ * a single record lasts 0 ms; late records join what they touch, and may make one session of two.
+ *
+ * A record is late when its own time plus grace lies before the watermark; a session closes when the time of its last record plus
+ * gap and grace does. So no record that counts ever comes too late for its session. Throws `TypeError` for durations that are none.
+ *
+ * @example
+ * stream.keyBy('visitor').window(session('30m', { grace: '1m' })).aggregate('visits', { views: count() }).emit('final')
+ */
+export function session(gap: Duration, options: SessionOptions = {}): SessionWindow {
+  const gapMs = toMs(gap, 'session(gap)')
+  if (gapMs === 0)
+    throw new TypeError(
+      "session(gap): a gap must be longer than 0; give a time without records such as '30m'",
+    )
+  return Object.freeze({ kind: 'session', gapMs, graceMs: toMs(options.grace ?? 0, 'session({ grace })') })
+}
