@@ -118,9 +118,10 @@ export class WindowStore implements Store {
    * Gives the number of rows and markers; unless it is 0, `acknowledge` must follow when they are in the log.
    */
   writeChanges(sink: ChangeSink, wallTimeMs: number): number {
-    const dirty = this.dirtyCount
-    const count = dirty + (this.#closeIsDue ? 1 : 0)
     const headers = this.#ledger.headersDue
+    // What stands before the headers is about to be trimmed, the last close marker too.
+    if (headers && Number.isFinite(this.closedBelow)) this.#closeIsDue = true
+    const count = this.dirtyCount + (this.#closeIsDue ? 1 : 0)
     if (count === 0 && !headers) return 0
     const writesHeader = this.#header.isDue || headers
     if (writesHeader) this.#header.write(sink, wallTimeMs, headers ? 'all' : 'running')
