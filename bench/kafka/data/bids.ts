@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { Sfc32 } from './sfc32.ts'
+import { letterPool, poolLetters, price } from '../../data/nexmark-draws.ts'
+import { Sfc32 } from '../../data/sfc32.ts'
 
 /** One record of the data set `bids4`: 189 bytes of JSON on average, under the bidder in decimal as key. */
 export interface Bid {
@@ -26,9 +27,6 @@ const hotChannels = ['Google', 'Facebook', 'Baidu', 'Apple']
 const groupSize = 1_000
 const recordsPerMs = 100
 const baseTime = Date.UTC(2024, 0, 1)
-const poolLetters = 2 ** 20
-const ln2 = Math.LN2
-const ln10 = Math.LN10
 
 /** Of the first 100,000 values, each with a line feed: this generator makes what other implementations of it make. */
 const expectedHash = '9024ba9ee946bed2971616c561d5e8734cf9d5ba93695120880bd2dc78f69883'
@@ -37,7 +35,7 @@ const hashedCount = 100_000
 /** The first `count` bids; any of them is a function of its number alone. */
 export function* bids(count: number): Generator<Bid> {
   const random = new Sfc32()
-  const pool = letters(random.seed(0, -1, seed))
+  const pool = letterPool(random, seed)
   for (let i = 0; i < count; i++) yield bid(shuffled(i), random, pool)
 }
 
@@ -64,7 +62,7 @@ function bid(e: number, random: Sfc32, pool: string): Bid {
   if (random.below(100) === 0) dateTime -= random.below(1_500)
   const bidder = 1_000 + ((random.below(keyCount) * 7_919) % keyCount)
   const auction = 1_000 + random.below(auctionCount)
-  const price = Math.round(exp(random.unit() * 6 * ln10) * 100)
+  const amount = price(random)
   const isHot = random.below(2) > 0
   const channel = isHot
     ? hotChannels[random.below(hotChannels.length)]!
@@ -72,28 +70,9 @@ function bid(e: number, random: Sfc32, pool: string): Bid {
   const url = `https://www.nexmark.com/${channel.toLowerCase()}/item.htm?query=1`
   const length = random.below(60)
   const at = random.below(poolLetters - length)
-  return { auction, bidder, price, channel, url, dateTime, extra: pool.slice(at, at + length) }
+  return { auction, bidder, price: amount, channel, url, dateTime, extra: pool.slice(at, at + length) }
 }
 
 function shuffled(i: number): number {
   return Math.floor(i / groupSize) * groupSize + ((i * 953) % groupSize)
-}
-
-function letters(random: Sfc32): string {
-  const bytes = Buffer.alloc(poolLetters)
-  for (let i = 0; i < poolLetters; i++) bytes[i] = 97 + random.below(26)
-  return bytes.toString('latin1')
-}
-
-/** The exponential function by its series: `Math.exp` may differ from engine to engine. */
-function exp(x: number): number {
-  const k = Math.floor(x / ln2 + 0.5)
-  const r = x - k * ln2
-  let term = 1
-  let sum = 1
-  for (let i = 1; i <= 14; i++) {
-    term = (term * r) / i
-    sum += term
-  }
-  return sum * 2 ** k
 }
