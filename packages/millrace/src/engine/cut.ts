@@ -1,6 +1,7 @@
 import type { OutgoingBatch, PositionUpdate } from '../log/log.ts'
 import { changelogTopic } from '../plan/names.ts'
-import { ChangelogBatches } from '../state/changelog.ts'
+import { ChangelogBatches, RowTooLargeError } from '../state/changelog.ts'
+import { TaskStopped } from './failures.ts'
 import { encodeMetadata, type InputMetadata } from './metadata.ts'
 import type { StatefulStep } from './stateful-step.ts'
 import type { Task } from './task.ts'
@@ -38,10 +39,24 @@ export function cutTask(task: Task, wallTimeMs: number): TaskCut {
 function changesOf(task: Task, step: StatefulStep, wallTimeMs: number): ChangelogCut[] {
   const sink = new ChangelogBatches()
   step.settleClosing()
-  step.store.writeChanges(sink, wallTimeMs)
+  try {
+    step.store.writeChanges(sink, wallTimeMs)
+  } catch (error) {
+    throw error instanceof RowTooLargeError ? stateTooLarge(task, step, error) : error
+  }
   const batches = sink.finish()
   if (batches.length === 0) return []
   return [{ step, topic: changelogTopic(task.plan.app, task.plan.graph.name, step.name), batches }]
+}
+
+function stateTooLarge(task: Task, step: StatefulStep, error: RowTooLargeError): TaskStopped {
+  const { key, bytes, maxBytes } = error
+  const shown = JSON.stringify(task.readKey(step.kind, key, step.bytesBeforeKey, key.length))
+  return new TaskStopped(
+    `What step "${step.name}" keeps for the key ${shown} takes ${bytes} bytes, and a record of its changelog at most ${maxBytes}. Keep less ` +
+      'for one key: group by a finer key first, or count without keeping every value',
+    { cause: error },
+  )
 }
 
 function positionsOf(task: Task): PositionUpdate[] {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { count, sum } from '../stream/aggregates.ts'
+import { count, custom, sum } from '../stream/aggregates.ts'
 import { tumbling } from '../window/tumbling.ts'
 import { TaskStopped } from './failures.ts'
 import { type Hit, hits, idsIn, other, out, reasons, started } from './testkit/hits.ts'
@@ -89,6 +89,33 @@ for (const mode of ['compiled', 'interpreted'] as const) {
       run.drain()
       assert.deepEqual(idsIn(run), [1, 3])
       assert.deepEqual(reasons(run), ['too-large'])
+    })
+
+    it('[7.6] a row too large for its changelog stops the task, which names step, key and size', () => {
+      const texts = custom<Hit, string, number>({
+        init: () => '',
+        add: (text, { id }) => text + 'x'.repeat(id),
+        result: text => text.length,
+        version: 1,
+      })
+      for (const window of [false, true]) {
+        const { run } = started(mode, p => {
+          const keyed = p.from(hits, { idle: 'never' }).byKey()
+          const rows = window
+            ? keyed.window(tumbling('1m')).aggregate('texts', { length: texts })
+            : keyed.aggregate('texts', { length: texts })
+          rows.emit('updates').to(other)
+        })
+        run.append('hits', 0, [at(1, { id: 400_000 }), at(2, { id: 700_000 })])
+        assert.throws(
+          () => run.drain(),
+          (error: Error) =>
+            error instanceof TaskStopped &&
+            /^What step "texts" keeps for the key "k" takes 11\d{5} bytes, and a record .* at most 1000000\. Keep less/.test(
+              error.message,
+            ),
+        )
+      }
     })
 
     it('[7.1] late records may have a window of their own, and those that are late there too are told', () => {

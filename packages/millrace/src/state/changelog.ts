@@ -1,4 +1,5 @@
 /** How stores write their changes and read them back, whatever log or file lies behind. */
+import { RecordTooLargeError } from '../record/errors.ts'
 import { BatchWriter } from '../record/writer.ts'
 
 /** Takes the changelog records of one store. */
@@ -26,6 +27,16 @@ export interface ChangeRecord {
   readonly offset: number
 }
 
+/** What a store keeps for one key does not fit a record of its changelog. */
+export class RowTooLargeError extends RecordTooLargeError {
+  /** The key of the changelog record. */
+  readonly key: Buffer
+  constructor(cause: RecordTooLargeError, key: Uint8Array) {
+    super(cause.bytes, cause.maxBytes)
+    this.key = Buffer.from(key)
+  }
+}
+
 /** Collects changelog records into batches of at most `batchBytesMax`. */
 export class ChangelogBatches implements ChangeSink {
   readonly #batchBytesMax: number
@@ -46,14 +57,19 @@ export class ChangelogBatches implements ChangeSink {
     valueStart: number,
     valueEnd: number,
   ): void {
-    if (this.#writer.append(timestamp, key, keyStart, keyEnd, value, valueStart, valueEnd)) return
-    this.#batches.push(this.#writer.finish())
-    // One full batch seldom comes alone: the next need not grow into their size step by step.
-    this.#writer = new BatchWriter({ maxBytes: this.#batchBytesMax, initialBytes: this.#batchBytesMax })
-    this.#writer.append(timestamp, key, keyStart, keyEnd, value, valueStart, valueEnd)
+    try {
+      if (this.#writer.append(timestamp, key, keyStart, keyEnd, value, valueStart, valueEnd)) return
+      this.#batches.push(this.#writer.finish())
+      // One full batch seldom comes alone: the next need not grow into their size step by step.
+      this.#writer = new BatchWriter({ maxBytes: this.#batchBytesMax, initialBytes: this.#batchBytesMax })
+      this.#writer.append(timestamp, key, keyStart, keyEnd, value, valueStart, valueEnd)
+    } catch (error) {
+      if (!(error instanceof RecordTooLargeError)) throw error
+      throw new RowTooLargeError(error, key.subarray(keyStart, keyEnd))
+    }
   }
 
-  /** Gives the batches away, in order, and begins anew. Throws `RecordTooLargeError` from `append` for a row too large for any. */
+  /** Gives the batches away, in order, and begins anew. `append` throws `RowTooLargeError` for a row too large for any. */
   finish(): Uint8Array[] {
     if (this.#writer.count > 0) this.#batches.push(this.#writer.finish())
     return this.#batches.splice(0)
