@@ -77,6 +77,7 @@ export type {
   WindowResults,
   WindowRow,
 } from './stream/stream.ts'
+export type { JoinInterval, JoinPair, JoinResults } from './stream/stream-join.ts'
 export type {
   AggregateTable,
   JoinedTables,

@@ -1,20 +1,10 @@
 import type { EmitNode } from '../plan/graph.ts'
-import type { KeyKind } from '../serde/serde.ts'
 import type { KeyTable } from '../state/key-table.ts'
 import { type GridWindow, windowStarts } from '../window/window.ts'
 import { aggregateStep } from './aggregate-step.ts'
 import type { Column } from './aggregates/column.ts'
-import { call, type Flow, fieldOf } from './interpret-flow.ts'
-import {
-  fingerprint,
-  isTrue,
-  keyChangedFailure,
-  keyKindFailure,
-  noKeyFailure,
-  notANumber,
-  settled,
-  windowValue,
-} from './results.ts'
+import { call, checkKey, type Flow, fieldOf } from './interpret-flow.ts'
+import { fingerprint, isTrue, notANumber, settled, windowValue } from './results.ts'
 import type { StepPlan } from './step-plan.ts'
 import type { Task } from './task.ts'
 import { TaskWatermark } from './time.ts'
@@ -34,7 +24,7 @@ export function foldRecord(
   const step = aggregateStep(task, node.id)
   let additions: { start: number; slot: number; changes: Change[] }[]
   try {
-    checkKey(task, plan, step, flow)
+    checkKey(node.name, flow, task.keyKindInWork, kind => step.acceptsKind(kind))
     const starts = startsOf(plan, t).filter(start => !isLate(task, plan, flow, start))
     if (starts.length === 0) {
       const own = task.time.registers[task.input.judgedAt]!
@@ -91,19 +81,6 @@ function addTo(
       start: isWindowed ? start : Number.NaN,
     })
   }
-}
-
-/** Throws unless the record has a key that the step takes. */
-export function checkKey(
-  task: Task,
-  { node }: StepPlan,
-  step: { acceptsKind(kind: KeyKind): boolean },
-  { k, ks }: Flow,
-): void {
-  const kind = task.keyKindInWork
-  if (k !== undefined) throw keyChangedFailure(node.name)
-  if (ks < 0) throw noKeyFailure(node.name)
-  if (kind === 0 || !step.acceptsKind(kind)) throw keyKindFailure(node.name)
 }
 
 /** The windows that hold a record, latest first. */

@@ -1,4 +1,6 @@
 import type { FieldOrFn } from '../plan/graph.ts'
+import type { KeyKind } from '../serde/serde.ts'
+import { keyChangedFailure, keyKindFailure, noKeyFailure } from './results.ts'
 import type { Task } from './task.ts'
 
 /** A record at some place of the graph; see `Arrival`. */
@@ -24,4 +26,16 @@ export function call<T>(task: Task, fn: (value: any, record: any) => T, flow: Fl
 
 export function fieldOf(task: Task, field: FieldOrFn, flow: Flow): unknown {
   return typeof field === 'string' ? (flow.v as Record<string, unknown>)[field] : call(task, field, flow)
+}
+
+/** Throws unless a record can be worked on by its key (SEMANTICS 5.1). */
+export function checkKey(
+  step: string,
+  { k, ks }: Flow,
+  kind: KeyKind | 0,
+  accepts: (kind: KeyKind) => boolean,
+): void {
+  if (k !== undefined) throw keyChangedFailure(step)
+  if (ks < 0) throw noKeyFailure(step)
+  if (kind === 0 || !accepts(kind)) throw keyKindFailure(step)
 }

@@ -3,13 +3,12 @@ import type { Column } from './aggregates/column.ts'
 import {
   argumentOf,
   type Change,
-  checkKey,
   fingerprints,
   plainChange,
   rowResult,
   setObject,
 } from './interpret-aggregate.ts'
-import { call, type Flow } from './interpret-flow.ts'
+import { call, checkKey, type Flow } from './interpret-flow.ts'
 import { settled } from './results.ts'
 import type { SessionStep } from './sessions/session-step.ts'
 import type { SessionPlan, StepPlan } from './step-plan.ts'
@@ -29,7 +28,7 @@ export function foldSession(
   const step = task.steps[node.id] as SessionStep
   let changes: Change[]
   try {
-    checkKey(task, plan, step, flow)
+    checkKey(node.name, flow, task.keyKindInWork, kind => step.acceptsKind(kind))
     if (isLate(task, plan, session, step, flow)) {
       const byRelease = flow.judged && closesAt(plan, session, t) > task.time.registers[task.input.judgedAt]!
       return task.sides.late(node.id, byRelease, raw, v, kb, ks, ke, k, t, h)

@@ -1,9 +1,8 @@
-import type { LookupNode, PlanNode, TableJoinNode, TableNode } from '../plan/graph.ts'
+import type { LookupNode, TableJoinNode, TableNode } from '../plan/graph.ts'
 import { tableOf } from '../plan/walk.ts'
 import { deepFreeze } from '../serde/freeze.ts'
-import type { KeyKind } from '../serde/serde.ts'
-import { call, type Flow } from './interpret-flow.ts'
-import { isTrue, keyChangedFailure, keyKindFailure, noKeyFailure } from './results.ts'
+import { call, checkKey, type Flow } from './interpret-flow.ts'
+import { isTrue } from './results.ts'
 import { checkedRow, hasKeysOf, joinedTime, rowOf, sidesOf } from './tables/rows.ts'
 import type { TableStep } from './tables/table-step.ts'
 import type { Task } from './task.ts'
@@ -13,7 +12,7 @@ type JoinCallback = (value: unknown, row: unknown, record: unknown) => unknown
 /** What a table makes of a record, when it changes something. Throws what sends the record to `.failed`. */
 export function changeTable(task: Task, node: TableNode, flow: Flow): Flow | undefined {
   const step = task.steps[node.id] as TableStep
-  checkKey(node, flow, task.keyKindInWork, kind => step.acceptsKind(kind))
+  checkKey(node.name, flow, task.keyKindInWork, kind => step.acceptsKind(kind))
   const row = selectedRow(task, node, flow)
   return changed(step, row, flow)
 }
@@ -28,7 +27,7 @@ function selectedRow(task: Task, { selection }: TableNode, flow: Flow): unknown 
 export function changeJoin(task: Task, node: TableJoinNode, flow: Flow): Flow | undefined {
   const step = task.steps[node.id] as TableStep
   const { kb, ks, ke, t } = flow
-  checkKey(node, flow, task.keyKindInWork, kind => step.acceptsKind(kind))
+  checkKey(node.name, flow, task.keyKindInWork, kind => step.acceptsKind(kind))
   const sides = sidesOf(task.plan.graph, node)
   const rows = sides.map(side => deepFreeze(rowOf(task.steps[side]!, kb, ks, ke)))
   const isThere =
@@ -53,20 +52,8 @@ function changed(step: TableStep, v: unknown, flow: Flow): Flow | undefined {
 export function lookUp(task: Task, node: LookupNode, flow: Flow): { readonly value: unknown } | undefined {
   const { kb, ks, ke } = flow
   const table = task.steps[tableOf(task.plan.graph, node.inputs[1]!).id]!
-  checkKey(node, flow, task.keyKindInWork, kind => hasKeysOf(table, kind))
+  checkKey(node.name ?? 'join', flow, task.keyKindInWork, kind => hasKeysOf(table, kind))
   const row = deepFreeze(rowOf(table, kb, ks, ke))
   if (row === undefined && node.how === 'inner') return undefined
   return { value: call(task, (v, record) => (node.fn as JoinCallback)(v, row, record), flow) }
-}
-
-function checkKey(
-  node: PlanNode,
-  { k, ks }: Flow,
-  kind: KeyKind | 0,
-  accepts: (kind: KeyKind) => boolean,
-): void {
-  const name = node.name ?? 'join'
-  if (k !== undefined) throw keyChangedFailure(name)
-  if (ks < 0) throw noKeyFailure(name)
-  if (kind === 0 || !accepts(kind)) throw keyKindFailure(name)
 }

@@ -1,19 +1,28 @@
 import { copyObstacle } from '../plan/fields.ts'
-import type { EmitNode, KeyByNode, PlanNode, Port } from '../plan/graph.ts'
+import type { EmitNode, KeyByNode, PlanNode, Port, StreamJoinNode } from '../plan/graph.ts'
 import { serdeAt } from '../plan/serde-at.ts'
 import { deepFreeze } from '../serde/freeze.ts'
 import { toEventTime } from '../serde/timestamp.ts'
 import { carriedSerde, type Decode } from './decode.ts'
 import { foldRecord, rowResult } from './interpret-aggregate.ts'
 import { call, type Flow, fieldOf } from './interpret-flow.ts'
+import { joinRecord, pairOf } from './interpret-joins.ts'
 import { readHead } from './interpret-read.ts'
 import { foldSession } from './interpret-session.ts'
 import { changeJoin, changeTable, lookUp } from './interpret-tables.ts'
+import type { Side } from './joins/join-buffer.ts'
 import { headerSection, notWindowed } from './outputs.ts'
-import { type Arrival, type Program, type RowArrival, RunStop, type SideArrival } from './program.ts'
+import {
+  type Arrival,
+  type PairArrival,
+  type Program,
+  type RowArrival,
+  RunStop,
+  type SideArrival,
+} from './program.ts'
 import { allOf, isOut, isTrue, resultFailure, settled } from './results.ts'
 import { SessionStep } from './sessions/session-step.ts'
-import { outputOf, type SubPlan } from './sub-plan.ts'
+import { inputOf, outputOf, type SubPlan } from './sub-plan.ts'
 import type { Task } from './task.ts'
 import type { TaskInput } from './task-input.ts'
 
@@ -45,7 +54,8 @@ export function interpretProgram(plan: SubPlan, decoders: readonly Decode[]): Pr
     const from = origin.kind === 'source' ? origin.node : origin.keyBy
     return interpreter.run(task, input, until, decoders[input.index]!, from)
   }
-  return { kind: 'interpreted', run, rows, retries, sides }
+  const pairs = new Map(plan.joins.map(({ node }) => [node.id, interpreter.pairsOf(node)]))
+  return { kind: 'interpreted', run, rows, pairs, retries, sides }
 }
 
 class Interpreter {
@@ -113,6 +123,14 @@ class Interpreter {
     }
   }
 
+  pairsOf(node: StreamJoinNode): PairArrival {
+    return pairOf((task, left, right, flow) => {
+      const fn = (_: unknown, record: unknown) => node.fn(left, right, record)
+      const result = attempt(task, node, flow, () => call(task, fn, flow))
+      if (result !== undefined) this.#result(task, node, result.value, flow)
+    })
+  }
+
   entryOf(node: PlanNode): Arrival {
     const raw = this.#isRawInto(node)
     return (task, v, kb, ks, ke, k, t, h, start = notWindowed) =>
@@ -133,7 +151,13 @@ class Interpreter {
   }
 
   #continue(task: Task, from: PlanNode, port: Port, flow: Flow): void {
-    for (const node of this.#plan.consumers.get(outputOf(from.id, port)) ?? []) this.#step(task, node, flow)
+    const consumers = this.#plan.consumers.get(outputOf(from.id, port)) ?? []
+    for (const [i, node] of consumers.entries()) {
+      if (node.kind === 'streamJoin') {
+        const side = inputOf(consumers, i, from.id, port) as Side
+        attempt(task, node, flow, () => joinRecord(task, node, side, flow))
+      } else this.#step(task, node, flow)
+    }
   }
 
   #step(task: Task, node: PlanNode, flow: Flow): void {

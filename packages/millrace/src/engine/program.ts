@@ -57,6 +57,17 @@ export type RowArrival = (
   t: number,
 ) => void
 
+/** Sends the result of two records that meet in a join on its way, or of one that goes out alone; `t` is the result's time. */
+export type PairArrival = (
+  task: Task,
+  left: unknown,
+  right: unknown,
+  kb: Buffer,
+  ks: number,
+  ke: number,
+  t: number,
+) => void
+
 /**
  * What a sub-topology does with records; made by the interpreter or the compiler, shared by all its tasks on
  * one thread. Both give the same results (SEMANTICS 4.1).
@@ -67,6 +78,8 @@ export interface Program {
   run(task: Task, input: TaskInput, until: number): RunStop
   /** By id of the emit node. */
   readonly rows: ReadonlyMap<number, RowArrival>
+  /** By id of a join of streams. */
+  readonly pairs: ReadonlyMap<number, PairArrival>
   /** Re-entry at a callback with a retry policy, by node id. */
   readonly retries: ReadonlyMap<number, Arrival>
   /** Wired side streams, by `<node id>:<port>`. */

@@ -1,4 +1,4 @@
-import type { Graph, PlanNode } from '../plan/graph.ts'
+import type { Graph, PlanNode, StreamJoinNode } from '../plan/graph.ts'
 
 /**
  * How far behind the task's watermark the event time is that reaches a node (SEMANTICS 3.2): a step that
@@ -29,6 +29,7 @@ function combine(a: Reach, b: Reach): Reach {
 function passedOn(graph: Graph, node: PlanNode, known: readonly Reach[]): Reach {
   const reach = known[node.id]!
   if (node.kind === 'keyBy') return direct
+  if (node.kind === 'streamJoin') return { ...reach, holdMs: reach.holdMs + longestWaitMs(node) }
   if (node.kind !== 'emit') return reach
   const { emission } = node
   if (emission.kind === 'updates') return reach
@@ -38,6 +39,11 @@ function passedOn(graph: Graph, node: PlanNode, known: readonly Reach[]): Reach 
       : { ...reach, wallTicks: [...reach.wallTicks, node.id] }
   }
   return { ...reach, holdMs: reach.holdMs + heldMs(graph, node) }
+}
+
+/** A result has the time of one of its records, and either may have waited that long for the other. */
+function longestWaitMs({ beforeMs, afterMs, graceMs }: StreamJoinNode): number {
+  return Math.max(beforeMs, afterMs) + 1 + graceMs
 }
 
 /** A row of `final` has the last ms of its window, or the time of its session's last record. */

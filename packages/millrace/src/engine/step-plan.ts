@@ -1,5 +1,5 @@
 import type { AggregateNode, EmitNode, Graph, WindowSpec } from '../plan/graph.ts'
-import { keepsState } from '../plan/stateful.ts'
+import { keepsState, type StatefulNode } from '../plan/stateful.ts'
 import type { LayoutColumn, StoreLayout } from '../state/layout.ts'
 import type { StoreDefinition } from '../state/row-codec.ts'
 import type { SessionWindow } from '../window/session.ts'
@@ -80,7 +80,8 @@ export function planStep(graph: Graph, node: AggregateNode, reach: Reach): StepP
   }
 }
 
-function depthOf(graph: Graph, node: AggregateNode): number {
+/** How many steps with a store lie in front of one in its task. */
+export function depthOf(graph: Graph, node: StatefulNode): number {
   const depths: number[] = []
   for (const each of graph.nodes) {
     const before = each.inputs.map(edge => {

@@ -4,11 +4,13 @@ import type {
   Graph,
   PlanNode,
   Port,
+  StreamJoinNode,
   TableJoinNode,
   TableNode,
 } from '../plan/graph.ts'
 import type { SubTopology } from '../plan/sub-topology.ts'
 import { aggregatePlan } from './aggregate-plan.ts'
+import { type JoinPlan, joinPlan, planJoin } from './joins/join-plan.ts'
 import { type Reach, reaches } from './reach.ts'
 import type { StatefulPlan } from './stateful-step.ts'
 import { planStep, type StepPlan } from './step-plan.ts'
@@ -20,6 +22,7 @@ export interface SubPlan {
   readonly graph: Graph
   readonly sub: SubTopology
   readonly aggregates: readonly StepPlan[]
+  readonly joins: readonly JoinPlan[]
   /** Every step with a store, in node order. */
   readonly stateful: readonly StatefulPlan[]
   /** The emissions of `every(t)` on the wall clock, in node order: whose last tick a commit remembers. */
@@ -37,14 +40,20 @@ export function planSubTopology(app: string, graph: Graph, sub: SubTopology, clo
   const aggregates = nodes
     .filter((node): node is AggregateNode => node.kind === 'aggregate')
     .map(node => planStep(graph, node, reach[node.id]!))
+  const joins = nodes
+    .filter((node): node is StreamJoinNode => node.kind === 'streamJoin')
+    .map(node => planJoin(graph, node, reach[node.id]!))
   return {
     app,
     graph,
     sub,
     aggregates,
-    stateful: [...aggregates.map(aggregatePlan), ...nodes.filter(isTable).map(tablePlan)].sort(
-      (a, b) => a.node.id - b.node.id,
-    ),
+    joins,
+    stateful: [
+      ...aggregates.map(aggregatePlan),
+      ...nodes.filter(isTable).map(tablePlan),
+      ...joins.map(joinPlan),
+    ].sort((a, b) => a.node.id - b.node.id),
     wallTicks: nodes.filter(
       (node): node is EmitNode =>
         node.kind === 'emit' && node.emission.kind === 'every' && node.emission.time === 'wall',
@@ -74,4 +83,17 @@ function consumersOf(nodes: readonly PlanNode[]): Map<string, PlanNode[]> {
 
 export function outputOf(node: number, port: Port): string {
   return `${node}:${port}`
+}
+
+/**
+ * On which input the `i`-th consumer of an output is given its records: a node that reads it twice is there twice, in the order of its
+ * inputs.
+ */
+export function inputOf(consumers: readonly PlanNode[], i: number, from: number, port: Port): number {
+  const node = consumers[i]!
+  const before = consumers.slice(0, i).filter(each => each === node).length
+  const inputs = node.inputs.flatMap((edge, input) =>
+    edge.from === from && edge.port === port ? [input] : [],
+  )
+  return inputs[before]!
 }

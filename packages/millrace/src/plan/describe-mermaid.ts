@@ -8,11 +8,13 @@ export function descriptionMermaid({ steps }: PipelineDescription): string {
   return `${['flowchart LR', ...steps.map(step => `  ${box(step)}`), ...edges].join('\n')}\n`
 }
 
+const stores: readonly StepDescription['kind'][] = ['aggregate', 'table', 'tableJoin', 'streamJoin']
+
 /** Topics are round, stores are barrels, re-keying is a hexagon. */
 function box({ id, kind, label, detail }: StepDescription): string {
   const text = quoted(detail === '' ? label : `${label}: ${detail}`)
   if (kind === 'source' || kind === 'to') return `s${id}([${text}])`
-  if (kind === 'aggregate' || kind === 'table' || kind === 'tableJoin') return `s${id}[(${text})]`
+  if (stores.includes(kind)) return `s${id}[(${text})]`
   return kind === 'keyBy' ? `s${id}{{${text}}}` : `s${id}[${text}]`
 }
 

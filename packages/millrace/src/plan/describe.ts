@@ -83,6 +83,8 @@ function detailOf(node: PlanNode): string {
         .join(', ')
     case 'lookup':
       return node.how
+    case 'streamJoin':
+      return `${node.how}, right from ${node.beforeMs} ms before to ${node.afterMs} ms after left, grace ${node.graceMs} ms`
     case 'to':
       return topicText(node.topic)
     case 'toFile':

@@ -177,6 +177,19 @@ export interface LookupNode extends NodeOf<'lookup'>, Callback {
   readonly how: 'inner' | 'left'
 }
 
+/**
+ * Joins records of two streams under one key: those whose times lie within an interval, the right one's seen from the left one's. Its
+ * result has the later of the two times.
+ */
+export interface StreamJoinNode extends NodeOf<'streamJoin'> {
+  readonly name: string
+  readonly how: 'inner' | 'left' | 'outer'
+  readonly beforeMs: number
+  readonly afterMs: number
+  readonly graceMs: number
+  readonly fn: (left: any, right: any, record: any) => unknown
+}
+
 export interface ToTopicNode extends NodeOf<'to'> {
   readonly topic: Topic
 }
@@ -209,6 +222,7 @@ export type PlanNode =
   | TableNode
   | TableJoinNode
   | LookupNode
+  | StreamJoinNode
   | ToTopicNode
   | ToFileNode
   | PrintNode

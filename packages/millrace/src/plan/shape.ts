@@ -91,6 +91,7 @@ export function shapeOf(
 
 function storeShape(node: StatefulNode, keyedBy: string, partitions: number): StoreShape {
   const { name } = node
+  if (node.kind === 'streamJoin') return { name, keyedBy, partitions, columns: [waiting] }
   if (node.kind !== 'aggregate') return { name, keyedBy, partitions, columns: [latestValue] }
   return {
     name,
@@ -105,6 +106,11 @@ function storeShape(node: StatefulNode, keyedBy: string, partitions: number): St
   }
 }
 
+const waiting: ColumnShape = {
+  name: 'waiting',
+  state: 'waiting',
+  detail: 'records that wait for their partners',
+}
 const latestValue: ColumnShape = { name: 'value', state: 'latest', detail: 'the latest value' }
 
 function windowShape({ graceMs: _, ...window }: WindowSpec): string {

@@ -1,11 +1,13 @@
-import type { AggregateNode, PlanNode, TableJoinNode, TableNode } from './graph.ts'
+import type { AggregateNode, PlanNode, StreamJoinNode, TableJoinNode, TableNode } from './graph.ts'
 
 /** A step with a store of its own: its records have to be in the partition of their key. */
-export type StatefulNode = AggregateNode | TableNode | TableJoinNode
+export type StatefulNode = AggregateNode | TableNode | TableJoinNode | StreamJoinNode
+
+const stateful: ReadonlySet<PlanNode['kind']> = new Set(['aggregate', 'table', 'tableJoin', 'streamJoin'])
 
 /** Whether a step keeps a store. */
 export function keepsState(node: PlanNode): node is StatefulNode {
-  return node.kind === 'aggregate' || node.kind === 'table' || node.kind === 'tableJoin'
+  return stateful.has(node.kind)
 }
 
 /** Whether a step finds something by its records' keys: in its own store, or in that of another step. */
@@ -15,5 +17,6 @@ export function worksByKey(node: PlanNode): boolean {
 
 /** Whether a store closes from its earliest rows on, so that its changelog is trimmed at its beginning (SEMANTICS 2.6). */
 export function isTrimmed(node: StatefulNode): boolean {
+  if (node.kind === 'streamJoin') return true
   return node.kind === 'aggregate' && node.window !== undefined && node.window.kind !== 'session'
 }

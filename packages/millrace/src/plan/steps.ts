@@ -137,8 +137,13 @@ export function checkPort(builder: GraphBuilder, { from }: Edge, port: Port): vo
   const step = builder.stepName({ from, port })
   if ((port === 'rejected' || port === 'tombstones') && node.kind !== 'source')
     builder.fail(step, `it has no .${port}`, `take .${port} of what p.from(…) gives`)
-  if (port === 'late' && !(node.kind === 'aggregate' && node.window !== undefined))
-    builder.fail(step, 'it has no .late: only windows close', 'take .late of a windowed aggregate')
+  const closes = node.kind === 'streamJoin' || (node.kind === 'aggregate' && node.window !== undefined)
+  if (port === 'late' && !closes)
+    builder.fail(
+      step,
+      'it has no .late: only windows and joins of streams close',
+      'take .late of one of those',
+    )
   if (port === 'failed' && !canFail(node))
     builder.fail(step, 'nothing can fail here', 'take .failed of the step that has the callback')
 }

@@ -34,11 +34,11 @@ export function keyKeepers(graph: Graph): ReadonlySet<number> {
   return keepers
 }
 
-type KeySetter = Extract<PlanNode, { kind: 'map' | 'flatMap' | 'lookup' }>
+type KeySetter = Extract<PlanNode, { kind: 'map' | 'flatMap' | 'lookup' | 'streamJoin' }>
 
 /** Whether the results of a step may come with a key of their own. */
 function setsKeys(node: PlanNode): node is KeySetter {
-  return node.kind === 'map' || node.kind === 'flatMap' || node.kind === 'lookup'
+  return ['map', 'flatMap', 'lookup', 'streamJoin'].includes(node.kind)
 }
 
 /** Whether what leaves a node are the changes of a table, under the keys of its rows. */

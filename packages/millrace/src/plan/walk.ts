@@ -36,6 +36,7 @@ const makers: ReadonlySet<PlanNode['kind']> = new Set([
   'table',
   'tableJoin',
   'lookup',
+  'streamJoin',
 ])
 
 /** The step that keeps the rows of the table on an edge; the rows of an aggregate leave through an `emit`. */

@@ -8,10 +8,13 @@ import type { Columns } from './aggregates.ts'
 import type { StepOptions } from './callback-types.ts'
 import { type AnyStream, type Fn, GraphEdge } from './graph-edge.ts'
 import { GraphAggregate, GraphTable, joinTables, lookup, tableOn } from './graph-table.ts'
+import { type StreamJoinArguments, streamJoin } from './join-streams.ts'
 import { retryPolicy } from './retry-policy.ts'
 import type { ForEachOptions, KeyByOptions, Sink, SourceStream } from './stream.ts'
 import type { JoinedTables, JoinOptions, SourceTable, Table } from './table.ts'
 
+type LookupArguments = [table: unknown, fn: Fn, options?: JoinOptions]
+type JoinArguments = LookupArguments | StreamJoinArguments
 type Reduction = { init?: () => unknown; fn: Fn }
 
 /** An edge whose step may fail. */
@@ -131,12 +134,26 @@ class GraphStream extends GraphStep {
     return tableOn(this.builder, this.edge, name, stream)
   }
 
-  join(table: unknown, fn: Fn, options?: JoinOptions): AnyStream {
-    return stream(this.builder, lookup(this, 'inner', table, fn, options))
+  join(...args: JoinArguments): AnyStream {
+    return this.#join('inner', args)
   }
 
-  leftJoin(table: unknown, fn: Fn, options?: JoinOptions): AnyStream {
-    return stream(this.builder, lookup(this, 'left', table, fn, options))
+  leftJoin(...args: JoinArguments): AnyStream {
+    return this.#join('left', args)
+  }
+
+  outerJoin(...args: JoinArguments): AnyStream {
+    return this.#join('outer', args)
+  }
+
+  #join(how: 'inner' | 'left' | 'outer', args: JoinArguments): AnyStream {
+    if (typeof args[0] !== 'string' && how !== 'outer')
+      return stream(this.builder, lookup(this, how, ...(args as LookupArguments)))
+    return stream(this.builder, streamJoin(this, how, ...(args as StreamJoinArguments)))
+  }
+
+  get late(): AnyStream {
+    return this.side('late')
   }
 
   get rejected(): AnyStream {
@@ -192,7 +209,7 @@ class GraphResults extends GraphStream {
     this.table = table
   }
 
-  get late(): AnyStream {
+  override get late(): AnyStream {
     return this.side('late', this.table)
   }
 

@@ -338,3 +338,26 @@ pipeline('tables', p => {
   // @ts-expect-error only the rows of a window are final
   latest.emit('final')
 })
+
+pipeline('joins of streams', p => {
+  type Click = { url: string; x: number }
+  const views1 = p.from(views).byKey()
+  const clicks = p.from(topic('clicks', { value: json<Click>() })).byKey()
+  const inner = views1.join('inner', clicks, { after: '1m' }, (view, click) => ({ ms: view.ms, x: click.x }))
+  is<Equal<ValueType<typeof inner>, { ms: number; x: number }>>()
+  is<Equal<KeyType<typeof inner>, string>>()
+  is<Equal<ValueType<typeof inner.late>, View | Click>>()
+  const left = views1.leftJoin('left', clicks, { after: '1m' }, (view, click, record) => [
+    view.ms,
+    click?.x,
+    record.key,
+  ])
+  is<Equal<ValueType<typeof left>, (string | number | undefined)[]>>()
+  const outer = views1.outerJoin('outer', clicks, {}, (view, click) => ({ ms: view?.ms, x: click?.x }))
+  is<Equal<ValueType<typeof outer>, { ms: number | undefined; x: number | undefined }>>()
+  // @ts-expect-error the right one may miss
+  views1.leftJoin('no', clicks, {}, (_, click) => click.x)
+  const byMs = p.from(views).keyBy('ms')
+  // @ts-expect-error keys of another type
+  byMs.join('no', clicks, {}, () => 1)
+})

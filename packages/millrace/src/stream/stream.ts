@@ -15,6 +15,7 @@ import type {
   ValueOf,
 } from './callback-types.ts'
 import type { Every } from './emission.ts'
+import type { JoinInterval, JoinPair, JoinResults } from './stream-join.ts'
 import type { AggregateTable, JoinOptions, JoinRow, Table } from './table.ts'
 
 /** The end of a path. Its side stream takes records that could not be written. */
@@ -111,12 +112,38 @@ export interface KeyedStream<V, K, F = unknown> extends Stream<V, K, F> {
     fn: JoinRow<V, K, R, S>,
     options?: JoinOptions,
   ): Stream<ValueOf<S>, KeyOf<S, K>, V>
+  /**
+   * Calls `fn` with each two records of one key whose times lie within the interval. The result has the later time. The name is the
+   * store's, which keeps records as long as one may come that meets them.
+   */
+  join<O, S>(
+    name: string,
+    right: KeyedStream<O, K>,
+    interval: JoinInterval,
+    fn: JoinPair<V, O, K, S>,
+  ): JoinResults<ValueOf<S>, KeyOf<S, K>, V | O>
+
   /** Calls `fn` with each record and the row of its key, undefined where it has none. */
   leftJoin<R, S>(
     table: Table<R, K>,
     fn: JoinRow<V, K, R | undefined, S>,
     options?: JoinOptions,
   ): Stream<ValueOf<S>, KeyOf<S, K>, V>
+  /** Also with each record of this stream that has met none of the other once none can come. */
+  leftJoin<O, S>(
+    name: string,
+    right: KeyedStream<O, K>,
+    interval: JoinInterval,
+    fn: JoinPair<V, O | undefined, K, S>,
+  ): JoinResults<ValueOf<S>, KeyOf<S, K>, V | O>
+
+  /** Also with each record of either stream that has met none of the other once none can come. */
+  outerJoin<O, S>(
+    name: string,
+    right: KeyedStream<O, K>,
+    interval: JoinInterval,
+    fn: JoinPair<V | undefined, O | undefined, K, S>,
+  ): JoinResults<ValueOf<S>, KeyOf<S, K>, V | O>
 
   /** Groups the records of each key by time. */
   window(spec: GridWindow): WindowedStream<V, K>

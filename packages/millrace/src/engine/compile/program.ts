@@ -1,13 +1,14 @@
 import { copyObstacle } from '../../plan/fields.ts'
-import type { EmitNode, PlanNode, Port, ToTopicNode } from '../../plan/graph.ts'
+import type { EmitNode, PlanNode, Port, StreamJoinNode, ToTopicNode } from '../../plan/graph.ts'
 import { serdeAt } from '../../plan/serde-at.ts'
 import type { SubTopologyInput } from '../../plan/sub-topology.ts'
 import { recordInputs } from '../../plan/walk.ts'
 import { deepFreeze } from '../../serde/freeze.ts'
 import { carriedSerde, type Decode } from '../decode.ts'
-import type { Arrival, Program, RowArrival, RunStop, SideArrival } from '../program.ts'
+import type { Side } from '../joins/join-buffer.ts'
+import type { Arrival, PairArrival, Program, RowArrival, RunStop, SideArrival } from '../program.ts'
 import type { SubPlan } from '../sub-plan.ts'
-import { outputOf } from '../sub-plan.ts'
+import { inputOf, outputOf } from '../sub-plan.ts'
 import type { Task } from '../task.ts'
 import type { TaskInput } from '../task-input.ts'
 import { aggregateCode } from './aggregate.ts'
@@ -18,6 +19,7 @@ import { readCode } from './read.ts'
 import { resultOf, rowEndText, rowValueCode } from './row-change.ts'
 import { rowWriterCode } from './row-writer.ts'
 import { branchCode, failure, fieldCode, filterCode, flatMapCode, mapCode, peekCode } from './steps.ts'
+import { joinArrivalCode, pairCode } from './stream-join.ts'
 import { lookupCode, tableCode, tableJoinCode } from './tables.ts'
 
 export interface ProgramOptions {
@@ -34,11 +36,12 @@ type Run = (task: Task, input: TaskInput, until: number) => RunStop
 /** Generates the functions of a sub-topology. Callbacks are passed in and called directly, never inlined as text. */
 export function compileProgram(plan: SubPlan, options: ProgramOptions): Program {
   const compiler = new Compiler(plan, options)
-  const { runs, rows, retries, sides } = compiler.compile()
+  const { runs, rows, pairs, retries, sides } = compiler.compile()
   return {
     kind: 'compiled',
     run: runs.length === 1 ? runs[0]! : (task, input, until) => runs[input.index]!(task, input, until),
     rows: new Map(rows),
+    pairs: new Map(pairs),
     retries: new Map(retries),
     sides: new Map(sides),
   }
@@ -47,6 +50,7 @@ export function compileProgram(plan: SubPlan, options: ProgramOptions): Program 
 interface Compiled {
   readonly runs: readonly Run[]
   readonly rows: readonly [number, RowArrival][]
+  readonly pairs: readonly [number, PairArrival][]
   readonly retries: readonly [number, Arrival][]
   readonly sides: readonly [string, SideArrival][]
 }
@@ -67,13 +71,14 @@ class Compiler {
   compile(): Compiled {
     const runs = this.#plan.sub.inputs.map((input, i) => this.#run(input, i))
     const rows = this.#plan.aggregates.flatMap(step => step.emissions.map(({ node }) => this.#rows(node)))
+    const pairs = this.#plan.joins.map(({ node }) => `[${node.id}, ${this.#pairs(node)}]`)
     const sides = [...this.#plan.consumers.keys()].flatMap(output => this.#side(output))
     const retries = this.#nodes()
       .filter(node => hasRetry(node))
       .map(node => `[${node.id}, ${this.#retryFunction(node)}]`)
     while (this.#queue.length > 0) this.#queue.shift()!()
     this.#code.line(
-      `return { runs: [${runs.join(', ')}], rows: [${rows.join(', ')}], retries: [${retries.join(', ')}], sides: [${sides.join(', ')}] }`,
+      `return { runs: [${runs.join(', ')}], rows: [${rows.join(', ')}], pairs: [${pairs.join(', ')}], retries: [${retries.join(', ')}], sides: [${sides.join(', ')}] }`,
     )
     return this.#code.evaluate(`millrace/${this.#plan.graph.name}/${this.#plan.sub.name}.js`) as Compiled
   }
@@ -102,6 +107,11 @@ class Compiler {
       body: path => this.#continue(origin, 'out', path),
     })
     return name
+  }
+
+  #pairs(node: StreamJoinNode): string {
+    const go = (from: PlanNode, port: Port, next: Path) => this.#continue(from, port, this.#frozen(next))
+    return pairCode(this.#code, node, this.#options.freeze, go)
   }
 
   /** The function that turns a row into the record of an emission. */
@@ -198,9 +208,12 @@ class Compiler {
   }
 
   #continue(from: PlanNode, port: Port, path: Path): void {
-    for (const node of this.#plan.consumers.get(outputOf(from.id, port)) ?? []) {
+    const consumers = this.#plan.consumers.get(outputOf(from.id, port)) ?? []
+    for (const [i, node] of consumers.entries()) {
       this.#code.line('{')
-      if (recordInputs(node).length > 1 || hasRetry(node)) this.#callShared(node, path)
+      if (node.kind === 'streamJoin')
+        joinArrivalCode(this.#code, node, inputOf(consumers, i, from.id, port) as Side, path)
+      else if (recordInputs(node).length > 1 || hasRetry(node)) this.#callShared(node, path)
       else this.#step(node, path)
       this.#code.line('}')
     }
@@ -248,10 +261,13 @@ class Compiler {
 
   /** In development a new value is frozen where it is made. */
   #withFrozen(from: PlanNode, next: Path, before: Path): Path {
-    if (this.#options.freeze && next.v !== before.v && from.kind !== 'aggregate' && from.kind !== 'emit') {
-      this.#code.line(`${this.#code.constant(deepFreeze, 'deepFreeze')}(${next.v})`)
-    }
-    return next
+    const isNew = next.v !== before.v && from.kind !== 'aggregate' && from.kind !== 'emit'
+    return isNew ? this.#frozen(next) : next
+  }
+
+  #frozen(path: Path): Path {
+    if (this.#options.freeze) this.#code.line(`${this.#code.constant(deepFreeze, 'deepFreeze')}(${path.v})`)
+    return path
   }
 
   #sink(node: PlanNode, path: Path): void {

@@ -267,7 +267,7 @@ describe('a table in a plan', () => {
             .byKey()
             .join(table as never, () => 1),
       )
-    assert.throws(join('x'), /it was given something that is not a table/)
+    assert.throws(join(7), /it was given something that is not a table/)
     assert.throws(
       () => pipeline('refused', p => void (p.from(orders) as any).join(p.table(customers), () => 1)),
       /not grouped by a key/,

@@ -1,0 +1,47 @@
+import type { StreamJoinNode } from '../../plan/graph.ts'
+import { deepFreeze } from '../../serde/freeze.ts'
+import { analyseCallback } from '../../serde/json/analyse.ts'
+import type { Side } from '../joins/join-buffer.ts'
+import type { Code } from './code.ts'
+import { keyCheckCode } from './key-check.ts'
+import { argumentsOf, arrivalPath, type Path } from './path.ts'
+import { type Continue, guardedCall, recordOf, resultCode } from './steps.ts'
+
+/** A record comes to a join of streams. */
+export function joinArrivalCode(code: Code, node: StreamJoinNode, side: Side, path: Path): void {
+  const step = code.variable('S')
+  code.line(`const ${step} = T.steps[${node.id}]`)
+  const ok = keyCheckCode(
+    code,
+    node,
+    path,
+    kind => `${step}.kind !== ${kind} && !${step}.acceptsKind(${kind})`,
+  )
+  const { v, kb, ks, ke, t } = path
+  const own = path.late?.own ?? '-Infinity'
+  const w = code.variable('w')
+  code.line(`const ${w} = ${path.late === undefined ? own : `Math.max(${own}, ${path.late.task})`}`)
+  code.line(`if (!${ok});`)
+  const byRelease = `${path.mayBeRow ? 'T.rowKeyKind === undefined && ' : ''}${step}.closesAt(${side}, ${t}) > ${own}`
+  code.line(
+    `else if (${step}.isLate(${side}, ${t}, ${w})) T.sides.late(${node.id}, ${byRelease}, ${path.raw}, ${argumentsOf(path)})`,
+  )
+  code.line(`else ${step}.arrive(${side}, ${v}, ${kb}, ${ks}, ${ke}, ${t}, ${w})`)
+}
+
+/** The function of two records that meet, or of one that goes out alone. Gives its name. */
+export function pairCode(code: Code, node: StreamJoinNode, freeze: boolean, go: Continue): string {
+  const name = code.variable('pair')
+  code.line(`function ${name}(T, left, right, kb, ks, ke, t) {`)
+  code.line('const v = left === undefined ? right : left, lateOwn = T.judgedOwn, lateTask = T.judgedTask')
+  const frozen = freeze ? code.constant(deepFreeze, 'deepFreeze') : ''
+  const path: Path = { ...arrivalPath(false), k: 'undefined', h: 'null', start: 'NaN' }
+  const record = analyseCallback(node.fn, 1).usesRecord ? `, ${recordOf(path)}` : ''
+  const call = `${code.constant(node.fn, 'f')}(${frozen}(left), ${frozen}(right)${record})`
+  const { result, ok } = guardedCall(code, node, call, path)
+  code.line(`if (${ok}) {`)
+  resultCode(code, node, result, path, go)
+  code.line('}')
+  code.line('}')
+  return name
+}
