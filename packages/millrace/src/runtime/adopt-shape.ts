@@ -62,11 +62,14 @@ export interface AdoptedShape {
   readonly layouts: TopicVersions
   /** Topics behind which its layout has not been at work yet. */
   readonly newTopics: ReadonlySet<string>
-  /** Writes down that it is at work from now on; undefined where that stands there. */
-  readonly claim: (() => Promise<void>) | undefined
+  /**
+   * Writes down that it is at work from now on, where that does not stand there yet. Throws `PlanError` when something newer has
+   * been at work since the start, and nobody runs that any more: a process that was away for long may come back to that.
+   */
+  confirm(): Promise<void>
 }
 
-const nothingKept: AdoptedShape = { layouts: {}, newTopics: new Set(), claim: undefined }
+const nothingKept: AdoptedShape = { layouts: {}, newTopics: new Set(), confirm: async () => {} }
 
 /**
  * Before a pipeline goes on with what is stored: tells what has changed since it last ran, and throws `PlanError` where going on
@@ -85,37 +88,41 @@ export async function adoptShape(
     .then(history => ({ shape: history.shape, standing: history.standingOf(now) }))
   if (before === undefined && !hasState(graph)) return nothingKept
   const isOlder = standing.older.length > 0
+  const confirm = () => confirmShape(options, stored, now)
   if (isOlder && !options.rollback) {
-    const changes = diffShapes(before!, now)
-    await refuseWithoutNewer(options, { pipeline: graph.name, standing, changes })
+    await refuseWithoutNewer(options, standing, diffShapes(before!, now), now.pipeline)
     say(olderText(graph.name, standing))
-    return adopted(app, graph.name, standing)
+    return { ...offerOf(app, graph.name, standing), confirm }
   }
   const changes = before === undefined ? [] : diffShapes(before, now)
   refuse(graph.name, changes)
   for (const change of changes) say(`${graph.name}: ${changeText(change)}`)
-  const write = () => stored.write(now)
   if (before === undefined || (standing.newer.length === 0 && !isOlder)) {
-    if (JSON.stringify(before) !== JSON.stringify(now)) await write()
+    if (JSON.stringify(before) !== JSON.stringify(now)) await stored.write(now)
   } else if (isOlder) await stored.write(now, { kind: 'rollback' })
   else if (!standing.isKnown) await stored.write(now, { kind: 'announced' })
-  const written = (await stored.read()).standingOf(now)
-  return adopted(app, graph.name, written, written.newer.length > 0 ? write : undefined)
+  return { ...offerOf(app, graph.name, (await stored.read()).standingOf(now)), confirm }
 }
 
-function adopted(
+async function confirmShape(options: AdoptOptions, stored: StoredShape, now: PipelineShape): Promise<void> {
+  const history = await stored.read()
+  const standing = history.standingOf(now)
+  if (standing.older.length > 0)
+    return refuseWithoutNewer(options, standing, diffShapes(history.shape!, now), now.pipeline)
+  if (standing.newer.length > 0) await stored.write(now)
+}
+
+function offerOf(
   app: string,
   pipeline: string,
   { versions, older, newer }: Standing,
-  claim?: () => Promise<void>,
-): AdoptedShape {
+): Omit<AdoptedShape, 'confirm'> {
   const topicOf = (input: string) => topicOfInput(app, pipeline, input)
   return {
     layouts: Object.fromEntries(
       [...versions].map(([input, version]) => [topicOf(input), older.includes(input) ? 0 : version]),
     ),
     newTopics: new Set(newer.map(topicOf)),
-    claim,
   }
 }
 
@@ -146,7 +153,9 @@ function refuse(pipeline: string, changes: readonly PipelineChange[]): void {
 /** Older code may wait where newer code runs. Where nobody does, it would wait for ever. */
 async function refuseWithoutNewer(
   { log, app, mayWait }: AdoptOptions,
-  { pipeline, standing, changes }: OlderPipeline,
+  standing: Standing,
+  changes: readonly PipelineChange[],
+  pipeline: string,
 ): Promise<void> {
   const group = groupName(app, pipeline)
   if (mayWait) {
@@ -162,13 +171,6 @@ async function refuseWithoutNewer(
     `newer code has been at work behind ${standing.older.join(', ')}${mayWait ? `, and no member of ${group} runs it` : ''}`,
     `start the newer code; or go back to this one with --rollback (rollback: true)${lossText(changes)}`,
   )
-}
-
-interface OlderPipeline {
-  readonly pipeline: string
-  readonly standing: Standing
-  /** From what last ran to this. */
-  readonly changes: readonly PipelineChange[]
 }
 
 /** What going back costs, or why it is not possible either. */

@@ -1,8 +1,11 @@
 import type { JoinOptions, TopicPartition } from '../log/log.ts'
 import type { Graph } from '../plan/graph.ts'
+import type { Clock } from '../std/clock.ts'
 import { type AdoptedShape, type AdoptOptions, adoptShape } from './adopt-shape.ts'
+import { Backoff, isRetriable } from './backoff.ts'
 import type { HostedPipeline } from './host.ts'
 import { LayoutClaim } from './layout-claim.ts'
+import type { MembershipMeter } from './metrics/membership-meter.ts'
 import type { PartitionCounts } from './topics.ts'
 import { encodeVersions, millraceVersion } from './versions.ts'
 
@@ -25,9 +28,15 @@ export class AppLayouts {
 
   /** See `adoptShape`. */
   async adopt(graph: Graph, counts: PartitionCounts): Promise<void> {
-    const { onFailed } = this.#options
+    const { clock, onFailed } = this.#options
     const adopted = await adoptShape(this.#options, graph, counts)
-    const claims = new LayoutClaim(adopted.newTopics, adopted.claim, error => onFailed(graph.name, error))
+    const kept = Object.entries(adopted.layouts).filter(([, version]) => version > 0)
+    const claims = new LayoutClaim({
+      newTopics: adopted.newTopics,
+      keptTopics: new Set(kept.map(([topic]) => topic)),
+      confirm: () => whenReachable(clock, adopted.confirm),
+      onFailed: error => onFailed(graph.name, error),
+    })
     this.#adopted.set(graph.name, { ...adopted, claims })
   }
 
@@ -36,15 +45,21 @@ export class AppLayouts {
   }
 
   /** What a membership publishes. */
-  offerOf(pipeline: HostedPipeline): Pick<JoinOptions, 'layouts' | 'userData' | 'onBarred'> {
+  offerOf(
+    pipeline: HostedPipeline,
+    meter: MembershipMeter,
+  ): Pick<JoinOptions, 'layouts' | 'userData' | 'onBarred'> {
     return {
       layouts: this.#adopted.get(pipeline.name)!.layouts,
       userData: encodeVersions({ code: this.#options.codeVersion, millrace: millraceVersion() }),
-      onBarred: partitions => this.#sayBarred(pipeline, partitions),
+      onBarred: partitions => {
+        meter.barred(partitions)
+        this.#sayBarred(pipeline, partitions)
+      },
     }
   }
 
-  /** Once, and again when they have become others. */
+  /** Says which partitions nobody may have: once, and again when they have become others. */
   #sayBarred({ name, group }: HostedPipeline, partitions: readonly TopicPartition[]): void {
     const list = partitions.map(({ topic, partition }) => `${topic}/${partition}`).join(', ')
     const before = this.#barred.get(name) ?? ''
@@ -56,5 +71,18 @@ export class AppLayouts {
         : `${name}: no member of ${group} may have ${list}: newer code has had them, and nobody here runs it. ` +
             'They wait. Start the newer code, or go back with --rollback (rollback: true)',
     )
+  }
+}
+
+/** Tasks wait for a log that cannot be reached, and this is a part of their start. */
+async function whenReachable(clock: Clock, work: () => Promise<void>): Promise<void> {
+  const backoff = new Backoff(clock)
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isRetriable(error)) throw error
+      await backoff.wait()
+    }
   }
 }

@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type App, count, json, type PipelineBuilder, pipeline, start, sum, topic } from '../index.ts'
-import type { Log } from '../log/log.ts'
+import {
+  type App,
+  count,
+  json,
+  type PipelineBuilder,
+  pipeline,
+  type StartOptions,
+  start,
+  sum,
+  topic,
+} from '../index.ts'
+import { MemoryBroker } from '../log/memory/broker.ts'
 import { MemoryLog } from '../log/memory/memory-log.ts'
 import { LayoutClaim } from './layout-claim.ts'
 import { readTopic } from './testkit/read-topic.ts'
@@ -40,8 +50,9 @@ async function until(what: string, condition: () => Promise<boolean> | boolean):
 
 /** One log with processes of several versions, each with what it has warned of. */
 function setting() {
-  const log: Log = new MemoryLog()
-  const run = async (build: Build, options: { once?: boolean; rollback?: boolean } = {}) => {
+  const broker = new MemoryBroker()
+  const log = new MemoryLog(broker)
+  const run = async (build: Build, options: StartOptions = {}) => {
     const warnings: string[] = []
     const logger = { info() {}, error() {}, warn: (message: string) => void warnings.push(message) }
     const app = await start([pipeline('shop', p => void build(p))], { app: 'app', log, logger, ...options })
@@ -57,7 +68,7 @@ function setting() {
   const group = async () => (await log.describeGroup('app.shop'))!
   const values = async (name: string): Promise<object[]> =>
     (await readTopic(log, name)).map(({ value }) => JSON.parse(value!))
-  return { log, run, send, group, values }
+  return { broker, log, run, send, group, values }
 }
 
 const partitionsOf = (app: App) => app.health().pipelines[0]!.partitions
@@ -112,6 +123,20 @@ describe('code that is older than the state', () => {
           layouts?.['app.shop.url.repartition'] === 2 || assignment.every(each => each.topic === 'hits'),
       ),
     )
+  })
+
+  it('[8.2] stops when it wakes up and all who ran newer code have come and gone meanwhile', async () => {
+    const { broker, run, group } = setting()
+    const frozen = new MemoryLog(broker)
+    await using older = await run(first, { log: frozen, sessionTimeoutMs: 50 })
+    await until('it has everything', () => partitionsOf(older) === 4)
+    frozen.freeze()
+    await until('it is taken for dead', async () => (await group()).members.length === 0)
+    const newer = await run(withTotal)
+    await until('it has everything', () => partitionsOf(newer) === 4)
+    await newer.stop()
+    frozen.thaw()
+    await assert.rejects(older.failed, /newer code has been at work behind url\.repartition/)
   })
 
   it('[8.2] is not what a version makes of others that started and never had anything', async () => {
@@ -186,12 +211,24 @@ describe('the claim of a new layout', () => {
     const done: string[] = []
     const made = Promise.withResolvers<void>()
     const failed: Error[] = []
-    const claim = new LayoutClaim(
-      new Set(['t']),
-      () => made.promise,
-      error => void failed.push(error),
-    )
-    return { done, made, failed, claim, note: (what: string) => () => void done.push(what) }
+    let confirmed = 0
+    const claim = new LayoutClaim({
+      newTopics: new Set(['t']),
+      keptTopics: new Set(['t', 'u']),
+      confirm: () => {
+        confirmed++
+        return made.promise
+      },
+      onFailed: error => void failed.push(error),
+    })
+    return {
+      done,
+      made,
+      failed,
+      claim,
+      confirmed: () => confirmed,
+      note: (what: string) => () => void done.push(what),
+    }
   }
 
   it('[8.2] is made before the first partition with the layout is taken on, and all that follows waits in its order', async () => {
@@ -219,5 +256,18 @@ describe('the claim of a new layout', () => {
     made.reject(new Error('the log is gone'))
     await new Promise(resolve => setImmediate(resolve))
     assert.deepEqual([done, failed.map(({ message }) => message)], [[], ['the log is gone']])
+  })
+
+  it('[8.2] is confirmed again after a loss, whatever the layout', async () => {
+    const { done, made, confirmed, claim, note } = claims()
+    made.resolve()
+    claim.assigned([{ topic: 'u', partition: 0 }], note('not new'))
+    assert.deepEqual([done, confirmed()], [['not new'], 0])
+    claim.lost(note('lost'))
+    claim.assigned([{ topic: 'u', partition: 0 }], note('back'))
+    claim.after(note('identity'))
+    assert.deepEqual(done, ['not new', 'lost'])
+    await new Promise(resolve => setImmediate(resolve))
+    assert.deepEqual([done.slice(2), confirmed()], [['back', 'identity'], 1])
   })
 })

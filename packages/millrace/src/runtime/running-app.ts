@@ -246,7 +246,7 @@ export class RunningApp implements App {
       group: pipeline.group,
       instanceId: this.#instanceIds.get(pipeline.group) ?? options.instance,
       topicSets: pipeline.topicSets,
-      ...this.#layouts.offerOf(pipeline),
+      ...this.#layouts.offerOf(pipeline, meter),
       weight: Math.max(1, options.threads ?? 1),
       sessionTimeoutMs,
       standbys: this.#standbysOf(pipeline),
@@ -262,7 +262,7 @@ export class RunningApp implements App {
       onIdentity: identity => claims.after(() => pipeline.setIdentity(identity)),
       onLost: (reason, isOver) => {
         meter.lost()
-        claims.after(() => pipeline.lost())
+        claims.lost(() => pipeline.lost())
         if (isOver) this.#pipelineFailed(pipeline.name, reason)
       },
     })

@@ -103,6 +103,11 @@ export const FAMILIES = {
     'Times that the group took the process for dead.',
   ),
   partitions: gauge('millrace_assigned_partitions', 'pipeline', 'Partitions this process has.'),
+  barred: gauge(
+    'millrace_barred_partitions',
+    'pipeline',
+    'Partitions that no member of the group may have, for newer code has had them.',
+  ),
   fetches: counter('millrace_fetches_total', 'thread', 'Fetches answered.'),
   fetchFailures: counter(
     'millrace_fetch_failures_total',

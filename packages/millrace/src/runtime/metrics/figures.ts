@@ -71,4 +71,5 @@ export interface MembershipFigures {
   readonly rebalances: number
   readonly losses: number
   readonly partitions: number
+  readonly barred: number
 }

@@ -7,6 +7,7 @@ export class MembershipMeter {
   readonly #partitions = new Set<string>()
   #rebalances = 0
   #losses = 0
+  #barred = 0
 
   constructor(pipeline: string) {
     this.#pipeline = pipeline
@@ -27,12 +28,18 @@ export class MembershipMeter {
     this.#partitions.clear()
   }
 
+  /** Partitions of the group that no member may have. */
+  barred(partitions: readonly TopicPartition[]): void {
+    this.#barred = partitions.length
+  }
+
   get figures(): MembershipFigures {
     return {
       pipeline: this.#pipeline,
       rebalances: this.#rebalances,
       losses: this.#losses,
       partitions: this.#partitions.size,
+      barred: this.#barred,
     }
   }
 }
