@@ -16,8 +16,10 @@ export type { Topic } from './plan/topic.ts'
 export type {
   App,
   Health,
+  KeyResult,
   Logger,
   PipelineHealth,
+  RangeQuery,
   RestoreHealth,
   SendOptions,
   SentRecord,
@@ -26,6 +28,7 @@ export type {
   StoreQuery,
   StoreView,
   TaskHealth,
+  WindowQuery,
   WindowResult,
 } from './runtime/app.ts'
 export type { PipelineLike, PipelineSource } from './runtime/pipeline-source.ts'

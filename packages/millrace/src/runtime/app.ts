@@ -110,12 +110,38 @@ export interface WindowResult {
   readonly value: unknown
 }
 
-/** A step's state as it is in this process; a key whose task runs elsewhere is an error that says so. */
+/** Which windows of a key. */
+export interface WindowQuery {
+  /** Those that begin at this time or later, in ms since the epoch. */
+  readonly from?: number
+  /** Those that begin before this time. */
+  readonly to?: number
+}
+
+/** Which rows of a table. */
+export interface RangeQuery {
+  /** The smallest key, itself included. Keys are in the order of their bytes: texts by their UTF-8, numbers by their decimal text. */
+  readonly from?: unknown
+  /** The first key that is left out. */
+  readonly to?: unknown
+  /** Most rows to give. Default 1000. */
+  readonly limit?: number
+}
+
+/** A row of a table. */
+export interface KeyResult {
+  readonly key: unknown
+  readonly value: unknown
+}
+
+/** A step's state as it is in this process; a key whose task runs elsewhere is an error that names the process it runs in. */
 export interface StoreView {
   /** The result of a key, or undefined when it has none. */
   get(key: unknown, query?: StoreQuery): Promise<unknown>
-  /** All open windows of a key, by start. */
-  windows(key: unknown): Promise<readonly WindowResult[]>
+  /** The open windows of a key, by start. */
+  windows(key: unknown, query?: WindowQuery): Promise<readonly WindowResult[]>
+  /** The rows that this process has of a table, by key; those of tasks that run elsewhere are not among them. */
+  range(query?: RangeQuery): Promise<readonly KeyResult[]>
 }
 
 /** What an app is doing. */

@@ -148,10 +148,19 @@ export class AssignedTasks {
   }
 
   partitionsOfStep(step: string): number {
+    return this.#partitionsOf(this.#programOf(step).plan.sub)
+  }
+
+  /** Topics whose partitions the step's tasks read. */
+  topicsOfStep(step: string): readonly string[] {
+    return this.#inputTopics(this.#programOf(step).plan.sub)
+  }
+
+  #programOf(step: string): SubProgram {
     const owner = this.#programs.find(({ plan }) => plan.stateful.some(({ node }) => node.name === step))
     if (owner === undefined)
       throw new Error(`Pipeline "${this.#options.graph.name}" has no step "${step}" with a store`)
-    return this.#partitionsOf(owner.plan.sub)
+    return owner
   }
 
   hasStep(step: string): boolean {

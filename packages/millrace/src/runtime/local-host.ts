@@ -5,7 +5,6 @@ import type { Log } from '../log/log.ts'
 import type { Graph } from '../plan/graph.ts'
 import { nodeDisk } from '../state/disk.ts'
 import type { Clock } from '../std/clock.ts'
-import type { StoreView } from './app.ts'
 import { ChangelogUpkeep } from './changelog-upkeep.ts'
 import type { CommittedTask } from './commit-content.ts'
 import { commitPace } from './guarantee.ts'
@@ -228,7 +227,7 @@ class LocalPipeline implements HostedPipeline {
     return this.#run.hasStep(step)
   }
 
-  store(step: string): StoreView {
+  store(step: string): LocalStore {
     return new LocalStore(this.#run, step)
   }
 }

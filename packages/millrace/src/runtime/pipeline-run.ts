@@ -1,6 +1,12 @@
 import type { Task } from '../engine/task.ts'
 import type { TaskInput } from '../engine/task-input.ts'
-import { CommitError, type FetchedPartition, type MemberIdentity, type TopicPartition } from '../log/log.ts'
+import {
+  CommitError,
+  type FetchedPartition,
+  type GroupMember,
+  type MemberIdentity,
+  type TopicPartition,
+} from '../log/log.ts'
 import { isBroken } from '../std/broken-rules.ts'
 import type { PipelineHealth, RestoreHealth } from './app.ts'
 import { AssignedTasks, type TaskOptions } from './assigned-tasks.ts'
@@ -347,6 +353,15 @@ export class PipelineRun {
 
   partitionsOfStep(step: string): number {
     return this.#tasks.partitionsOfStep(step)
+  }
+
+  /** The member of the group whose task of that partition keeps the step's state; undefined while none does. */
+  async ownerOf(step: string, partition: number): Promise<GroupMember | undefined> {
+    const [topic] = this.#tasks.topicsOfStep(step)
+    const members = (await this.#options.log.describeGroup(this.group))?.members ?? []
+    return members.find(({ assignment }) =>
+      assignment.some(each => each.topic === topic && each.partition === partition),
+    )
   }
 
   hasStep(step: string): boolean {

@@ -2,19 +2,41 @@ import { type EmittingStep, isEmitting } from '../engine/emitting-step.ts'
 import { rowResult } from '../engine/interpret-aggregate.ts'
 import { TableStep } from '../engine/tables/table-step.ts'
 import type { Task } from '../engine/task.ts'
+import type { GroupMember } from '../log/log.ts'
 import { encodeKey, type KeySerde } from '../serde/key.ts'
 import { KeyKind } from '../serde/serde.ts'
 import { KeyBuffer } from '../serde/sink.ts'
+import type { KeyTable } from '../state/key-table.ts'
+import { TableStore } from '../state/table-store.ts'
 import { isBroken } from '../std/broken-rules.ts'
 import { partitionOf } from '../std/murmur2.ts'
-import type { StoreQuery, StoreView, WindowResult } from './app.ts'
+import type { KeyResult, RangeQuery, StoreQuery, StoreView, WindowQuery, WindowResult } from './app.ts'
 import type { PipelineRun } from './pipeline-run.ts'
+import { firstRows, isWithin, type KeyBounds, type StoredRow, withoutBytes } from './store-rows.ts'
 
 const neverWaits = isBroken('2.7')
 
 /** A step's state was asked for that this process does not have. */
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable'
+}
+
+/** The key's task does not run in this process. */
+class ElsewhereError extends StoreUnavailable {
+  readonly partition: number
+  constructor(step: string, partition: number) {
+    super(elsewhereText(step, partition, undefined))
+    this.partition = partition
+  }
+}
+
+function elsewhereText(step: string, partition: number, owner: GroupMember | undefined): string {
+  const task = `The task of partition ${partition} of step "${step}" does not run in this process`
+  if (owner === undefined)
+    return `${task}, nor in another one at the moment; ask again later (see: millrace groups)`
+  const { instanceId, memberId, host, pid } = owner
+  const process = pid > 0 ? `process ${pid} on ${host}` : host
+  return `${task}; ask ${instanceId ?? memberId} (${process}), which runs it`
 }
 
 interface Found {
@@ -43,14 +65,53 @@ export class LocalStore implements StoreView {
     }
   }
 
-  async windows(key: unknown): Promise<readonly WindowResult[]> {
+  async windows(key: unknown, query: WindowQuery = {}): Promise<readonly WindowResult[]> {
+    const { from = Number.NEGATIVE_INFINITY, to = Number.POSITIVE_INFINITY } = query
     const { step, bytes } = await this.#reach(key)
     if (step instanceof TableStep || step.plan.node.window === undefined)
       throw new StoreUnavailable(`Step "${this.#step}" has no windows; use get(key)`)
     return step.windowsOf(bytes.buffer, 0, bytes.position).flatMap(({ start, end }) => {
+      if (start < from || start >= to) return []
       const value = this.#read(step, bytes, start)
       return value === undefined ? [] : [{ start, end, value }]
     })
+  }
+
+  async range(query: RangeQuery = {}): Promise<readonly KeyResult[]> {
+    return (await this.rows(query)).map(withoutBytes)
+  }
+
+  /** The rows of a range in this thread, with the bytes of their keys. */
+  async rows(query: RangeQuery): Promise<readonly StoredRow[]> {
+    await this.#prepared()
+    const tasks = this.#tasks()
+    const bounds = { from: this.#boundOf(query.from, tasks), to: this.#boundOf(query.to, tasks) }
+    return firstRows(
+      tasks.flatMap(task => this.#rowsOf(task, bounds)),
+      query,
+    )
+  }
+
+  #boundOf(key: unknown, tasks: readonly Task[]): Uint8Array | undefined {
+    if (key === undefined) return undefined
+    const { buffer, position } = this.#bytesOf(key, tasks)
+    return buffer.subarray(0, position)
+  }
+
+  #rowsOf(task: Task, bounds: KeyBounds): StoredRow[] {
+    const step = this.#stepOf(task)
+    const table = tableOf(step)
+    if (table === undefined)
+      throw new StoreUnavailable(`Step "${this.#step}" has windows; ask for those of a key: windows(key)`)
+    const rows: StoredRow[] = []
+    for (let row = table.firstRow(); row !== 0; row = table.nextRow(row)) {
+      const bytes = table.keyBytes.subarray(table.keyStart(row), table.keyEnd(row))
+      if (!isWithin(bytes, bounds)) continue
+      const keyBytes = Buffer.from(bytes)
+      const key = task.readKey(step.kind, keyBytes, 0, keyBytes.length)
+      rows.push({ key, keyBytes, value: this.#valueOf(step, keyBytes, undefined) })
+    }
+    return rows
   }
 
   /** Resolves when keys can be written. */
@@ -80,8 +141,12 @@ export class LocalStore implements StoreView {
           : `Step "${this.#step}" has windows; say which: get(key, { start }), or use windows(key)`,
       )
     }
-    if (step instanceof TableStep) return structuredClone(step.valueOf(bytes.buffer, 0, bytes.position))
-    const found = step.find(start, bytes.buffer, 0, bytes.position)
+    return this.#valueOf(step, bytes.buffer.subarray(0, bytes.position), start)
+  }
+
+  #valueOf(step: EmittingStep | TableStep, key: Buffer, start: number | undefined): unknown {
+    if (step instanceof TableStep) return structuredClone(step.valueOf(key, 0, key.length))
+    const found = step.find(start, key, 0, key.length)
     if (found === undefined) return undefined
     const result = rowResult(step.plan, found.table, found.row, start ?? 0, undefined)
     return typeof result === 'object' && result !== null ? structuredClone(columnsOnly(result, step)) : result
@@ -96,13 +161,22 @@ export class LocalStore implements StoreView {
       if (!(error instanceof StoreUnavailable)) throw error
       await this.#run.settled()
       await this.#prepared()
-      return this.#find(key)
+      return this.#findOrName(key)
     }
   }
 
-  #find(key: unknown): Found {
+  async #findOrName(key: unknown): Promise<Found> {
+    try {
+      return this.#find(key)
+    } catch (error) {
+      if (!(error instanceof ElsewhereError)) throw error
+      const owner = await this.#run.ownerOf(this.#step, error.partition)
+      throw new StoreUnavailable(elsewhereText(this.#step, error.partition, owner))
+    }
+  }
+
+  #bytesOf(key: unknown, tasks: readonly Task[]): KeyBuffer {
     const bytes = new KeyBuffer(64)
-    const tasks = this.#tasks()
     const serde = this.#keySerde(tasks)
     if (serde !== undefined) {
       const encoded = serde.serialize(key)
@@ -110,21 +184,35 @@ export class LocalStore implements StoreView {
       bytes.buffer.set(encoded, 0)
       bytes.position = encoded.length
     } else encodeKey(key, bytes)
+    return bytes
+  }
+
+  #find(key: unknown): Found {
+    const tasks = this.#tasks()
+    const bytes = this.#bytesOf(key, tasks)
     const count = this.#run.partitionsOfStep(this.#step)
     const partition = partitionOf(bytes.buffer, 0, bytes.position, count)
     const task = tasks.find(each => each.partition === partition)
-    if (task === undefined) {
-      throw new StoreUnavailable(
-        `The task of partition ${partition} of step "${this.#step}" does not run in this process; ask the process that owns it (see: millrace groups)`,
-      )
-    }
+    if (task === undefined) throw new ElsewhereError(this.#step, partition)
+    return { task, step: this.#stepOf(task), bytes }
+  }
+
+  #stepOf(task: Task): EmittingStep | TableStep {
     const step = task.steps.find(step => step?.name === this.#step)
     if (!(isEmitting(step) || step instanceof TableStep))
       throw new StoreUnavailable(
         `Step "${this.#step}" is neither an aggregate nor a table; its state cannot be asked for`,
       )
-    return { task, step, bytes }
+    return step
   }
+}
+
+/** The rows of a step without windows. */
+function tableOf(step: EmittingStep | TableStep): KeyTable | undefined {
+  if (step instanceof TableStep) return step.table
+  return step.store instanceof TableStore && step.plan.node.window === undefined
+    ? step.store.table
+    : undefined
 }
 
 /** A window's row without its frame: key, start and end are what was asked by. */

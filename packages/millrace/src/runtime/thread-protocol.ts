@@ -1,5 +1,5 @@
 import { LogError, type MemberIdentity, type TopicPartition } from '../log/log.ts'
-import type { StoreQuery } from './app.ts'
+import type { RangeQuery, StoreQuery, WindowQuery } from './app.ts'
 import type { HostedHealth, RunSettings } from './host.ts'
 import type { LogPort } from './log-port.ts'
 
@@ -13,6 +13,12 @@ export interface ThreadStart {
   /** Memory of its `ThreadProgress`. */
   readonly progress: SharedArrayBuffer
 }
+
+/** What is asked of a step's state. */
+export type StoreRequest =
+  | { readonly kind: 'get'; readonly key: unknown; readonly query?: StoreQuery }
+  | { readonly kind: 'windows'; readonly key: unknown; readonly query?: WindowQuery }
+  | { readonly kind: 'rows'; readonly query: RangeQuery }
 
 /** From the control thread; requests with an `id` are answered by `done`. */
 export type ToThread =
@@ -35,8 +41,7 @@ export type ToThread =
       readonly kind: 'read'
       readonly id: number
       readonly step: string
-      readonly key: unknown
-      readonly query: StoreQuery | 'windows'
+      readonly request: StoreRequest
     }
   | { readonly kind: 'figures'; readonly id: number }
   | { readonly kind: 'stop'; readonly id: number }

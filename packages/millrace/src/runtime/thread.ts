@@ -6,8 +6,15 @@ import type { HostedPipeline } from './host.ts'
 import { LocalHost } from './local-host.ts'
 import { connectLog } from './log-port.ts'
 import { loadPipelines } from './pipeline-source.ts'
+import type { LocalStore } from './store-view.ts'
 import { beatEveryMs, ThreadProgress } from './thread-progress.ts'
-import { type FromThread, type ThreadStart, type ToThread, toThreadError } from './thread-protocol.ts'
+import {
+  type FromThread,
+  type StoreRequest,
+  type ThreadStart,
+  type ToThread,
+  toThreadError,
+} from './thread-protocol.ts'
 
 const { index, settings, urls, log: port, progress: memory } = workerData as ThreadStart
 const progress = new ThreadProgress(memory)
@@ -45,13 +52,20 @@ async function answer(message: Extract<ToThread, { id: number }>): Promise<unkno
       return find(message.pipeline).revoke(message.partitions)
     case 'read': {
       const store = host.pipelines.find(pipeline => pipeline.hasStep(message.step))!.store(message.step)
-      return message.query === 'windows' ? store.windows(message.key) : store.get(message.key, message.query)
+      return read(store, message.request)
     }
     case 'figures':
       return (await host.figures())[0]
     case 'stop':
       return host.stop()
   }
+}
+
+function read(store: LocalStore, request: StoreRequest): Promise<unknown> {
+  if (request.kind === 'rows') return store.rows(request.query)
+  return request.kind === 'get'
+    ? store.get(request.key, request.query)
+    : store.windows(request.key, request.query)
 }
 
 parentPort!.on('message', (message: ToThread) => {

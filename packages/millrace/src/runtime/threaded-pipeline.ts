@@ -3,10 +3,11 @@ import type { Graph } from '../plan/graph.ts'
 import { groupName } from '../plan/names.ts'
 import { keepsState } from '../plan/stateful.ts'
 import { subTopologies } from '../plan/sub-topology.ts'
-import type { PipelineHealth, StoreQuery, StoreView, WindowResult } from './app.ts'
+import type { PipelineHealth, StoreView, WindowResult } from './app.ts'
 import type { HostedHealth, HostedPipeline } from './host.ts'
+import { firstRows, type StoredRow, withoutBytes } from './store-rows.ts'
 import { StoreUnavailable } from './store-view.ts'
-import type { ThreadPipeline } from './thread-protocol.ts'
+import type { StoreRequest, ThreadPipeline } from './thread-protocol.ts'
 import { inputTopics } from './topics.ts'
 import { ThreadGone, type WorkerThread } from './worker-thread.ts'
 
@@ -148,15 +149,24 @@ export class ThreadedPipeline implements HostedPipeline {
 
   store(step: string): StoreView {
     return {
-      get: (key, query = {}) => this.#read(step, key, query),
-      windows: async key => (await this.#read(step, key, 'windows')) as readonly WindowResult[],
+      get: (key, query) => this.#read(step, { kind: 'get', key, query }),
+      windows: async (key, query) =>
+        (await this.#read(step, { kind: 'windows', key, query })) as readonly WindowResult[],
+      range: async (query = {}) => {
+        const parts = await this.#readAll(step, { kind: 'rows', query })
+        return firstRows(parts.flat() as StoredRow[], query).map(withoutBytes)
+      },
     }
   }
 
+  #readAll(step: string, request: StoreRequest): Promise<unknown[]> {
+    return Promise.all(this.#threads().map(thread => thread.ask({ kind: 'read', step, request })))
+  }
+
   /** Every thread is asked; the one that runs the key's task answers. */
-  async #read(step: string, key: unknown, query: StoreQuery | 'windows'): Promise<unknown> {
+  async #read(step: string, request: StoreRequest): Promise<unknown> {
     const answers = await Promise.allSettled(
-      this.#threads().map(thread => thread.ask({ kind: 'read', step, key, query })),
+      this.#threads().map(thread => thread.ask({ kind: 'read', step, request })),
     )
     const found = answers.find(answer => answer.status === 'fulfilled')
     if (found !== undefined) return found.value

@@ -161,7 +161,8 @@ export class TestDriver implements AsyncDisposable {
         await this.#run(each => each.settle())
         return value
       },
-      windows: key => this.#run(lockstep => store(lockstep).windows(key)),
+      windows: (key, query) => this.#run(lockstep => store(lockstep).windows(key, query)),
+      range: query => this.#run(lockstep => store(lockstep).range(query)),
     }
   }
 
