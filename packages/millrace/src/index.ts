@@ -68,10 +68,10 @@ export {
 } from './stream/pipeline.ts'
 export type {
   EmitOptions,
+  EventWindowStream,
   ForEachOptions,
   KeyByOptions,
   KeyedStream,
-  SessionStream,
   Sink,
   SourceStream,
   Stream,
@@ -97,4 +97,5 @@ export { type TopicOptions, topic } from './stream/topic.ts'
 export { type CalendarOptions, type CalendarUnit, type CalendarWindow, calendar } from './window/calendar.ts'
 export { type HoppingOptions, type HoppingWindow, hopping } from './window/hopping.ts'
 export { type SessionOptions, type SessionWindow, session } from './window/session.ts'
+export { type SlidingOptions, type SlidingWindow, sliding } from './window/sliding.ts'
 export { type TumblingOptions, type TumblingWindow, tumbling } from './window/tumbling.ts'

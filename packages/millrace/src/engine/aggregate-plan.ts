@@ -2,7 +2,8 @@ import { SessionStore } from '../state/session-store.ts'
 import { TableStore } from '../state/table-store.ts'
 import { WindowStore } from '../state/window-store.ts'
 import { AggregateStep } from './aggregate-step.ts'
-import { SessionStep } from './sessions/session-step.ts'
+import { SessionStep } from './event-windows/session-step.ts'
+import { SlidingStep } from './event-windows/sliding-step.ts'
 import type { StatefulPlan } from './stateful-step.ts'
 import { type StepPlan, storeDefinition } from './step-plan.ts'
 
@@ -13,11 +14,14 @@ export function aggregatePlan(plan: StepPlan): StatefulPlan {
     layout: keySerde => storeDefinition(plan, keySerde, () => 0).layout,
     open(task, keySerde, nextSeed) {
       const definition = storeDefinition(plan, keySerde, nextSeed)
-      const { session, width } = plan
-      if (session !== undefined) {
-        const { window, lastAt } = session
-        const store = new SessionStore(definition, { gapMs: window.gapMs, width, lastAt })
-        return new SessionStep(task, plan, session, store)
+      const { eventWindow, width } = plan
+      if (eventWindow !== undefined) {
+        const { window, lastAt } = eventWindow
+        const gapMs = window.kind === 'session' ? window.gapMs : 0
+        const store = new SessionStore(definition, { gapMs, width, lastAt })
+        return window.kind === 'session'
+          ? new SessionStep(task, plan, window, store)
+          : new SlidingStep(task, plan, eventWindow, window, store)
       }
       const store = plan.node.window ? new WindowStore(definition) : new TableStore(definition)
       return new AggregateStep(task, plan, store)

@@ -195,7 +195,7 @@ export function rowResult(
     ? resultAt(plan, table, row, 0)
     : Object.fromEntries(plan.columns.map(({ name }, i) => [name, resultAt(plan, table, row, i)]))
   if (node.window === undefined) return result
-  const { session, grid } = plan
-  const end = session === undefined ? grid!.endOf(start) : table.f64[row + session.lastAt]
+  const { eventWindow, grid } = plan
+  const end = eventWindow === undefined ? grid!.endOf(start) : table.f64[row + eventWindow.lastAt]
   return windowValue(result, { key, start, end })
 }

@@ -3,12 +3,14 @@ import type { EmitNode, KeyByNode, PlanNode, Port, StreamJoinNode } from '../pla
 import { serdeAt } from '../plan/serde-at.ts'
 import { deepFreeze } from '../serde/freeze.ts'
 import { toEventTime } from '../serde/timestamp.ts'
+import { WINDOW_START_BYTES } from '../state/changelog-key.ts'
 import { carriedSerde, type Decode } from './decode.ts'
+import type { EventWindowStep } from './event-windows/event-window-step.ts'
 import { foldRecord, rowResult } from './interpret-aggregate.ts'
+import { foldEvent } from './interpret-event-window.ts'
 import { call, type Flow, fieldOf } from './interpret-flow.ts'
 import { joinRecord, pairOf } from './interpret-joins.ts'
 import { readHead } from './interpret-read.ts'
-import { foldSession } from './interpret-session.ts'
 import { changeJoin, changeTable, lookUp } from './interpret-tables.ts'
 import type { Side } from './joins/join-buffer.ts'
 import { headerSection, notWindowed } from './outputs.ts'
@@ -21,7 +23,6 @@ import {
   type SideArrival,
 } from './program.ts'
 import { allOf, isOut, isTrue, resultFailure, settled } from './results.ts'
-import { SessionStep } from './sessions/session-step.ts'
 import { inputOf, outputOf, type SubPlan } from './sub-plan.ts'
 import type { Task } from './task.ts'
 import type { TaskInput } from './task-input.ts'
@@ -96,8 +97,9 @@ class Interpreter {
     return (task, step, table, row, start, t) => {
       const before = task.rowKeyKind
       task.rowKeyKind = step.kind
-      const session = step instanceof SessionStep ? step : undefined
-      const ks = session === undefined ? table.keyStart(row) : session.store.keyStart(row)
+      const isOfEvents = step.plan.eventWindow !== undefined
+      const ks = table.keyStart(row) + (isOfEvents ? WINDOW_START_BYTES : 0)
+      const isDeleting = isOfEvents && (step as EventWindowStep).isDeleting
       const ke = table.keyEnd(row)
       const kb = table.keyBytes
       const isUpdate = emit.emission.kind !== 'final' && step.plan.node.window !== undefined
@@ -114,9 +116,7 @@ class Interpreter {
       }
       const key = { kb, ks, ke, k: undefined }
       const result = attempt(task, step.plan.node, { ...flow, v: null }, () =>
-        session?.isDeleting
-          ? null
-          : rowResult(step.plan, table, row, start, task.keyInWork(key.kb, key.ks, key.ke)),
+        isDeleting ? null : rowResult(step.plan, table, row, start, task.keyInWork(key.kb, key.ks, key.ke)),
       )
       if (result !== undefined) this.#continue(task, emit, 'out', { ...flow, v: result.value })
       task.rowKeyKind = before
@@ -216,7 +216,7 @@ class Interpreter {
   #fold(task: Task, node: PlanNode, flow: Flow): void {
     const plan = this.#plan.aggregates.find(step => step.node.id === node.id)!
     const emit = (emission: EmitNode, next: Flow) => this.#continue(task, emission, 'out', next)
-    if (plan.session !== undefined) foldSession(task, plan, plan.session, flow, emit)
+    if (plan.eventWindow !== undefined) foldEvent(task, plan, plan.eventWindow, flow, emit)
     else foldRecord(task, plan, flow, emit)
   }
 

@@ -2,8 +2,7 @@ import type { AggregateNode, EmitNode, Graph, WindowSpec } from '../plan/graph.t
 import { keepsState, type StatefulNode } from '../plan/stateful.ts'
 import type { LayoutColumn, StoreLayout } from '../state/layout.ts'
 import type { StoreDefinition } from '../state/row-codec.ts'
-import type { SessionWindow } from '../window/session.ts'
-import { hasGrid, type WindowGrid, windowGrid } from '../window/window.ts'
+import { type EventWindow, hasGrid, type WindowGrid, windowGrid } from '../window/window.ts'
 import type { Column } from './aggregates/column.ts'
 import { columnsOf } from './aggregates/columns.ts'
 import type { Reach } from './reach.ts'
@@ -16,9 +15,9 @@ export interface EmissionPlan {
   readonly flagAt: number
 }
 
-/** Where a session's row says when its first and its last record were. */
-export interface SessionPlan {
-  readonly window: SessionWindow
+/** Windows that lie where the records are: each row says where its own begins and ends. */
+export interface EventWindowPlan {
+  readonly window: EventWindow
   readonly startAt: number
   readonly lastAt: number
 }
@@ -35,8 +34,8 @@ export interface StepPlan {
   readonly width: number
   readonly initial: Float64Array
   readonly reach: Reach
-  /** Set for sessions. */
-  readonly session: SessionPlan | undefined
+  /** Set where windows lie where the records are. */
+  readonly eventWindow: EventWindowPlan | undefined
   /** Set where windows lie fast. */
   readonly grid: WindowGrid | undefined
   /** Set where hopping windows share rows. */
@@ -57,7 +56,8 @@ export function planStep(graph: Graph, node: AggregateNode, reach: Reach): StepP
     (other): other is EmitNode => other.kind === 'emit' && other.inputs.some(edge => edge.from === node.id),
   )
   const { window } = node
-  const needsTime = window?.kind === 'session' || emits.some(emit => emit.emission.kind !== 'final')
+  const ofEvents = window === undefined || hasGrid(window) ? undefined : window
+  const needsTime = ofEvents !== undefined || emits.some(emit => emit.emission.kind !== 'final')
   const timeAt = needsTime ? initial.push(Number.NEGATIVE_INFINITY) - 1 : -1
   const emissions = emits.map(emit => ({
     node: emit,
@@ -72,8 +72,8 @@ export function planStep(graph: Graph, node: AggregateNode, reach: Reach): StepP
     width: initial.length,
     initial: Float64Array.from(initial),
     reach,
-    // A store of sessions keeps more in a row than its own doubles, the start before all.
-    session: window?.kind === 'session' ? { window, startAt: initial.length, lastAt: timeAt } : undefined,
+    // Their store keeps more in a row than the step's doubles, the start before all.
+    eventWindow: ofEvents && { window: ofEvents, startAt: initial.length, lastAt: timeAt },
     grid: window !== undefined && hasGrid(window) ? windowGrid(window) : undefined,
     panes: panesOf(window, columns, emits),
     depth: depthOf(graph, node),
@@ -97,13 +97,13 @@ export function depthOf(graph: Graph, node: StatefulNode): number {
 export function storeDefinition(plan: StepPlan, keySerde: string, nextSeed: () => number): StoreDefinition {
   const { node, columns } = plan
   const own: LayoutColumn[] = []
-  if (plan.timeAt >= 0) own.push(ownColumn(plan.session ? '#last' : '#time'))
+  if (plan.timeAt >= 0) own.push(ownColumn(plan.eventWindow ? '#last' : '#time'))
   plan.emissions.forEach(({ flagAt }, i) => {
     if (flagAt >= 0) own.push(ownColumn(`#changed${i}`))
   })
   const layout: StoreLayout = {
     step: node.name,
-    kind: plan.session ? 'sessions' : node.window ? 'windows' : 'table',
+    kind: plan.eventWindow ? 'sessions' : node.window ? 'windows' : 'table',
     columns: [...columns.map(layoutColumn), ...own],
     keySerde,
     window: node.window && windowLayout(node.window, plan.panes),

@@ -104,6 +104,7 @@ export function topicText(topic: Topic): string {
 function windowText(window: WindowSpec): string {
   if (window.kind === 'calendar')
     return `calendar ${window.unit} ${window.timeZone}, grace ${window.graceMs} ms`
+  if (window.kind === 'sliding') return `sliding ${window.sizeMs} ms, grace ${window.graceMs} ms`
   if (window.kind === 'session') return `session gap ${window.gapMs} ms, grace ${window.graceMs} ms`
   const { kind, sizeMs, offsetMs, graceMs } = window
   const every = kind === 'hopping' ? ` every ${window.advanceMs} ms` : ''

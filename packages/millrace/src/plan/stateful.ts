@@ -1,4 +1,11 @@
-import type { AggregateNode, PlanNode, StreamJoinNode, TableJoinNode, TableNode } from './graph.ts'
+import {
+  type AggregateNode,
+  hasGrid,
+  type PlanNode,
+  type StreamJoinNode,
+  type TableJoinNode,
+  type TableNode,
+} from './graph.ts'
 
 /** A step with a store of its own: its records have to be in the partition of their key. */
 export type StatefulNode = AggregateNode | TableNode | TableJoinNode | StreamJoinNode
@@ -18,5 +25,5 @@ export function worksByKey(node: PlanNode): boolean {
 /** Whether a store closes from its earliest rows on, so that its changelog is trimmed at its beginning (SEMANTICS 2.6). */
 export function isTrimmed(node: StatefulNode): boolean {
   if (node.kind === 'streamJoin') return true
-  return node.kind === 'aggregate' && node.window !== undefined && node.window.kind !== 'session'
+  return node.kind === 'aggregate' && node.window !== undefined && hasGrid(node.window)
 }

@@ -1,5 +1,5 @@
 import { checkCallback, checkFieldOrFn } from './callbacks.ts'
-import type { Aggregator, Edge, PlanNode, Port, WindowSpec } from './graph.ts'
+import { type Aggregator, type Edge, hasGrid, type PlanNode, type Port, type WindowSpec } from './graph.ts'
 import type { GraphBuilder } from './graph-builder.ts'
 import { isName } from './names.ts'
 import type { PlanPlace } from './plan-error.ts'
@@ -30,21 +30,25 @@ export function checkColumns(
         'use count(), sum(…), custom(…) or another one',
       )
     checkAggregator(aggregator, name, place)
-    if (window?.kind === 'session' && aggregator.kind === 'custom' && aggregator.merge === undefined)
+    if (isOfEvents(window) && aggregator.kind === 'custom' && aggregator.merge === undefined)
       builder.fail(
         step,
-        `the column "${name}" has no merge, and a record between two sessions makes one of them`,
+        `the column "${name}" has no merge, and ${window!.kind} windows are made of parts`,
         'give custom({ … }) a merge(a, b) that makes one state of two',
       )
   }
 }
 
-/** Throws for `reduce` over sessions: its callback cannot tell what two results are together. */
+function isOfEvents(window: WindowSpec | undefined): boolean {
+  return window !== undefined && !hasGrid(window)
+}
+
+/** Throws for `reduce` over windows that are made of parts: its callback cannot tell what two results are together. */
 export function checkReduce(builder: GraphBuilder, step: string, window: WindowSpec | undefined): void {
-  if (window?.kind === 'session')
+  if (isOfEvents(window))
     builder.fail(
       step,
-      'reduce cannot make one result of the two of sessions that merge',
+      'reduce cannot make one result of the parts of a window',
       "use aggregate('…', { value: custom({ init, add, merge, version: 1 }) })",
     )
 }
@@ -91,8 +95,18 @@ export function checkEmission(
   const step = builder.stepName(table)
   if (emission.kind !== 'updates' && node.kind !== 'aggregate')
     builder.fail(step, `a table cannot emit "${emission.kind}"`, "use 'updates'")
-  if (windowed && node.window!.kind === 'session' && emission.order === 'key')
-    builder.fail(step, "sessions close one by one, so there is no order: 'key' among them", 'leave it out')
+  if (windowed && isOfEvents(node.window) && emission.order === 'key')
+    builder.fail(
+      step,
+      "these windows close one by one, so there is no order: 'key' among them",
+      'leave it out',
+    )
+  if (windowed && node.window!.kind === 'sliding' && emission.kind === 'every')
+    builder.fail(
+      step,
+      'sliding windows have no rows of their own to emit every so often',
+      "use 'final' or 'updates'",
+    )
   if (emission.kind === 'final' && !windowed)
     builder.fail(
       step,

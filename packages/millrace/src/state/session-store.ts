@@ -183,12 +183,20 @@ export class SessionStore implements Store {
 
   /** Takes out a session that has closed. */
   close(row: number): void {
-    const bound = this.lastOf(row) + this.#gapMs + 1
-    if (bound > this.closedBelow) {
-      this.closedBelow = bound
-      this.#closeIsDue = true
-    }
+    this.closeBelow(this.lastOf(row) + this.#gapMs + 1)
     this.remove(row)
+  }
+
+  /** A record before this time comes too late. */
+  closeBelow(bound: number): void {
+    if (bound <= this.closedBelow) return
+    this.closedBelow = bound
+    this.#closeIsDue = true
+  }
+
+  /** An empty table for rows like those of this store, with as many doubles more. */
+  newTable(): KeyTable {
+    return this.#codec.newTable(extraDoubles)
   }
 
   /** The session whose last record is the earliest, 0 when none is open. */

@@ -147,7 +147,7 @@ export interface KeyedStream<V, K, F = unknown> extends Stream<V, K, F> {
 
   /** Groups the records of each key by time. */
   window(spec: GridWindow): WindowedStream<V, K>
-  window(spec: WindowSpec): SessionStream<V, K>
+  window(spec: WindowSpec): EventWindowStream<V, K>
 
   /** One row per key, kept up to date for ever. The name is the store's. */
   aggregate<C extends Columns<DeepReadonly<V>>>(name: string, columns: C): AggregateTable<Row<C>, K, V>
@@ -168,11 +168,11 @@ export interface WindowedStream<V, K> {
 }
 
 /**
- * A keyed stream cut into sessions. Two of them become one when a record comes between them, so every column must be one that can be
- * merged: `custom` needs its `merge`; `first` and `last` go by event time here.
+ * A keyed stream cut into windows that lie where its records are, and are made of parts: so every column must be one that can be
+ * merged. `custom` needs its `merge`; `first` and `last` go by event time here. A session is deleted when it becomes a part of another.
  */
-export interface SessionStream<V, K> {
-  /** One row per key and session. The name is the store's. */
+export interface EventWindowStream<V, K> {
+  /** One row per key and window. The name is the store's. */
   aggregate<C extends Columns<DeepReadonly<V>>>(name: string, columns: C): WindowedTable<Row<C>, K, V, null>
 }
 
@@ -209,7 +209,7 @@ export interface SourceStream<V, K> extends Stream<V, K> {
   readonly tombstones: Stream<null, K>
 }
 
-/** A result with its key and window, in ms since the epoch. `end` is exclusive; of a session it is the time of the last record. */
+/** A result with its key and window, in ms since the epoch. `end` is exclusive; that of sessions and sliding windows is the last ms of them. */
 export type WindowRow<R, K> = Columned<R> & { key: K; start: number; end: number }
 
 /** A result that is not an object becomes the column `value`. */

@@ -298,7 +298,7 @@ describe('what sessions refuse', () => {
   it('an order among rows that do not close together', () => {
     assert.throws(
       () => windows(w => w.aggregate('visits', { n: count() }).emit('final', { order: 'key' })),
-      /sessions close one by one/,
+      /windows close one by one/,
     )
   })
 })

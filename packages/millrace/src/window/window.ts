@@ -2,10 +2,14 @@ import type { CalendarWindow } from './calendar.ts'
 import { CalendarGrid } from './calendar-grid.ts'
 import type { HoppingWindow } from './hopping.ts'
 import type { SessionWindow } from './session.ts'
+import type { SlidingWindow } from './sliding.ts'
 import type { TumblingWindow } from './tumbling.ts'
 
 /** Every kind of window there is. */
-export type WindowSpec = GridWindow | SessionWindow
+export type WindowSpec = GridWindow | EventWindow
+
+/** Windows that lie where the records of a key are. */
+export type EventWindow = SessionWindow | SlidingWindow
 
 /** Windows that lie fast: a time alone says which of them hold it. */
 export type GridWindow = TumblingWindow | HoppingWindow | CalendarWindow
@@ -18,7 +22,7 @@ export function isFixed(spec: WindowSpec): spec is FixedWindow {
 }
 
 export function hasGrid(spec: WindowSpec): spec is GridWindow {
-  return spec.kind !== 'session'
+  return spec.kind !== 'session' && spec.kind !== 'sliding'
 }
 
 /** How far apart two windows begin. */

@@ -1,4 +1,5 @@
 import type { AggregateNode, Aggregator } from '../../plan/graph.ts'
+import { hasGrid } from '../../window/window.ts'
 import type { Column } from './column.ts'
 import { avgColumn, countColumn, maxColumn, minColumn, sumColumn } from './numeric.ts'
 import { countDistinctColumn, customColumn, firstColumn, lastColumn, quantileColumn } from './objects.ts'
@@ -9,11 +10,11 @@ export function columnsOf(node: AggregateNode): Column[] {
   return node.columns.map(({ name, aggregator }) => ({
     name,
     version: versionOf(aggregator),
-    ...columnOf(aggregator, node.window?.kind === 'session'),
+    ...columnOf(aggregator, node.window !== undefined && !hasGrid(node.window)),
   }))
 }
 
-/** Sessions are made of parts that came in any order, so theirs go by event time. */
+/** Windows of events are made of parts that came in any order, so theirs go by event time. */
 function columnOf(aggregator: Aggregator, byTime: boolean): Omit<Column, 'name' | 'version'> {
   switch (aggregator.kind) {
     case 'count':

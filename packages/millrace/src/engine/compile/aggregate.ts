@@ -1,14 +1,14 @@
 import { isBroken } from '../../std/broken-rules.ts'
 import type { HoppingWindow } from '../../window/hopping.ts'
-import { advanceOf, isFixed } from '../../window/window.ts'
+import { advanceOf, hasGrid, isFixed } from '../../window/window.ts'
 import type { Argument } from '../aggregates/column.ts'
 import { isTrue, notANumber, settled } from '../results.ts'
 import type { StepPlan } from '../step-plan.ts'
 import type { Code } from './code.ts'
+import { eventWindowCode } from './event-window.ts'
 import { keyCheckCode } from './key-check.ts'
 import { argumentsOf, type Path } from './path.ts'
 import { changeCode, customCode, type DirectSinks, endText, statesCode, tableCode } from './row-change.ts'
-import { sessionCode } from './session.ts'
 import { type Continue, callOf, failure, fieldCode } from './steps.ts'
 
 const raisesFirst = isBroken('3.2')
@@ -37,7 +37,8 @@ export function aggregateCode(
   const start = windowCode(code, plan, step, path)
   const values = argumentsCode(code, plan, ok, path)
   code.line(`if (${ok}) {`)
-  if (plan.session !== undefined) sessionCode(code, plan, plan.session, step, values, path, go, directSinks)
+  if (plan.eventWindow !== undefined)
+    eventWindowCode(code, plan, plan.eventWindow, step, values, path, go, directSinks)
   else updateCode(code, plan, step, start, values, path, go, directSinks)
   code.line('}')
   if (node.window !== undefined) code.line('}')
@@ -85,8 +86,8 @@ function argumentCall(
 function windowCode(code: Code, plan: StepPlan, step: string, path: Path): string {
   const { window } = plan.node
   if (window === undefined) return '0'
-  // A session begins with the record itself, as far as being late goes.
-  const start = plan.session === undefined ? startCode(code, plan, step, path.t) : path.t
+  // Where windows lie where the records are, a record is late by its own time.
+  const start = plan.eventWindow === undefined ? startCode(code, plan, step, path.t) : path.t
   code.line(`if (${lateText(code, plan, step, start, path)}) {`)
   const own = path.late?.own ?? '-Infinity'
   const closeTime = closeTimeText(code, plan, start)
@@ -138,7 +139,7 @@ function slotCode(
 function closeTimeText(code: Code, plan: StepPlan, start: string): string {
   const window = plan.node.window!
   const { holdMs } = plan.reach
-  if (window.kind === 'session') return `${start} + ${1 + window.graceMs + holdMs}`
+  if (!hasGrid(window)) return `${start} + ${1 + window.graceMs + holdMs}`
   if (!isFixed(window)) return `${endText(code, plan, start)} + ${window.graceMs + holdMs}`
   const { sizeMs, graceMs } = window
   // Without the rule's defence lateness is judged as if the record had moved the time already.

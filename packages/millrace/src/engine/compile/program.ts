@@ -4,6 +4,7 @@ import { serdeAt } from '../../plan/serde-at.ts'
 import type { SubTopologyInput } from '../../plan/sub-topology.ts'
 import { recordInputs } from '../../plan/walk.ts'
 import { deepFreeze } from '../../serde/freeze.ts'
+import { WINDOW_START_BYTES } from '../../state/changelog-key.ts'
 import { carriedSerde, type Decode } from '../decode.ts'
 import type { Side } from '../joins/join-buffer.ts'
 import type { Arrival, PairArrival, Program, RowArrival, RunStop, SideArrival } from '../program.ts'
@@ -120,7 +121,7 @@ class Compiler {
     const step = this.#plan.aggregates.find(({ node }) => node.id === emit.inputs[0]!.from)!
     const name = code.variable('rows')
     code.line(`function ${name}(T, S, table, row, start, t) {`)
-    const keyStart = step.session === undefined ? 'table.keyStart(row)' : 'S.store.keyStart(row)'
+    const keyStart = `table.keyStart(row)${step.eventWindow === undefined ? '' : ` + ${WINDOW_START_BYTES}`}`
     code.line(`const kb = table.keyBytes, ks = ${keyStart}, ke = table.keyEnd(row)`)
     code.line('const before = T.rowKeyKind; T.rowKeyKind = S.kind')
     const results = step.columns.map((column, i) =>
@@ -134,7 +135,7 @@ class Compiler {
       rowWriterCode(code, step, direct, results, rowEndText(code, step, 'table', 'row', 'start'))
     code.line('let v, ok = true')
     const made = rowValueCode(code, step, results, 'table', 'row', 'start', 'T.keyInWork(kb, ks, ke)')
-    const value = step.session === undefined ? made : `S.isDeleting ? null : ${made}`
+    const value = step.eventWindow === undefined ? made : `S.isDeleting ? null : ${made}`
     code.line(`try { v = ${value} } catch (e) { ok = ${failure(step.node, 'e', { ...path, v: 'null' })} }`)
     code.line('if (ok) {')
     this.#continue(emit, 'out', path)

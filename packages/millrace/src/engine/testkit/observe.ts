@@ -1,8 +1,10 @@
+import assert from 'node:assert/strict'
 import type { AggregateNode } from '../../plan/graph.ts'
 import type { KeyTable } from '../../state/key-table.ts'
 import { AggregateStep } from '../aggregate-step.ts'
 import type { EmittingStep } from '../emitting-step.ts'
-import { SessionStep } from '../sessions/session-step.ts'
+import { SessionStep } from '../event-windows/session-step.ts'
+import { SlidingStep } from '../event-windows/sliding-step.ts'
 import type { Task } from '../task.ts'
 import type { EngineRun } from './engine-run.ts'
 import type { StoredRecord } from './topics.ts'
@@ -45,6 +47,8 @@ function aggregatesOf(run: EngineRun): AggregateNode[] {
 function rowsOf(run: EngineRun, node: AggregateNode) {
   return [...run.tasks.values()].flatMap(task => {
     const step = task.steps[node.id]
+    // Its rows are parts of windows: at the end there must be none.
+    if (step instanceof SlidingStep) assert.equal(step.store.size, 0)
     if (step instanceof SessionStep) return [...sessionRows(task, step)]
     return step instanceof AggregateStep ? [...storeRows(task, step)] : []
   })

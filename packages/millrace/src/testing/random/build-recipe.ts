@@ -19,6 +19,7 @@ import { topic } from '../../stream/topic.ts'
 import { calendar } from '../../window/calendar.ts'
 import { hopping } from '../../window/hopping.ts'
 import { session } from '../../window/session.ts'
+import { sliding } from '../../window/sliding.ts'
 import { tumbling } from '../../window/tumbling.ts'
 import type { WindowSpec } from '../../window/window.ts'
 import { earlier, flatMaps, type Hit, hitOfRow, maps, predicates } from './hit.ts'
@@ -156,6 +157,7 @@ class RecipeBuilder {
 
 function windowOf({ sizeMs, parts, offsetMs, graceMs, unit }: WindowRecipe): WindowSpec {
   if (unit === 'session') return session(sizeMs, { grace: graceMs })
+  if (unit === 'sliding') return sliding(sizeMs, { grace: graceMs })
   if (unit !== null) return calendar(unit, { timeZone: 'America/St_Johns', grace: graceMs })
   if (parts === 1) return tumbling(sizeMs, { offset: offsetMs, grace: graceMs })
   return hopping(sizeMs, { advance: sizeMs / parts, offset: offsetMs % (sizeMs / parts), grace: graceMs })

@@ -59,8 +59,8 @@ export interface WindowRecipe {
   readonly parts: number
   readonly offsetMs: number
   readonly graceMs: number
-  /** A unit of the calendar instead of a size, or sessions with the size as their gap. */
-  readonly unit: CalendarUnit | 'session' | null
+  /** A unit of the calendar instead of a size, sessions with the size as their gap, or windows that slide. */
+  readonly unit: CalendarUnit | 'session' | 'sliding' | null
 }
 
 const columnNames = ['lo', 'hi', 'mean', 'pages', 'first', 'last', 'p90', 'bits', 'slow'] as const
@@ -111,6 +111,8 @@ const stage: fc.Arbitrary<StageRecipe> = fc.record({
           ...new Array<null>(5).fill(null),
           'session' as const,
           'session' as const,
+          'sliding' as const,
+          'sliding' as const,
           'hour' as const,
           'day' as const,
           'month' as const,

@@ -8,13 +8,13 @@ import type {
   ToTopicNode,
 } from '../../plan/graph.ts'
 import type { KeyKind } from '../../serde/serde.ts'
-import type { SessionWindow } from '../../window/session.ts'
+import { type EventWindow, hasGrid } from '../../window/window.ts'
 import { emptyColumns, resultOf, type Slot, type Window, windowsAt, withRecord } from './aggregate.ts'
 import { canonicalText, kindOfKey } from './bytes.ts'
 import { call, frozen, recordView, StepFailure } from './callbacks.ts'
+import { closesAt, sessionsOf, slidingOf } from './event-windows.ts'
 import type { EntryNode } from './layout.ts'
 import { asWritten, bytesOfRecordKey, keyAsWritten, reKeyed, withResult } from './made-records.ts'
-import { sessionsOf } from './sessions.ts'
 import type { ChannelItem, FlowRecord, SidePort, SideReason } from './types.ts'
 
 /** What a task reads: one source partition, or what one upstream task wrote into its repartition partition. */
@@ -207,7 +207,8 @@ export class SequentialTask {
 
   #aggregate(node: AggregateNode, record: FlowRecord): () => void {
     this.#checkKey(node, record)
-    if (node.window?.kind === 'session') return this.#intoSession(node, node.window, record)
+    if (node.window !== undefined && !hasGrid(node.window))
+      return this.#amongEvents(node, node.window, record)
     const windows = node.window === undefined ? [undefined] : windowsAt(node.window, record.timestamp)
     const open = windows.filter(window => window === undefined || !this.#isLate(node, window, record))
     if (open.length === 0) return () => this.#sendAside(node, 'late', 'late', record)
@@ -237,37 +238,49 @@ export class SequentialTask {
     }
   }
 
-  /** A record is late as a window of nothing but itself would be; then the sessions of its key are made anew. */
-  #intoSession(node: AggregateNode, window: SessionWindow, record: FlowRecord): () => void {
+  /** A record is late as a window of nothing but itself would be; then the windows of its key are made anew. */
+  #amongEvents(node: AggregateNode, window: EventWindow, record: FlowRecord): () => void {
     const { timestamp } = record
     if (this.#isLate(node, { start: timestamp, end: timestamp + 1 }, record))
       return () => this.#sendAside(node, 'late', 'late', record)
     const key = canonicalText(bytesOfRecordKey(record))
     const records = this.#recordsOf(node).get(key) ?? []
-    const before = sessionsOf(node, window, records)
-    const after = sessionsOf(node, window, [...records, record])
+    const before = this.#openWindowsOf(node, window, records)
+    const after = this.#openWindowsOf(node, window, [...records, record])
     return () => {
       this.#recordsOf(node).set(key, [...records, record])
       for (const start of before.keys()) this.#slotsOf(node).delete(`${start} ${key}`)
       for (const [start, slot] of after) this.#slotsOf(node).set(`${start} ${key}`, slot)
-      this.#emitSessions(node, before, after, record)
+      this.#emitChanges(node, before, after, record)
     }
   }
 
-  #emitSessions(
+  #openWindowsOf(
+    node: AggregateNode,
+    window: EventWindow,
+    records: readonly FlowRecord[],
+  ): Map<number, Slot> {
+    if (window.kind === 'session') return sessionsOf(node, window, records)
+    const watermark = this.#watermarks.get(node) ?? Number.NEGATIVE_INFINITY
+    const isOpen = ([, slot]: [number, Slot]) => closesAt(node, slot) > watermark
+    return new Map([...slidingOf(node, window, records)].filter(isOpen))
+  }
+
+  #emitChanges(
     node: AggregateNode,
     before: ReadonlyMap<number, Slot>,
     after: ReadonlyMap<number, Slot>,
     { timestamp, ownWatermark }: FlowRecord,
   ): void {
-    const session = [...after.values()].find(
+    const holder = [...after.values()].find(
       ({ window }) => window!.start <= timestamp && timestamp <= window!.end,
     )!
     for (const [start, gone] of before)
-      if (!after.has(start)) this.#emitUpdate(node, gone, ownWatermark, session.timestamp)
-    const told = before.get(session.window!.start)
-    const textOf = (slot: Slot) => canonicalText([resultOf(node, slot.columns), slot.window!.end])
-    if (told === undefined || textOf(told) !== textOf(session)) this.#emitUpdate(node, session, ownWatermark)
+      if (!after.has(start)) this.#emitUpdate(node, gone, ownWatermark, holder.timestamp)
+    const textOf = (slot: Slot | undefined) =>
+      slot && canonicalText([resultOf(node, slot.columns), slot.window!.end])
+    for (const [start, slot] of after)
+      if (textOf(before.get(start)) !== textOf(slot)) this.#emitUpdate(node, slot, ownWatermark)
   }
 
   #recordsOf(node: AggregateNode): Map<string, FlowRecord[]> {
@@ -295,15 +308,15 @@ export class SequentialTask {
     const slots = this.#slotsOf(node)
     const due = [...slots].filter(([, slot]) => closesAt(node, slot) <= watermark)
     due.sort(([, a], [, b]) => a.window!.end - b.window!.end)
-    const isSession = node.window!.kind === 'session'
+    const ofEvents = !hasGrid(node.window!)
     for (const [id, slot] of due) {
       slots.delete(id)
-      if (isSession) this.#forget(node, slot)
+      if (node.window!.kind === 'session') this.#forget(node, slot)
       for (const emit of emitsOf(this.#graph, node))
         if (emit.emission.kind === 'final')
           this.#send(emit, 'out', {
             ...resultRecord(node, slot, closesAt(node, slot) - 1 + heldBackBeforeMs(this.#graph, node)),
-            timestamp: isSession ? slot.window!.end : slot.window!.end - 1,
+            timestamp: ofEvents ? slot.window!.end : slot.window!.end - 1,
           })
     }
   }
@@ -329,12 +342,6 @@ export class SequentialTask {
     if (!this.slots.has(node)) this.slots.set(node, new Map())
     return this.slots.get(node)!
   }
-}
-
-/** The watermark, as it reaches the step, at which a window goes out: a session's once no record can join it. */
-function closesAt({ window }: AggregateNode, { window: frame }: Slot): number {
-  const end = frame!.end + window!.graceMs
-  return window!.kind === 'session' ? end + window!.gapMs + 1 : end
 }
 
 /** A row with its key and window where there is one; a windowed result that is no object is in `value` (5.8). */

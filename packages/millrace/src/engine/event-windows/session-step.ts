@@ -2,12 +2,14 @@ import type { KeyKind } from '../../serde/serde.ts'
 import { WINDOW_START_BYTES } from '../../state/changelog-key.ts'
 import type { KeyTable } from '../../state/key-table.ts'
 import type { SessionStore } from '../../state/session-store.ts'
+import type { SessionWindow } from '../../window/session.ts'
 import type { Due } from '../closing.ts'
-import type { ClosingWindow, EmittingStep, FoundRow, WindowFrame } from '../emitting-step.ts'
+import type { ClosingWindow, FoundRow, WindowFrame } from '../emitting-step.ts'
 import { MissedGraces } from '../missed-grace.ts'
 import { settled } from '../results.ts'
-import type { EmissionPlan, SessionPlan, StepPlan } from '../step-plan.ts'
+import type { EmissionPlan, StepPlan } from '../step-plan.ts'
 import type { Task } from '../task.ts'
+import type { EventWindowStep } from './event-window-step.ts'
 import { SessionTicks } from './session-ticks.ts'
 
 /** What a ticking emission has told of a row: nothing yet, and it has not been noted; nothing, and it waits; all; all but the last changes. */
@@ -21,7 +23,7 @@ const isChanged = 3
  *
  * The loop finds the row of a record by `probe` and `place`, changes it, and calls `settle`.
  */
-export class SessionStep implements EmittingStep {
+export class SessionStep implements EventWindowStep {
   readonly plan: StepPlan
   readonly store: SessionStore
   readonly table: KeyTable
@@ -43,12 +45,12 @@ export class SessionStep implements EmittingStep {
   /** The row that the last record made a part of another one, 0 for none. */
   #gone = 0
 
-  constructor(task: Task, plan: StepPlan, session: SessionPlan, store: SessionStore) {
+  constructor(task: Task, plan: StepPlan, window: SessionWindow, store: SessionStore) {
     this.#task = task
     this.plan = plan
     this.store = store
     this.table = store.table
-    const { gapMs, graceMs } = session.window
+    const { gapMs, graceMs } = window
     this.#graceMs = graceMs
     this.#closeMs = gapMs + graceMs + 1
     this.#ticks = plan.emissions

@@ -1,5 +1,7 @@
 import type { AggregateNode } from '../../plan/graph.ts'
 import type { SessionWindow } from '../../window/session.ts'
+import type { SlidingWindow } from '../../window/sliding.ts'
+import { hasGrid } from '../../window/window.ts'
 import { emptyColumns, type Slot, withRecord } from './aggregate.ts'
 import { recordView } from './callbacks.ts'
 import type { FlowRecord } from './types.ts'
@@ -23,6 +25,23 @@ export function sessionsOf(
   return sessions
 }
 
+/** The windows that end with a record, or begin behind one and are not empty, by their starts. */
+export function slidingOf(
+  node: AggregateNode,
+  { sizeMs }: SlidingWindow,
+  records: readonly FlowRecord[],
+): Map<number, Slot> {
+  const inOrder = records.toSorted((a, b) => a.timestamp - b.timestamp)
+  const starts = new Set(inOrder.flatMap(({ timestamp }) => [timestamp - sizeMs, timestamp + 1]))
+  const windows = new Map<number, Slot>()
+  for (const start of [...starts].sort((a, b) => a - b)) {
+    const end = start + sizeMs
+    const parts = inOrder.filter(({ timestamp }) => timestamp >= start && timestamp <= end)
+    if (parts.length > 0) windows.set(start, { ...slotOf(node, parts), window: { start, end } })
+  }
+  return windows
+}
+
 function slotOf(node: AggregateNode, parts: readonly FlowRecord[]): Slot {
   const [first, last] = [parts[0]!, parts.at(-1)!]
   const add = (columns: Slot['columns'], record: FlowRecord) =>
@@ -33,4 +52,11 @@ function slotOf(node: AggregateNode, parts: readonly FlowRecord[]): Slot {
     columns: parts.reduce(add, emptyColumns(node)),
     timestamp: last.timestamp,
   }
+}
+
+/** The watermark, as it reaches the step, at which a window goes out. The end of one on a grid is exclusive; a session goes out once no record can join it. */
+export function closesAt({ window }: AggregateNode, { window: frame }: Slot): number {
+  const end = frame!.end + window!.graceMs
+  if (hasGrid(window!)) return end
+  return end + 1 + (window!.kind === 'session' ? window!.gapMs : 0)
 }

@@ -1,5 +1,6 @@
 import type { EmitNode } from '../plan/graph.ts'
 import type { Column } from './aggregates/column.ts'
+import type { EventWindowStep } from './event-windows/event-window-step.ts'
 import {
   argumentOf,
   type Change,
@@ -10,27 +11,27 @@ import {
 } from './interpret-aggregate.ts'
 import { call, checkKey, type Flow } from './interpret-flow.ts'
 import { settled } from './results.ts'
-import type { SessionStep } from './sessions/session-step.ts'
-import type { SessionPlan, StepPlan } from './step-plan.ts'
+import type { EventWindowPlan, StepPlan } from './step-plan.ts'
 import type { Task } from './task.ts'
 import { TaskWatermark } from './time.ts'
 
-/** Brings a record into its key's session, or sends it to `.late` or `.failed`; `emit` takes the updates. */
-export function foldSession(
+/** Brings a record into its window, or sends it to `.late` or `.failed`; `emit` takes the updates. */
+export function foldEvent(
   task: Task,
   plan: StepPlan,
-  session: SessionPlan,
+  eventWindow: EventWindowPlan,
   flow: Flow,
   emit: (node: EmitNode, flow: Flow) => void,
 ): void {
   const { node } = plan
   const { v, raw, kb, ks, ke, k, t, h } = flow
-  const step = task.steps[node.id] as SessionStep
+  const step = task.steps[node.id] as EventWindowStep
   let changes: Change[]
   try {
     checkKey(node.name, flow, task.keyKindInWork, kind => step.acceptsKind(kind))
-    if (isLate(task, plan, session, step, flow)) {
-      const byRelease = flow.judged && closesAt(plan, session, t) > task.time.registers[task.input.judgedAt]!
+    if (isLate(task, plan, eventWindow, step, flow)) {
+      const byRelease =
+        flow.judged && lateFrom(plan, eventWindow, t) > task.time.registers[task.input.judgedAt]!
       return task.sides.late(node.id, byRelease, raw, v, kb, ks, ke, k, t, h)
     }
     const values = plan.columns.map(column => argumentOf(task, plan, column, flow))
@@ -40,14 +41,14 @@ export function foldSession(
     task.sides.failed(node.id, error, raw, v, kb, ks, ke, k, t, h)
     return
   }
-  addTo(task, plan, session, step, changes, flow, emit)
+  addTo(task, plan, eventWindow, step, changes, flow, emit)
 }
 
 function addTo(
   task: Task,
   plan: StepPlan,
-  session: SessionPlan,
-  step: SessionStep,
+  eventWindow: EventWindowPlan,
+  step: EventWindowStep,
   changes: readonly Change[],
   flow: Flow,
   emit: (node: EmitNode, flow: Flow) => void,
@@ -55,13 +56,16 @@ function addTo(
   const { kb, ks, ke } = flow
   const { table } = step
   const row = step.place(kb, ks, ke, flow.t)
-  const before = fingerprints(plan, table, row)
+  // A record changes one session; the many windows that slide over it are told of by the step.
+  const isOne = eventWindow.window.kind === 'session'
+  const before = isOne ? fingerprints(plan, table, row) : []
   for (const [i, change] of changes.entries()) change?.(table, row + plan.offsets[i]!)
   step.settle(row)
+  if (!isOne) return
   const after = fingerprints(plan, table, row)
   if (!step.grew && after.every((each, i) => Object.is(each, before[i]))) return
-  const start = table.f64[row + session.startAt]!
-  const t = table.f64[row + session.lastAt]!
+  const start = table.f64[row + eventWindow.startAt]!
+  const t = table.f64[row + eventWindow.lastAt]!
   for (const { node } of plan.emissions) {
     if (node.emission.kind !== 'updates') continue
     const v = rowResult(plan, table, row, start, task.keyInWork(kb, ks, ke))
@@ -69,21 +73,27 @@ function addTo(
   }
 }
 
-/** The task watermark at which a session closes whose last record is at `t`, if the gap is left out: until then a record there counts. */
-function closesAt({ reach }: StepPlan, { window }: SessionPlan, t: number): number {
+/** The task watermark from which on a record at `t` is late. */
+function lateFrom({ reach }: StepPlan, { window }: EventWindowPlan, t: number): number {
   return t + 1 + window.graceMs + reach.holdMs
 }
 
-function isLate(task: Task, plan: StepPlan, session: SessionPlan, step: SessionStep, flow: Flow): boolean {
+function isLate(
+  task: Task,
+  plan: StepPlan,
+  eventWindow: EventWindowPlan,
+  step: EventWindowStep,
+  flow: Flow,
+): boolean {
   if (flow.t < step.closedBelow) return true
   if (!flow.judged) return false
   const X = task.time.registers
-  return closesAt(plan, session, flow.t) <= Math.max(X[TaskWatermark]!, X[task.input.judgedAt]!)
+  return lateFrom(plan, eventWindow, flow.t) <= Math.max(X[TaskWatermark]!, X[task.input.judgedAt]!)
 }
 
 function changeOf(
   task: Task,
-  step: SessionStep,
+  step: EventWindowStep,
   column: Column,
   i: number,
   value: unknown,

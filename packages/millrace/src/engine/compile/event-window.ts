@@ -1,15 +1,15 @@
 import { settled } from '../results.ts'
-import type { SessionPlan, StepPlan } from '../step-plan.ts'
+import type { EventWindowPlan, StepPlan } from '../step-plan.ts'
 import type { Code } from './code.ts'
 import type { Path } from './path.ts'
 import { columnsCode, type DirectSinks, resultsBeforeCode, updateEmissionCode } from './row-change.ts'
 import { type Continue, failure, recordOf } from './steps.ts'
 
-/** Brings a record that is in time into its session: everything that can fail first, then the change. */
-export function sessionCode(
+/** Brings a record that is in time into its window: everything that can fail first, then the change. */
+export function eventWindowCode(
   code: Code,
   plan: StepPlan,
-  session: SessionPlan,
+  { window, startAt }: EventWindowPlan,
   step: string,
   values: readonly string[],
   path: Path,
@@ -22,12 +22,16 @@ export function sessionCode(
   code.line(`${step}.probe(${key})`)
   const next = customStatesCode(code, plan, step, path)
   code.line(`const ${row} = ${step}.place(${key}), ${table} = ${step}.table`)
-  const before = resultsBeforeCode(code, plan, table, row)
+  // A record changes one session; the many windows that slide over it are told of by the step.
+  const isOne = window.kind === 'session'
+  const before = isOne ? resultsBeforeCode(code, plan, table, row) : []
   columnsCode(code, plan, table, row, values, next, path)
   code.line(`${step}.settle(${row})`)
-  const start = code.variable('start')
-  code.line(`const ${start} = ${table}.f64[${row} + ${session.startAt}]`)
-  updateEmissionCode(code, plan, table, row, start, before, `${step}.grew`, path, go, directSinks)
+  if (isOne) {
+    const start = code.variable('start')
+    code.line(`const ${start} = ${table}.f64[${row} + ${startAt}]`)
+    updateEmissionCode(code, plan, table, row, start, before, `${step}.grew`, path, go, directSinks)
+  }
   if (next.some(state => state !== undefined)) code.line('}')
 }
 
