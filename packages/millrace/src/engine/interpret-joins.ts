@@ -1,6 +1,7 @@
-import type { StreamJoinNode } from '../plan/graph.ts'
+import type { HoldNode, StreamJoinNode } from '../plan/graph.ts'
 import { deepFreeze } from '../serde/freeze.ts'
 import { checkKey, type Flow } from './interpret-flow.ts'
+import type { HoldStep } from './joins/hold-step.ts'
 import type { Side } from './joins/join-buffer.ts'
 import type { JoinStep } from './joins/join-step.ts'
 import type { PairArrival } from './program.ts'
@@ -17,6 +18,16 @@ export function joinRecord(task: Task, node: StreamJoinNode, side: Side, flow: F
   const w = judged ? Math.max(own, X[TaskWatermark]!) : Number.NEGATIVE_INFINITY
   if (!step.isLate(side, t, w)) return step.arrive(side, v, kb, ks, ke, t, w)
   task.sides.late(node.id, judged && step.closesAt(side, t) > own, raw, v, kb, ks, ke, k, t, h)
+}
+
+/** Holds a record back; false when its time has passed and it goes on at once. */
+export function holdRecord(task: Task, node: HoldNode, flow: Flow): boolean {
+  const step = task.steps[node.id] as HoldStep
+  const { v, kb, ks, ke, t, h } = flow
+  checkKey(node.name, flow, task.keyKindInWork, kind => step.acceptsKind(kind))
+  if (!step.mustHold(t)) return false
+  step.hold(v, kb, ks, ke, t, h)
+  return true
 }
 
 /** What comes of two records that meet, or of one that goes out alone; `emit` calls the join's function and goes on. */

@@ -50,10 +50,10 @@ function changed(step: TableStep, v: unknown, flow: Flow): Flow | undefined {
 
 /** What the join with a table makes of a record; undefined where it has no row and needs one. */
 export function lookUp(task: Task, node: LookupNode, flow: Flow): { readonly value: unknown } | undefined {
-  const { kb, ks, ke } = flow
+  const { kb, ks, ke, t } = flow
   const table = task.steps[tableOf(task.plan.graph, node.inputs[1]!).id]!
   checkKey(node.name ?? 'join', flow, task.keyKindInWork, kind => hasKeysOf(table, kind))
-  const row = deepFreeze(rowOf(table, kb, ks, ke))
+  const row = deepFreeze(rowOf(table, kb, ks, ke, t))
   if (row === undefined && node.how === 'inner') return undefined
   return { value: call(task, (v, record) => (node.fn as JoinCallback)(v, row, record), flow) }
 }

@@ -9,7 +9,7 @@ import type { EventWindowStep } from './event-windows/event-window-step.ts'
 import { foldRecord, rowResult } from './interpret-aggregate.ts'
 import { foldEvent } from './interpret-event-window.ts'
 import { call, type Flow, fieldOf } from './interpret-flow.ts'
-import { joinRecord, pairOf } from './interpret-joins.ts'
+import { holdRecord, joinRecord, pairOf } from './interpret-joins.ts'
 import { readHead } from './interpret-read.ts'
 import { changeJoin, changeTable, lookUp } from './interpret-tables.ts'
 import type { Side } from './joins/join-buffer.ts'
@@ -56,7 +56,11 @@ export function interpretProgram(plan: SubPlan, decoders: readonly Decode[]): Pr
     return interpreter.run(task, input, until, decoders[input.index]!, from)
   }
   const pairs = new Map(plan.joins.map(({ node }) => [node.id, interpreter.pairsOf(node)]))
-  return { kind: 'interpreted', run, rows, pairs, retries, sides }
+  const outs = new Map<number, Arrival>()
+  for (const id of plan.sub.nodeIds)
+    if (plan.graph.nodes[id]!.kind === 'hold')
+      outs.set(id, interpreter.sideOf(plan.graph.nodes[id]!, 'out', false))
+  return { kind: 'interpreted', run, rows, pairs, outs, retries, sides }
 }
 
 class Interpreter {
@@ -203,6 +207,10 @@ class Interpreter {
           node.kind === 'table' ? changeTable(task, node, flow) : changeJoin(task, node, flow),
         )
         return change?.value && go('out', change.value)
+      }
+      case 'hold': {
+        const passes = attempt(task, node, flow, () => !holdRecord(task, node, flow))
+        return passes?.value ? go('out', { ...flow, raw: false }) : undefined
       }
       case 'lookup': {
         const joined = attempt(task, node, flow, () => lookUp(task, node, flow))

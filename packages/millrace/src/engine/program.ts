@@ -80,6 +80,8 @@ export interface Program {
   readonly rows: ReadonlyMap<number, RowArrival>
   /** By id of a join of streams. */
   readonly pairs: ReadonlyMap<number, PairArrival>
+  /** What is behind a step that gives records on later, by its id. */
+  readonly outs: ReadonlyMap<number, Arrival>
   /** Re-entry at a callback with a retry policy, by node id. */
   readonly retries: ReadonlyMap<number, Arrival>
   /** Wired side streams, by `<node id>:<port>`. */

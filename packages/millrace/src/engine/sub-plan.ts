@@ -2,6 +2,7 @@ import type {
   AggregateNode,
   EmitNode,
   Graph,
+  HoldNode,
   PlanNode,
   Port,
   StreamJoinNode,
@@ -10,6 +11,7 @@ import type {
 } from '../plan/graph.ts'
 import type { SubTopology } from '../plan/sub-topology.ts'
 import { aggregatePlan } from './aggregate-plan.ts'
+import { holdPlan } from './joins/hold-plan.ts'
 import { type JoinPlan, joinPlan, planJoin } from './joins/join-plan.ts'
 import { type Reach, reaches } from './reach.ts'
 import type { StatefulPlan } from './stateful-step.ts'
@@ -53,6 +55,7 @@ export function planSubTopology(app: string, graph: Graph, sub: SubTopology, clo
       ...aggregates.map(aggregatePlan),
       ...nodes.filter(isTable).map(tablePlan),
       ...joins.map(joinPlan),
+      ...nodes.filter(isHold).map(node => holdPlan(graph, node, reach[node.id]!)),
     ].sort((a, b) => a.node.id - b.node.id),
     wallTicks: nodes.filter(
       (node): node is EmitNode =>
@@ -62,6 +65,10 @@ export function planSubTopology(app: string, graph: Graph, sub: SubTopology, clo
     closedLog,
     consumers: consumersOf(nodes),
   }
+}
+
+function isHold(node: PlanNode): node is HoldNode {
+  return node.kind === 'hold'
 }
 
 function isTable(node: PlanNode): node is TableNode | TableJoinNode {

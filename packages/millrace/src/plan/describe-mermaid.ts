@@ -8,7 +8,7 @@ export function descriptionMermaid({ steps }: PipelineDescription): string {
   return `${['flowchart LR', ...steps.map(step => `  ${box(step)}`), ...edges].join('\n')}\n`
 }
 
-const stores: readonly StepDescription['kind'][] = ['aggregate', 'table', 'tableJoin', 'streamJoin']
+const stores: readonly StepDescription['kind'][] = ['aggregate', 'table', 'tableJoin', 'streamJoin', 'hold']
 
 /** Topics are round, stores are barrels, re-keying is a hexagon. */
 function box({ id, kind, label, detail }: StepDescription): string {

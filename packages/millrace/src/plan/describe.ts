@@ -76,7 +76,12 @@ function detailOf(node: PlanNode): string {
         ? `every ${node.emission.everyMs} ms of ${node.emission.time} time`
         : node.emission.kind
     case 'table':
-      return node.selection === undefined ? '' : `${node.selection.kind}(…)`
+      return [
+        ...(node.selection === undefined ? [] : [`${node.selection.kind}(…)`]),
+        ...(node.versionsMs === undefined ? [] : [`versions ${node.versionsMs} ms`]),
+      ].join(', ')
+    case 'hold':
+      return 'until the time of its record'
     case 'tableJoin':
       return node.sides
         .map(({ name, isRequired }, i) => `${name ?? ['left', 'right'][i]}${isRequired ? '' : ' or none'}`)

@@ -118,6 +118,9 @@ function readStep(reads: Reads, graph: Graph, node: PlanNode, options: FieldOpti
       if (node.selection?.kind === 'map') reads.callback(step, node.selection.fn)
       else reads.whole(`${step}: a table keeps whole values`)
       break
+    case 'hold':
+      reads.whole(`${step}: it keeps whole values`)
+      break
     case 'streamJoin':
       reads.whole(`${step}: a join keeps whole values`)
       break

@@ -155,6 +155,8 @@ export interface TableNode extends NodeOf<'table'> {
   readonly name: string
   /** Absent: rows are the values as they come. */
   readonly selection?: RowSelection
+  /** How long a row is known after another one has taken its place, in event time; absent: only the latest is. */
+  readonly versionsMs?: number
 }
 
 /** One of the tables of a join. */
@@ -175,6 +177,11 @@ export interface TableJoinNode extends NodeOf<'tableJoin'> {
 /** Calls its function with a record and the row of its key. The second input is the table, on the port `rows`. */
 export interface LookupNode extends NodeOf<'lookup'>, Callback {
   readonly how: 'inner' | 'left'
+}
+
+/** Holds records until the watermark has passed their times. */
+export interface HoldNode extends NodeOf<'hold'> {
+  readonly name: string
 }
 
 /**
@@ -223,6 +230,7 @@ export type PlanNode =
   | TableJoinNode
   | LookupNode
   | StreamJoinNode
+  | HoldNode
   | ToTopicNode
   | ToFileNode
   | PrintNode

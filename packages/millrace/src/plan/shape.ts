@@ -91,7 +91,10 @@ export function shapeOf(
 
 function storeShape(node: StatefulNode, keyedBy: string, partitions: number): StoreShape {
   const { name } = node
-  if (node.kind === 'streamJoin') return { name, keyedBy, partitions, columns: [waiting] }
+  if (node.kind === 'streamJoin' || node.kind === 'hold')
+    return { name, keyedBy, partitions, columns: [waiting] }
+  if (node.kind === 'table' && node.versionsMs !== undefined)
+    return { name, keyedBy, partitions, columns: [versions] }
   if (node.kind !== 'aggregate') return { name, keyedBy, partitions, columns: [latestValue] }
   return {
     name,
@@ -111,6 +114,7 @@ const waiting: ColumnShape = {
   state: 'waiting',
   detail: 'records that wait for their partners',
 }
+const versions: ColumnShape = { name: 'value', state: 'versions', detail: 'the values and their times' }
 const latestValue: ColumnShape = { name: 'value', state: 'latest', detail: 'the latest value' }
 
 function windowShape({ graceMs: _, ...window }: WindowSpec): string {

@@ -1,5 +1,6 @@
 import {
   type AggregateNode,
+  type HoldNode,
   hasGrid,
   type PlanNode,
   type StreamJoinNode,
@@ -8,9 +9,15 @@ import {
 } from './graph.ts'
 
 /** A step with a store of its own: its records have to be in the partition of their key. */
-export type StatefulNode = AggregateNode | TableNode | TableJoinNode | StreamJoinNode
+export type StatefulNode = AggregateNode | TableNode | TableJoinNode | StreamJoinNode | HoldNode
 
-const stateful: ReadonlySet<PlanNode['kind']> = new Set(['aggregate', 'table', 'tableJoin', 'streamJoin'])
+const stateful: ReadonlySet<PlanNode['kind']> = new Set([
+  'aggregate',
+  'table',
+  'tableJoin',
+  'streamJoin',
+  'hold',
+])
 
 /** Whether a step keeps a store. */
 export function keepsState(node: PlanNode): node is StatefulNode {
@@ -24,6 +31,6 @@ export function worksByKey(node: PlanNode): boolean {
 
 /** Whether a store closes from its earliest rows on, so that its changelog is trimmed at its beginning (SEMANTICS 2.6). */
 export function isTrimmed(node: StatefulNode): boolean {
-  if (node.kind === 'streamJoin') return true
+  if (node.kind === 'streamJoin' || node.kind === 'hold') return true
   return node.kind === 'aggregate' && node.window !== undefined && hasGrid(node.window)
 }

@@ -48,7 +48,7 @@ function isTable(graph: Graph, node: PlanNode): boolean {
   return aggregate.kind === 'aggregate' && aggregate.window === undefined
 }
 
-const KEEP_KEYED: ReadonlySet<string> = new Set(['filter', 'peek', 'merge', 'branch'])
+const KEEP_KEYED: ReadonlySet<string> = new Set(['filter', 'peek', 'merge', 'branch', 'hold'])
 
 function checkKeyed(graph: Graph, step: PlanNode): void {
   const visit = ({ from, port }: Edge): void => {

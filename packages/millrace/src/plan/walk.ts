@@ -37,6 +37,7 @@ const makers: ReadonlySet<PlanNode['kind']> = new Set([
   'tableJoin',
   'lookup',
   'streamJoin',
+  'hold',
 ])
 
 /** The step that keeps the rows of the table on an edge; the rows of an aggregate leave through an `emit`. */

@@ -1,10 +1,12 @@
-/** Items by a number each, the smallest first. Equal ones come in no particular order. */
+/** Items by a number each, the smallest first; of equal ones the one that `orderTies` puts first, or any. */
 export class MinHeap<T> {
   readonly #items: T[] = []
   readonly #rankOf: (item: T) => number
+  readonly #orderTies: (a: T, b: T) => number
 
-  constructor(rankOf: (item: T) => number) {
+  constructor(rankOf: (item: T) => number, orderTies: (a: T, b: T) => number = () => 0) {
     this.#rankOf = rankOf
+    this.#orderTies = orderTies
   }
 
   /** The smallest item; undefined when there is none. */
@@ -14,12 +16,11 @@ export class MinHeap<T> {
 
   add(item: T): void {
     const items = this.#items
-    const rank = this.#rankOf(item)
     let at = items.length
     items.push(item)
     while (at > 0) {
       const parent = (at - 1) >> 1
-      if (this.#rankOf(items[parent]!) <= rank) break
+      if (!this.#isBefore(item, items[parent]!)) break
       items[at] = items[parent]!
       at = parent
     }
@@ -31,17 +32,21 @@ export class MinHeap<T> {
     const items = this.#items
     const last = items.pop()
     if (last === undefined || items.length === 0) return
-    const rank = this.#rankOf(last)
     let at = 0
     for (;;) {
       let child = 2 * at + 1
       if (child >= items.length) break
-      if (child + 1 < items.length && this.#rankOf(items[child + 1]!) < this.#rankOf(items[child]!)) child++
-      if (this.#rankOf(items[child]!) >= rank) break
+      if (child + 1 < items.length && this.#isBefore(items[child + 1]!, items[child]!)) child++
+      if (!this.#isBefore(items[child]!, last)) break
       items[at] = items[child]!
       at = child
     }
     items[at] = last
+  }
+
+  #isBefore(a: T, b: T): boolean {
+    const [rank, other] = [this.#rankOf(a), this.#rankOf(b)]
+    return rank < other || (rank === other && this.#orderTies(a, b) < 0)
   }
 
   clear(): void {

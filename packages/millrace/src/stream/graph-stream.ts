@@ -11,7 +11,7 @@ import { GraphAggregate, GraphTable, joinTables, lookup, tableOn } from './graph
 import { type StreamJoinArguments, streamJoin } from './join-streams.ts'
 import { retryPolicy } from './retry-policy.ts'
 import type { ForEachOptions, KeyByOptions, Sink, SourceStream } from './stream.ts'
-import type { JoinedTables, JoinOptions, SourceTable, Table } from './table.ts'
+import type { JoinedTables, JoinOptions, SourceTable, Table, VersionOptions } from './table.ts'
 
 type LookupArguments = [table: unknown, fn: Fn, options?: JoinOptions]
 type JoinArguments = LookupArguments | StreamJoinArguments
@@ -130,8 +130,8 @@ class GraphStream extends GraphStep {
     return reduce(this, name, { fn, init })
   }
 
-  toTable(name: string): GraphTable {
-    return tableOn(this.builder, this.edge, name, stream)
+  toTable(name: string, options?: VersionOptions): GraphTable {
+    return tableOn(this.builder, this.edge, name, stream, options)
   }
 
   join(...args: JoinArguments): AnyStream {
@@ -224,13 +224,18 @@ export function sourceStream(builder: GraphBuilder, edge: Edge): SourceStream<an
 }
 
 /** The table of a source node, the one of that name where there is one already. */
-export function sourceTable(builder: GraphBuilder, source: Edge, name: string): SourceTable<any, any> {
+export function sourceTable(
+  builder: GraphBuilder,
+  source: Edge,
+  name: string,
+  options: VersionOptions,
+): SourceTable<any, any> {
   const known = builder.nodes.find(node => node.kind === 'table' && node.name === name)
   const grouping = known && builder.nodes[known.inputs[0]!.from]!
   const isSame = grouping?.kind === 'byKey' && grouping.inputs[0]!.from === source.from
   const edge: Edge = isSame
     ? { from: known!.id, port: 'out' }
-    : tableOn(builder, builder.add({ kind: 'byKey', inputs: [source] }), name, stream).edge
+    : tableOn(builder, builder.add({ kind: 'byKey', inputs: [source] }), name, stream, options).edge
   return new GraphSourceTable(builder, edge, source) as unknown as SourceTable<any, any>
 }
 

@@ -2,9 +2,10 @@ import { checkCallback } from '../plan/callbacks.ts'
 import type { Edge, Emission, JoinSide, LookupNode, RowSelection } from '../plan/graph.ts'
 import type { GraphBuilder } from '../plan/graph-builder.ts'
 import { checkEmission, checkPort } from '../plan/steps.ts'
+import { toMs } from '../std/duration.ts'
 import { type AnyStream, type Fn, GraphEdge, portOf, type StreamOf } from './graph-edge.ts'
 import { retryPolicy } from './retry-policy.ts'
-import type { JoinOptions } from './table.ts'
+import type { JoinOptions, VersionOptions } from './table.ts'
 
 /** A table; `edge` is where the changes of its rows leave. */
 export class GraphTable extends GraphEdge {
@@ -52,7 +53,7 @@ export class GraphTable extends GraphEdge {
   #selected(name: string, selection: RowSelection): GraphTable {
     checkStoreName(this.builder, selection.kind, name)
     checkCallback(selection.fn, 'the callback', this.place(name))
-    return tableOn(this.builder, this.changes(), name, this.#streamOf, selection)
+    return tableOn(this.builder, this.changes(), name, this.#streamOf, {}, selection)
   }
 
   #joined(name: string, other: unknown, fn: Fn, required: readonly boolean[]): GraphTable {
@@ -105,10 +106,13 @@ export function tableOn(
   from: Edge,
   name: string,
   streamOf: StreamOf,
+  { versions }: VersionOptions = {},
   selection?: RowSelection,
 ): GraphTable {
   checkStoreName(builder, 'toTable', name)
-  return new GraphTable(builder, builder.add({ kind: 'table', name, selection, inputs: [from] }), streamOf)
+  const versionsMs = versions === undefined ? undefined : toMs(versions, `${name}, versions`)
+  const edge = builder.add({ kind: 'table', name, selection, versionsMs, inputs: [from] })
+  return new GraphTable(builder, edge, streamOf)
 }
 
 /** A table of the rows that several tables have under one key. */
@@ -132,19 +136,29 @@ export function lookup(
   how: LookupNode['how'],
   table: unknown,
   fn: Fn,
-  { name, retry }: JoinOptions = {},
+  { name, retry, wait = 'none' }: JoinOptions = {},
 ): Edge {
   const { builder } = from
   const step = name ?? 'join'
   checkCallback(fn, 'the callback', from.place(step))
   const rows = tableGiven(builder, step, table)
+  if (wait !== 'none' && wait !== 'event-time')
+    builder.fail(step, `wait is ${String(wait)}`, "give 'none' or 'event-time'")
+  if (wait === 'event-time' && name === undefined)
+    builder.fail(
+      step,
+      'it holds records and has no name for its store',
+      "name it: { name: '…', wait: 'event-time' }",
+    )
+  const waits = wait === 'event-time'
+  const edge = waits ? builder.add({ kind: 'hold', name: name!, inputs: [from.edge] }) : from.edge
   return builder.add({
     kind: 'lookup',
-    name,
+    name: waits ? `${name}-join` : name,
     how,
     fn,
     retry: retryPolicy(builder, step, retry),
-    inputs: [from.edge, portOf(rows.edge, 'rows')],
+    inputs: [edge, portOf(rows.edge, 'rows')],
   })
 }
 

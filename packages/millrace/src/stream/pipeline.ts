@@ -127,7 +127,7 @@ function source(builder: GraphBuilder, topic: Topic, options: SourceOptions, isT
 function table(builder: GraphBuilder, topic: Topic, options: TableOptions = {}): SourceTable<any, any> {
   const edge = source(builder, topic, { ...options, nulls: true, start: 'earliest' }, true)
   const name = options.name ?? topic.name.replaceAll(/[^A-Za-z0-9_-]/g, '-').slice(0, 80)
-  return sourceTable(builder, edge, name)
+  return sourceTable(builder, edge, name, options)
 }
 
 function sourceDraft(topic: Topic, options: SourceOptions, isTable: boolean): Omit<SourceNode, 'id'> {

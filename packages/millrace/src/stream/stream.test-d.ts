@@ -333,6 +333,10 @@ pipeline('tables', p => {
   is<Equal<RowType<typeof three>, (string | number | undefined)[]>>()
   // @ts-expect-error counts may miss
   p.join('four', { latest, counts }, row => row.counts.n, { optional: ['counts'] })
+  const rates = p.table(visitors, { versions: '1h' })
+  keyed.join(rates, (_, row) => row.name, { name: 'waits', wait: 'event-time' })
+  // @ts-expect-error no such way of waiting
+  keyed.join(rates, (_, row) => row.name, { wait: 'ever' })
   // @ts-expect-error no such table
   p.join('five', { latest, counts }, row => row.latest.ms, { optional: ['nope'] })
   // @ts-expect-error only the rows of a window are final

@@ -16,7 +16,7 @@ import type {
 } from './callback-types.ts'
 import type { Every } from './emission.ts'
 import type { JoinInterval, JoinPair, JoinResults } from './stream-join.ts'
-import type { AggregateTable, JoinOptions, JoinRow, Table } from './table.ts'
+import type { AggregateTable, JoinOptions, JoinRow, Table, VersionOptions } from './table.ts'
 
 /** The end of a path. Its side stream takes records that could not be written. */
 export interface Sink<F> {
@@ -104,7 +104,7 @@ export interface KeyedStream<V, K, F = unknown> extends Stream<V, K, F> {
     : Stream<V | ValueIn<S[number]>, K | KeyIn<S[number]>>
 
   /** The latest value of each key; a null value deletes its row. The name is the store's. */
-  toTable(name: string): Table<NonNullable<V>, K, V>
+  toTable(name: string, options?: VersionOptions): Table<NonNullable<V>, K, V>
 
   /** Calls `fn` with each record whose key has a row in the table. */
   join<R, S>(

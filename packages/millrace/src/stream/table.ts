@@ -1,5 +1,6 @@
 import type { DeepReadonly } from '../plan/readonly.ts'
 import type { StreamRecord } from '../plan/record.ts'
+import type { Duration } from '../std/duration.ts'
 import type { NotPromise, RetryOptions, StepCallback } from './callback-types.ts'
 import type { Every } from './emission.ts'
 import type { SourceOptions } from './pipeline.ts'
@@ -69,12 +70,26 @@ export type JoinRow<V, K, R, S> = (
 export interface TableOptions extends Omit<SourceOptions, 'nulls' | 'start'> {
   /** The store's name; the topic's by default. */
   readonly name?: string
+  readonly versions?: VersionOptions['versions']
+}
+
+export interface VersionOptions {
+  /**
+   * How long a row is known after another one has taken its place, in event time. Joins of streams then meet the row that was valid
+   * at the time of their record.
+   */
+  readonly versions?: Duration
 }
 
 export interface JoinOptions {
   /** What `describe`, errors and metrics call the step. */
   readonly name?: string
   readonly retry?: RetryOptions
+  /**
+   * `none` (default) takes the row as it is when the record is processed; `event-time` holds the record, in a store that `name` names,
+   * until the watermark has passed its time.
+   */
+  readonly wait?: 'none' | 'event-time'
 }
 
 /** The tables of a join of several, by the names its callback knows them by. */

@@ -20,7 +20,7 @@ import { readCode } from './read.ts'
 import { resultOf, rowEndText, rowValueCode } from './row-change.ts'
 import { rowWriterCode } from './row-writer.ts'
 import { branchCode, failure, fieldCode, filterCode, flatMapCode, mapCode, peekCode } from './steps.ts'
-import { joinArrivalCode, pairCode } from './stream-join.ts'
+import { holdCode, joinArrivalCode, pairCode } from './stream-join.ts'
 import { lookupCode, tableCode, tableJoinCode } from './tables.ts'
 
 export interface ProgramOptions {
@@ -37,12 +37,13 @@ type Run = (task: Task, input: TaskInput, until: number) => RunStop
 /** Generates the functions of a sub-topology. Callbacks are passed in and called directly, never inlined as text. */
 export function compileProgram(plan: SubPlan, options: ProgramOptions): Program {
   const compiler = new Compiler(plan, options)
-  const { runs, rows, pairs, retries, sides } = compiler.compile()
+  const { runs, rows, pairs, outs, retries, sides } = compiler.compile()
   return {
     kind: 'compiled',
     run: runs.length === 1 ? runs[0]! : (task, input, until) => runs[input.index]!(task, input, until),
     rows: new Map(rows),
     pairs: new Map(pairs),
+    outs: new Map(outs),
     retries: new Map(retries),
     sides: new Map(sides),
   }
@@ -52,6 +53,7 @@ interface Compiled {
   readonly runs: readonly Run[]
   readonly rows: readonly [number, RowArrival][]
   readonly pairs: readonly [number, PairArrival][]
+  readonly outs: readonly [number, Arrival][]
   readonly retries: readonly [number, Arrival][]
   readonly sides: readonly [string, SideArrival][]
 }
@@ -73,13 +75,16 @@ class Compiler {
     const runs = this.#plan.sub.inputs.map((input, i) => this.#run(input, i))
     const rows = this.#plan.aggregates.flatMap(step => step.emissions.map(({ node }) => this.#rows(node)))
     const pairs = this.#plan.joins.map(({ node }) => `[${node.id}, ${this.#pairs(node)}]`)
+    const outs = this.#nodes()
+      .filter(({ kind }) => kind === 'hold')
+      .map(node => `[${node.id}, ${this.#sideFunction(node, 'out', false)}]`)
     const sides = [...this.#plan.consumers.keys()].flatMap(output => this.#side(output))
     const retries = this.#nodes()
       .filter(node => hasRetry(node))
       .map(node => `[${node.id}, ${this.#retryFunction(node)}]`)
     while (this.#queue.length > 0) this.#queue.shift()!()
     this.#code.line(
-      `return { runs: [${runs.join(', ')}], rows: [${rows.join(', ')}], pairs: [${pairs.join(', ')}], retries: [${retries.join(', ')}], sides: [${sides.join(', ')}] }`,
+      `return { runs: [${runs.join(', ')}], rows: [${rows.join(', ')}], pairs: [${pairs.join(', ')}], outs: [${outs.join(', ')}], retries: [${retries.join(', ')}], sides: [${sides.join(', ')}] }`,
     )
     return this.#code.evaluate(`millrace/${this.#plan.graph.name}/${this.#plan.sub.name}.js`) as Compiled
   }
@@ -253,6 +258,8 @@ class Compiler {
         return tableCode(code, node, path, go)
       case 'tableJoin':
         return tableJoinCode(code, this.#plan.graph, node, path, this.#options.freeze, go)
+      case 'hold':
+        return holdCode(code, node, path, go)
       case 'lookup':
         return lookupCode(code, this.#plan.graph, node, path, this.#options.freeze, go)
       default:

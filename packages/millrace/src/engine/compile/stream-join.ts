@@ -1,4 +1,4 @@
-import type { StreamJoinNode } from '../../plan/graph.ts'
+import type { HoldNode, StreamJoinNode } from '../../plan/graph.ts'
 import { deepFreeze } from '../../serde/freeze.ts'
 import { analyseCallback } from '../../serde/json/analyse.ts'
 import type { Side } from '../joins/join-buffer.ts'
@@ -44,4 +44,22 @@ export function pairCode(code: Code, node: StreamJoinNode, freeze: boolean, go: 
   code.line('}')
   code.line('}')
   return name
+}
+
+/** A record is held until its time, or goes on at once where that has passed. */
+export function holdCode(code: Code, node: HoldNode, path: Path, go: Continue): void {
+  const step = code.variable('S')
+  code.line(`const ${step} = T.steps[${node.id}]`)
+  const ok = keyCheckCode(
+    code,
+    node,
+    path,
+    kind => `${step}.kind !== ${kind} && !${step}.acceptsKind(${kind})`,
+  )
+  const { v, kb, ks, ke, t, h } = path
+  code.line(`if (!${ok});`)
+  code.line(`else if (${step}.mustHold(${t})) ${step}.hold(${v}, ${kb}, ${ks}, ${ke}, ${t}, ${h})`)
+  code.line('else {')
+  go(node, 'out', { ...path, raw: false })
+  code.line('}')
 }

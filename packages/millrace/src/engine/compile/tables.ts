@@ -121,8 +121,8 @@ export function lookupCode(
   const row = code.variable('row')
   const { kb, ks, ke, v } = path
   code.line(`let ${row}`)
-  if (table.kind === 'aggregate') {
-    code.line(`if (${ok}) ${row} = ${code.constant(rowOf, 'rowOf')}(${step}, ${kb}, ${ks}, ${ke})`)
+  if (table.kind === 'aggregate' || (table.kind === 'table' && table.versionsMs !== undefined)) {
+    code.line(`if (${ok}) ${row} = ${code.constant(rowOf, 'rowOf')}(${step}, ${kb}, ${ks}, ${ke}, ${path.t})`)
   } else {
     // Written out: this is what a join does for every record.
     code.line(`if (${ok}) { const place = ${step}.table.find(${kb}, ${ks}, ${ke})`)

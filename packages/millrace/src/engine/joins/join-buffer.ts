@@ -113,12 +113,13 @@ export class JoinBuffer {
   }
 
   /** Everything of a side, for a restore. */
-  *all(): Iterable<Place & { readonly side: Side; readonly waiting: Waiting }> {
+  *all(): Iterable<Place & { readonly side: Side; readonly chunk: number; readonly waiting: Waiting }> {
     for (const start of this.store.starts) {
       const table = this.store.openTable(start)!
       for (let row = table.firstRow(); row !== 0; row = table.nextRow(row)) {
-        const side = (table.keyBytes.readUInt32BE(table.keyStart(row)) & 1) as Side
-        for (const waiting of entriesOf(table, row)) yield { table, row, side, waiting }
+        const place = table.keyBytes.readUInt32BE(table.keyStart(row))
+        const side = (place & 1) as Side
+        for (const waiting of entriesOf(table, row)) yield { table, row, side, chunk: place >>> 1, waiting }
       }
     }
   }

@@ -9,9 +9,15 @@ import type { StatefulStep } from '../stateful-step.ts'
 import type { Task } from '../task.ts'
 import { TableStep } from './table-step.ts'
 
-/** The value under a key in whatever keeps a table; undefined where it has none. */
-export function rowOf(step: StatefulStep, key: Buffer, keyStart: number, keyEnd: number): unknown {
-  if (step instanceof TableStep) return step.valueOf(key, keyStart, keyEnd)
+/** The value under a key in whatever keeps a table, of a time where it has versions; undefined where there is none. */
+export function rowOf(
+  step: StatefulStep,
+  key: Buffer,
+  keyStart: number,
+  keyEnd: number,
+  t?: number,
+): unknown {
+  if (step instanceof TableStep) return step.valueOf(key, keyStart, keyEnd, t)
   const { plan } = step as AggregateStep
   const found = (step as AggregateStep).find(undefined, key, keyStart, keyEnd)
   return found === undefined ? undefined : rowResult(plan, found.table, found.row, 0, undefined)

@@ -31,8 +31,8 @@ export class TableStep implements StatefulStep {
     return accepted
   }
 
-  /** The row's value; undefined where the key has none. */
-  valueOf(key: Buffer, keyStart: number, keyEnd: number): unknown {
+  /** The row's value; undefined where the key has none. A table with versions gives that of a time. */
+  valueOf(key: Buffer, keyStart: number, keyEnd: number, _t?: number): unknown {
     const { table } = this
     const row = table.find(key, keyStart, keyEnd)
     return row === 0 ? undefined : table.objects[table.f64[row + valueAt]!]
@@ -54,9 +54,13 @@ export class TableStep implements StatefulStep {
     }
     const row = table.upsert(key, keyStart, keyEnd)
     table.objects[table.f64[row + valueAt]!] = value
-    table.f64[row + timeAt] = t
+    this.setTime(row, t)
     table.touch(row)
     return true
+  }
+
+  protected setTime(row: number, t: number): void {
+    this.table.f64[row + timeAt] = t
   }
 
   get hasChanges(): boolean {
