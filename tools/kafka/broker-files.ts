@@ -16,6 +16,8 @@ export interface BrokerPlan {
   }
   /** A listener whose clients are sent on to another port, that of a proxy in front of it. */
   readonly proxied?: { readonly port: number; readonly advertisedPort: number }
+  /** Each partition is on one broker only. */
+  readonly isUnreplicated?: boolean
   /** Where it stands; readers who tell their own rack are sent to a replica there. */
   readonly rack?: string
 }
@@ -69,8 +71,8 @@ const LOGGING = [
 ].join('\n')
 
 function properties(directory: string, plan: BrokerPlan, plans: readonly BrokerPlan[]): string {
-  const replicas = plans.length >= 3 ? 3 : 1
-  const inSync = plans.length >= 3 ? 2 : 1
+  const isReplicated = plans.length >= 3 && !plan.isUnreplicated
+  const [replicas, inSync] = isReplicated ? [3, 2] : [1, 1]
   const { proxied, secured } = plan
   const common = { PLAINTEXT: plan.port, ...secured?.ports }
   const listeners = { ...common, PROXIED: proxied?.port, CONTROLLER: plan.controllerPort }

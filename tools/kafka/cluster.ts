@@ -35,6 +35,8 @@ export interface ClusterOptions {
   readonly core?: number
   /** Brokers that are killed again and again: up in half the time, and slower in the long run. */
   readonly isShortLived?: boolean
+  /** Each partition is on one broker only, and without a leader when that is gone. */
+  readonly isUnreplicated?: boolean
   /** Each broker stands in a rack of its own, `rack-1` and so on. */
   readonly hasRacks?: boolean
 }
@@ -77,6 +79,7 @@ export async function startCluster(count = 1, options: ClusterOptions = {}): Pro
       id,
       port: ports[id * 2 - 2]!,
       controllerPort: ports[id * 2 - 1]!,
+      ...(options.isUnreplicated && { isUnreplicated: true }),
       ...(options.hasRacks && { rack: `rack-${id}` }),
     })
   return runCluster(options.directory ?? mkdtempSync(join(tmpdir(), 'millrace-kafka-')), plans, options)

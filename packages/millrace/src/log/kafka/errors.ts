@@ -193,6 +193,9 @@ export const CODE = {
   fencedInstance: 82,
   producerFenced: 90,
   unknownTopicId: 100,
+  topicUnauthorized: 29,
+  transactionalIdNotFound: 105,
+  unstableOffsetCommit: 88,
 } as const
 
 /** What to do about the error with this number; one that is not known yet is given up, never repeated. */

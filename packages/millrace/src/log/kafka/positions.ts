@@ -29,20 +29,9 @@ export class Positions {
   /** The committed ones of these partitions; of all when `partitions` is undefined. */
   async committed(group: string, partitions?: readonly TopicPartition[]): Promise<CommittedPosition[]> {
     if (partitions?.length === 0) return []
-    const topics = partitions && byTopic(partitions, each => each.partition)
-    const asked = {
-      groupId: group,
-      memberId: null,
-      memberEpoch: NO_EPOCH,
-      topics: topics?.map(([name, partitionIndexes]) => ({ name, partitionIndexes })) ?? null,
-    }
     return this.#cluster.retry(async () => {
-      const node = await this.#cluster.coordinator('group', group)
-      const answer = await this.#cluster.request(node, 'admin', 'offsetFetch', [[asked], REQUIRE_STABLE])
-      const found = answer.groups[0]!
+      const found = await this.#ask(group, partitions)
       const mayRead = accessRight('Read', 'Group', group)
-      if (found.errorCode !== 0)
-        throw new KafkaError(found.errorCode, `give the positions of group ${group}`, null, mayRead)
       const positions: CommittedPosition[] = []
       for (const topic of found.topics) {
         for (const { partitionIndex, errorCode, committedOffset, metadata } of topic.partitions) {
@@ -68,6 +57,33 @@ export class Positions {
       }
       return positions
     })
+  }
+
+  /** Whether a transaction is open on one of these. */
+  async isPending(group: string, partitions: readonly TopicPartition[]): Promise<boolean> {
+    const found = await this.#cluster.retry(() => this.#ask(group, partitions))
+    return found.topics.some(topic =>
+      topic.partitions.some(each => each.errorCode === CODE.unstableOffsetCommit),
+    )
+  }
+
+  /** Errors of single partitions are in the answer. */
+  async #ask(group: string, partitions: readonly TopicPartition[] | undefined) {
+    const topics = partitions && byTopic(partitions, each => each.partition)
+    const asked = {
+      groupId: group,
+      memberId: null,
+      memberEpoch: NO_EPOCH,
+      topics: topics?.map(([name, partitionIndexes]) => ({ name, partitionIndexes })) ?? null,
+    }
+    const node = await this.#cluster.coordinator('group', group)
+    const answer = await this.#cluster.request(node, 'admin', 'offsetFetch', [[asked], REQUIRE_STABLE])
+    const found = answer.groups[0]!
+    if (found.errorCode !== 0) {
+      const mayRead = accessRight('Read', 'Group', group)
+      throw new KafkaError(found.errorCode, `give the positions of group ${group}`, null, mayRead)
+    }
+    return found
   }
 
   /** As the contract's `resetGroup`. */

@@ -1,12 +1,22 @@
 import { type AccessRight, accessRight } from '../../std/access-right.ts'
-import type { MemberIdentity, OutgoingBatch, PositionUpdate } from '../log.ts'
+import type { MemberIdentity, PositionUpdate, TopicPartition } from '../log.ts'
 import type { AnswerOf, ApiName, ArgsOf } from './apis.ts'
 import type { Cluster } from './cluster.ts'
-import { errorRule, KafkaError } from './errors.ts'
+import { CODE, errorRule, KafkaError } from './errors.ts'
 import { byTopic, COMMIT_LANE, topicsToCommit } from './positions.ts'
 import type { ProducerIdentity } from './producer.ts'
 
 const UNKNOWN = { id: -1n, epoch: -1 }
+
+export type TransactionOutcome = 'committed' | 'aborted'
+
+/** By the names of a coordinator's states. */
+const OUTCOMES: ReadonlyMap<string, TransactionOutcome> = new Map([
+  ['PrepareCommit', 'committed'],
+  ['CompleteCommit', 'committed'],
+  ['PrepareAbort', 'aborted'],
+  ['CompleteAbort', 'aborted'],
+])
 
 /** The requests of one transactional id. Refusals are thrown as `KafkaError`; none of them is repeated here. */
 export class TransactionRequests {
@@ -37,9 +47,18 @@ export class TransactionRequests {
     return { id: answer.producerId, epoch: answer.producerEpoch }
   }
 
+  /** How the newest transaction that is decided ended; undefined where none is, or none is known. */
+  async outcome(): Promise<TransactionOutcome | undefined> {
+    const answer = await this.#send('describeTransactions', [[this.transactionalId]])
+    const { errorCode, transactionState } = answer.transactionStates[0]!
+    if (errorCode === CODE.transactionalIdNotFound) return undefined
+    this.#check(errorCode, 'describe transactions')
+    return OUTCOMES.get(transactionState)
+  }
+
   /** Flow 1: the partitions that batches are for join the transaction. */
-  async addPartitions(producer: ProducerIdentity, batches: readonly OutgoingBatch[]): Promise<void> {
-    const topics = byTopic(batches, each => each.partition).map(([name, partitions]) => ({
+  async addPartitions(producer: ProducerIdentity, places: readonly TopicPartition[]): Promise<void> {
+    const topics = byTopic(places, each => each.partition).map(([name, partitions]) => ({
       name,
       partitions: [...new Set(partitions)],
     }))

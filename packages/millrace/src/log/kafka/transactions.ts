@@ -10,12 +10,14 @@ import {
 import { SendError } from './batch-sender.ts'
 import type { Cluster } from './cluster.ts'
 import { AmbiguousError, CODE, isRetriable, KafkaError } from './errors.ts'
+import { ForgottenEnds } from './forgotten-ends.ts'
+import { ForgottenPositions } from './forgotten-positions.ts'
 import { KnownPositions } from './known-positions.ts'
 import { isHopeless, toLogError } from './log-error.ts'
 import { partitionKey } from './partition-key.ts'
 import { COMMIT_LANE, checkMember, type Positions } from './positions.ts'
 import { checkPlaces, Producer } from './producer.ts'
-import { TransactionRequests } from './transaction-requests.ts'
+import { type TransactionOutcome, TransactionRequests } from './transaction-requests.ts'
 
 /** The newest versions of TxnOffsetCommit and EndTxn that belong to the flow before KIP-890. */
 const FLOW_1_VERSION_MAX = 4
@@ -46,6 +48,8 @@ export class Transactions {
   readonly #requests: TransactionRequests
   readonly #producer: Producer
   readonly #produceLane: string
+  readonly #ends: ForgottenEnds
+  readonly #forgotten: ForgottenPositions
   readonly #isFlow1: boolean
   #last: Promise<unknown> = Promise.resolve()
   readonly #known: KnownPositions
@@ -58,6 +62,19 @@ export class Transactions {
     this.#requests = new TransactionRequests(cluster, transactionalId)
     this.#produceLane = `produce ${transactionalId}`
     this.#producer = new Producer({ cluster, lane: this.#produceLane, transactionalId })
+    this.#ends = new ForgottenEnds({
+      cluster,
+      requests: this.#requests,
+      producer: this.#producer,
+      lane: this.#produceLane,
+    })
+    this.#forgotten = new ForgottenPositions({
+      cluster,
+      positions,
+      requests: this.#requests,
+      producer: this.#producer,
+      ends: this.#ends,
+    })
     this.#isFlow1 = isFlow1
   }
 
@@ -73,16 +90,31 @@ export class Transactions {
     try {
       // What tasks have cut is whole; were it not, the broker would refuse it by the CRC that it was sealed with.
       await checkPlaces(this.#cluster, batches)
-      await this.#known.check(identity, positions)
       const isOld = this.#isFlow1 || !(await this.#cluster.retry(() => this.#requests.hasFlow2()))
+      const endVersionMax = isOld ? FLOW_1_VERSION_MAX : ANY_VERSION
+      if (this.#forgotten.isDoubtful) {
+        await this.#begin(identity)
+        await this.#forgotten.settle(identity.group, endVersionMax)
+      }
+      await this.#known.check(identity, positions)
       await this.#begin(identity)
+      await this.#ends.settle(batches, endVersionMax)
+      await this.#forgotten.begun(identity.group, positions)
       const baseOffsets = await this.#write(commit, isOld)
       await this.#end(commit, isOld)
+      this.#ended(commit, 'committed')
       this.#known.replace(positions)
       return { baseOffsets }
     } catch (error) {
-      throw await this.#giveUp(error as Error, identity)
+      const failure = await this.#giveUp(error as Error, identity)
+      if (failure instanceof CommitError && failure.outcome === 'unknown') this.#ended(commit, undefined)
+      throw failure
     }
+  }
+
+  #ended({ batches, positions }: Commit, outcome: TransactionOutcome | undefined): void {
+    this.#ends.ended(batches, outcome)
+    if (positions.length > 0) this.#forgotten.ended(outcome)
   }
 
   /** Makes sure there is a producer epoch of our own; a new member has ended that of the one before. */
@@ -90,7 +122,7 @@ export class Transactions {
     if (memberId !== this.#memberId) this.#producer.use(undefined)
     this.#memberId = memberId
     if (this.#producer.identity !== undefined) return
-    this.#producer.use(await this.#cluster.retry(() => this.#requests.init()))
+    await this.#ends.begin()
   }
 
   /** Everything of the transaction but its end. */
@@ -220,7 +252,7 @@ export class Transactions {
     this.#producer.use(undefined)
     await this.#cluster.cutLane(this.#produceLane)
     await this.#cluster.cutLane(COMMIT_LANE)
-    this.#producer.use(await this.#cluster.retry(() => this.#requests.init()))
+    await this.#ends.begin()
   }
 }
 
