@@ -10,6 +10,16 @@ export { descriptionMermaid } from './plan/describe-mermaid.ts'
 export { descriptionText } from './plan/describe-text.ts'
 export { type Out, type OutOptions, out } from './plan/out.ts'
 export { PlanError } from './plan/plan-error.ts'
+export type {
+  KeyContext,
+  ListState,
+  MapState,
+  MapStateKey,
+  ProcessContext,
+  TimerContext,
+  Timers,
+  ValueState,
+} from './plan/process.ts'
 export type { DeepReadonly } from './plan/readonly.ts'
 export type { RecordHeader, StreamRecord } from './plan/record.ts'
 export type { Topic } from './plan/topic.ts'
@@ -66,6 +76,19 @@ export {
   pipeline,
   type SourceOptions,
 } from './stream/pipeline.ts'
+export {
+  type ProcessCallback,
+  type ProcessOptions,
+  type ProcessResults,
+  type SideOutput,
+  type SideOutputs,
+  type State,
+  type StateHandles,
+  type StateOptions,
+  type States,
+  side,
+  state,
+} from './stream/process.ts'
 export type {
   EmitOptions,
   EventWindowStream,

@@ -73,8 +73,8 @@ export class AggregateStep implements EmittingStep {
     return this.#windowStore ?? this.#table!
   }
 
-  get bytesBeforeKey(): number {
-    return this.window === undefined ? 0 : WINDOW_START_BYTES
+  keyRange(_bytes: Buffer, start: number, end: number): readonly [number, number] {
+    return [this.window === undefined ? start : start + WINDOW_START_BYTES, end]
   }
 
   /** Windows that start before this have gone out. */

@@ -29,7 +29,8 @@ export interface SubProgram {
 export function buildPrograms(graph: Graph, settings: ProgramSettings): SubProgram[] {
   const isCompiled = settings.mode === 'compiled' && canGenerateCode()
   return subTopologies(graph).map(sub => {
-    const plan = planSubTopology(settings.app, graph, sub, settings.closedLog)
+    const freeze = settings.freeze || !isCompiled
+    const plan = planSubTopology(graph, sub, { ...settings, freeze })
     const options = { closedLog: settings.closedLog, project: isCompiled }
     const decoders = sub.inputs.map(input => decoderOf(graph, input, options))
     const program = isCompiled

@@ -51,7 +51,7 @@ function changesOf(task: Task, step: StatefulStep, wallTimeMs: number): Changelo
 
 function stateTooLarge(task: Task, step: StatefulStep, error: RowTooLargeError): TaskStopped {
   const { key, bytes, maxBytes } = error
-  const shown = JSON.stringify(task.readKey(step.kind, key, step.bytesBeforeKey, key.length))
+  const shown = JSON.stringify(task.readKey(step.kind, key, ...step.keyRange(key, 0, key.length)))
   return new TaskStopped(
     `What step "${step.name}" keeps for the key ${shown} takes ${bytes} bytes, and a record of its changelog at most ${maxBytes}. Keep less ` +
       'for one key: group by a finer key first, or count without keeping every value',

@@ -13,7 +13,9 @@ import { holdRecord, joinRecord, pairOf } from './interpret-joins.ts'
 import { readHead } from './interpret-read.ts'
 import { changeJoin, changeTable, lookUp } from './interpret-tables.ts'
 import type { Side } from './joins/join-buffer.ts'
+import { inputOf, outputOf, splitOutput } from './output-name.ts'
 import { headerSection, notWindowed } from './outputs.ts'
+import { processStep } from './process/process-step.ts'
 import {
   type Arrival,
   type PairArrival,
@@ -23,7 +25,7 @@ import {
   type SideArrival,
 } from './program.ts'
 import { allOf, isOut, isTrue, resultFailure, settled } from './results.ts'
-import { inputOf, outputOf, type SubPlan } from './sub-plan.ts'
+import type { SubPlan } from './sub-plan.ts'
 import type { Task } from './task.ts'
 import type { TaskInput } from './task-input.ts'
 
@@ -41,9 +43,9 @@ export function interpretProgram(plan: SubPlan, decoders: readonly Decode[]): Pr
   for (const id of plan.sub.nodeIds) retries.set(id, interpreter.entryOf(plan.graph.nodes[id]!))
   const sides = new Map<string, SideArrival>()
   for (const output of plan.consumers.keys()) {
-    const [id, port] = output.split(':') as [string, Port]
-    if (['failed', 'late', 'rejected', 'tombstones'].includes(port)) {
-      const node = plan.graph.nodes[Number(id)]!
+    const [id, port] = splitOutput(output)
+    const node = plan.graph.nodes[Number(id)]!
+    if (node.kind === 'process' || ['failed', 'late', 'rejected', 'tombstones'].includes(port)) {
       sides.set(output, {
         read: interpreter.sideOf(node, port, true),
         made: interpreter.sideOf(node, port, false),
@@ -92,7 +94,7 @@ class Interpreter {
         start: notWindowed,
       })
       if (task.parked.hasCalls) return task.parked.leave(t)
-      if (!task.raise(input, t)) return RunStop.closing
+      if (!task.raise(input, t) || !task.settleDue()) return RunStop.closing
       if (task.effects.isFull) return RunStop.full
     }
   }
@@ -215,6 +217,10 @@ class Interpreter {
       case 'lookup': {
         const joined = attempt(task, node, flow, () => lookUp(task, node, flow))
         return joined?.value && this.#result(task, node, joined.value.value, flow)
+      }
+      case 'process': {
+        const { v, raw, kb, ks, ke, k, t, h, start } = flow
+        return processStep(task, node.id).process(raw, v, kb, ks, ke, k, t, h, start)
       }
       default:
         return this.#sink(task, node, flow)

@@ -30,6 +30,7 @@ function passedOn(graph: Graph, node: PlanNode, known: readonly Reach[]): Reach 
   const reach = known[node.id]!
   if (node.kind === 'keyBy') return direct
   if (node.kind === 'streamJoin') return { ...reach, holdMs: reach.holdMs + longestWaitMs(node) }
+  if (node.kind === 'process') return { ...reach, holdMs: reach.holdMs + node.holdBackMs }
   if (node.kind !== 'emit') return reach
   const { emission } = node
   if (emission.kind === 'updates') return reach

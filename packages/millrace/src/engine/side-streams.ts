@@ -12,8 +12,8 @@ import {
   TaskStopped,
 } from './failures.ts'
 import type { Lane } from './lane.ts'
+import { outputOf } from './output-name.ts'
 import { headerSection } from './outputs.ts'
-import { outputOf } from './sub-plan.ts'
 import type { Task } from './task.ts'
 
 type Headers = Uint8Array | null | undefined

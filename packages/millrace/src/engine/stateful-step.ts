@@ -11,8 +11,8 @@ export interface StatefulStep {
   readonly store: Store
   /** The kind of its keys, 0 until the first one. */
   readonly kind: KeyKind | 0
-  /** Bytes of a changelog record's key in front of the user's key. */
-  readonly bytesBeforeKey: number
+  /** Where in a changelog record's key, the bytes `[start, end)`, the user's key lies. */
+  keyRange(bytes: Buffer, start: number, end: number): readonly [start: number, end: number]
   /** Something has changed since the last cut that a commit must hold. */
   readonly hasChanges: boolean
   /** After a restore: what was open waits for its time again. */
@@ -23,6 +23,10 @@ export interface StatefulStep {
   noteLate?(t: number): void
   /** Before a cut: what went out leaves the store in the same commit (SEMANTICS 3.7). */
   settleClosing(): void
+  /** Wall time of what it does next by that clock; absent where it does nothing by it. */
+  readonly nextWallMs?: number
+  /** Does what is due by the clock on the wall. */
+  fireWall?(nowMs: number): void
 }
 
 /** Everything fixed about a step with a store, shared by its tasks. */

@@ -1,10 +1,10 @@
 import type { AggregateNode, EmitNode, Graph, WindowSpec } from '../plan/graph.ts'
-import { keepsState, type StatefulNode } from '../plan/stateful.ts'
 import type { LayoutColumn, StoreLayout } from '../state/layout.ts'
 import type { StoreDefinition } from '../state/row-codec.ts'
 import { type EventWindow, hasGrid, type WindowGrid, windowGrid } from '../window/window.ts'
 import type { Column } from './aggregates/column.ts'
 import { columnsOf } from './aggregates/columns.ts'
+import { depthOf } from './depth.ts'
 import type { Reach } from './reach.ts'
 import { type Panes, panesOf } from './windows/panes.ts'
 
@@ -40,7 +40,7 @@ export interface StepPlan {
   readonly grid: WindowGrid | undefined
   /** Set where hopping windows share rows. */
   readonly panes: Panes | undefined
-  /** How many aggregates lie in front of it in its task: at one time, upstream closes first. */
+  /** See `depthOf`. */
   readonly depth: number
 }
 
@@ -78,19 +78,6 @@ export function planStep(graph: Graph, node: AggregateNode, reach: Reach): StepP
     panes: panesOf(window, columns, emits),
     depth: depthOf(graph, node),
   }
-}
-
-/** How many steps with a store lie in front of one in its task. */
-export function depthOf(graph: Graph, node: StatefulNode): number {
-  const depths: number[] = []
-  for (const each of graph.nodes) {
-    const before = each.inputs.map(edge => {
-      const from = graph.nodes[edge.from]!
-      return from.kind === 'keyBy' ? 0 : depths[from.id]! + (keepsState(from) ? 1 : 0)
-    })
-    depths[each.id] = Math.max(0, ...before)
-  }
-  return depths[node.id]!
 }
 
 /** What the step's store is made of (SEMANTICS 8.1). The engine's own columns stand behind the user's. */

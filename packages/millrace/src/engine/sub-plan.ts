@@ -4,7 +4,6 @@ import type {
   Graph,
   HoldNode,
   PlanNode,
-  Port,
   StreamJoinNode,
   TableJoinNode,
   TableNode,
@@ -13,6 +12,8 @@ import type { SubTopology } from '../plan/sub-topology.ts'
 import { aggregatePlan } from './aggregate-plan.ts'
 import { holdPlan } from './joins/hold-plan.ts'
 import { type JoinPlan, joinPlan, planJoin } from './joins/join-plan.ts'
+import { outputOf } from './output-name.ts'
+import { processPlan } from './process/process-plan.ts'
 import { type Reach, reaches } from './reach.ts'
 import type { StatefulPlan } from './stateful-step.ts'
 import { planStep, type StepPlan } from './step-plan.ts'
@@ -36,7 +37,15 @@ export interface SubPlan {
   readonly consumers: ReadonlyMap<string, readonly PlanNode[]>
 }
 
-export function planSubTopology(app: string, graph: Graph, sub: SubTopology, closedLog: boolean): SubPlan {
+export interface SubPlanSettings {
+  readonly app: string
+  readonly closedLog: boolean
+  /** Values are frozen, so that a callback that changes one fails (SEMANTICS 5.4). */
+  readonly freeze: boolean
+}
+
+export function planSubTopology(graph: Graph, sub: SubTopology, settings: SubPlanSettings): SubPlan {
+  const { app, closedLog, freeze } = settings
   const nodes = sub.nodeIds.map(id => graph.nodes[id]!)
   const reach = reaches(graph)
   const aggregates = nodes
@@ -45,18 +54,20 @@ export function planSubTopology(app: string, graph: Graph, sub: SubTopology, clo
   const joins = nodes
     .filter((node): node is StreamJoinNode => node.kind === 'streamJoin')
     .map(node => planJoin(graph, node, reach[node.id]!))
+  const stateful = nodes.flatMap((node): StatefulPlan[] => {
+    if (node.kind === 'process') return [processPlan(graph, node, reach[node.id]!, freeze)]
+    if (isTable(node)) return [tablePlan(node)]
+    if (isHold(node)) return [holdPlan(graph, node, reach[node.id]!)]
+    if (node.kind === 'streamJoin') return joins.filter(step => step.node === node).map(joinPlan)
+    return aggregates.filter(step => step.node === node).map(aggregatePlan)
+  })
   return {
     app,
     graph,
     sub,
     aggregates,
     joins,
-    stateful: [
-      ...aggregates.map(aggregatePlan),
-      ...nodes.filter(isTable).map(tablePlan),
-      ...joins.map(joinPlan),
-      ...nodes.filter(isHold).map(node => holdPlan(graph, node, reach[node.id]!)),
-    ].sort((a, b) => a.node.id - b.node.id),
+    stateful,
     wallTicks: nodes.filter(
       (node): node is EmitNode =>
         node.kind === 'emit' && node.emission.kind === 'every' && node.emission.time === 'wall',
@@ -86,21 +97,4 @@ function consumersOf(nodes: readonly PlanNode[]): Map<string, PlanNode[]> {
     }
   }
   return consumers
-}
-
-export function outputOf(node: number, port: Port): string {
-  return `${node}:${port}`
-}
-
-/**
- * On which input the `i`-th consumer of an output is given its records: a node that reads it twice is there twice, in the order of its
- * inputs.
- */
-export function inputOf(consumers: readonly PlanNode[], i: number, from: number, port: Port): number {
-  const node = consumers[i]!
-  const before = consumers.slice(0, i).filter(each => each === node).length
-  const inputs = node.inputs.flatMap((edge, input) =>
-    edge.from === from && edge.port === port ? [input] : [],
-  )
-  return inputs[before]!
 }

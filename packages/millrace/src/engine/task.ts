@@ -126,7 +126,13 @@ export class Task {
     if (!this.parked.retry()) return false
     if (this.closing.isUnderWay && !this.closing.goOn()) return false
     const t = this.parked.takeRecordTime()
-    return t === undefined ? true : this.raise(this.input, t)
+    return (t === undefined || this.raise(this.input, t)) && this.settleDue()
+  }
+
+  /** Does what a step has put up for a time that is past already; false when a slice is used up. */
+  settleDue(): boolean {
+    const X = this.time.registers
+    return X[NextDue]! > X[TaskWatermark]! || this.closing.close(X[Settled]!)
   }
 
   /**
@@ -135,7 +141,10 @@ export class Task {
    */
   raise(input: TaskInput, t: number): boolean {
     const { origin, cursor } = input
-    if (origin.kind !== 'source') return true
+    if (origin.kind !== 'source') {
+      this.time.noteTime(input.channel, t)
+      return true
+    }
     if (cursor.valueStart < 0 && origin.node.topic.timestamp !== undefined) return true
     const X = this.time.registers
     const at = maxTimeOf(input.channel)

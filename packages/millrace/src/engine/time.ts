@@ -112,6 +112,19 @@ export class TaskTime {
     return largest
   }
 
+  /** The largest time of a record of any channel. */
+  get largestTime(): number {
+    let largest = Number.NEGATIVE_INFINITY
+    for (let i = 0; i < this.channelCount; i++) largest = Math.max(largest, this.registers[maxTimeOf(i)]!)
+    return largest
+  }
+
+  /** Remembers the time of a record that does not move its channel's watermark: that is carried to it. */
+  noteTime(channel: number, t: number): void {
+    const at = maxTimeOf(channel)
+    if (t > this.registers[at]!) this.registers[at] = t
+  }
+
   /** Something will be due at the task watermark `at`. */
   lowerNextDue(at: number): void {
     if (at < this.registers[NextDue]!) this.registers[NextDue] = at

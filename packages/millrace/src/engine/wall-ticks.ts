@@ -47,10 +47,11 @@ export class WallTicks {
     this.#last.set(emit, tick)
   }
 
-  /** Wall time of the next tick; Infinity while no row waits for one. */
+  /** Wall time of the next tick or wall-clock timer; Infinity while nothing waits for one. */
   get nextMs(): number {
     let next = Number.POSITIVE_INFINITY
     for (const emit of this.#waiting()) next = Math.min(next, this.last(emit.id).atMs + periodOf(emit))
+    for (const step of this.#task.steps) next = Math.min(next, step?.nextWallMs ?? Number.POSITIVE_INFINITY)
     return next
   }
 
@@ -64,13 +65,14 @@ export class WallTicks {
     return this.#task.steps.filter(isEmitting)
   }
 
-  /** Fires every emission that is due; false when what became due behind it fills a slice. */
+  /** Fires every emission and timer that is due; false when what became due behind it fills a slice. */
   fire(nowMs: number): boolean {
     for (const emit of [...this.#waiting()]) {
       if (nowMs < this.last(emit.id).atMs + periodOf(emit)) continue
       if (!this.#fire(emit.id, nowMs)) return false
     }
-    return true
+    for (const step of this.#task.steps) step?.fireWall?.(nowMs)
+    return this.#task.settleDue()
   }
 
   /** Sends out the changed rows, and tells what is behind how far time is. */

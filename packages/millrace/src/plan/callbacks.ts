@@ -24,7 +24,7 @@ export function checkCallback(
       'call other services from forEach, the one callback that may be async (asyncMap(name, fn) is planned for results that go on)',
     )
   if (tag === '[object GeneratorFunction]' && !allowed.generator)
-    throw new PlanError(place, `${what} is a generator`, 'only flatMap takes one')
+    throw new PlanError(place, `${what} is a generator`, 'only flatMap and process take one')
 }
 
 /** The same wherever SEMANTICS 5.3 allows a field's name or a callback. */

@@ -8,7 +8,14 @@ export function descriptionMermaid({ steps }: PipelineDescription): string {
   return `${['flowchart LR', ...steps.map(step => `  ${box(step)}`), ...edges].join('\n')}\n`
 }
 
-const stores: readonly StepDescription['kind'][] = ['aggregate', 'table', 'tableJoin', 'streamJoin', 'hold']
+const stores: readonly StepDescription['kind'][] = [
+  'aggregate',
+  'process',
+  'table',
+  'tableJoin',
+  'streamJoin',
+  'hold',
+]
 
 /** Topics are round, stores are barrels, re-keying is a hexagon. */
 function box({ id, kind, label, detail }: StepDescription): string {

@@ -1,5 +1,14 @@
 import { type FieldOptions, type FieldUse, sourceFields } from './fields.ts'
-import type { Aggregator, Edge, FieldOrFn, Graph, PlanNode, WindowSpec } from './graph.ts'
+import type {
+  Aggregator,
+  Edge,
+  FieldOrFn,
+  Graph,
+  PlanNode,
+  ProcessNode,
+  StateSpec,
+  WindowSpec,
+} from './graph.ts'
 import { inputName, type SubTopology, subTopologies } from './sub-topology.ts'
 import { retentionText, type Topic } from './topic.ts'
 import { labelOf } from './walk.ts'
@@ -71,6 +80,8 @@ function detailOf(node: PlanNode): string {
       const columns = node.columns.map(({ name, aggregator }) => `${name}: ${aggregatorText(aggregator)}`)
       return `${node.window === undefined ? '' : `${windowText(node.window)}; `}${columns.join(', ')}`
     }
+    case 'process':
+      return processText(node)
     case 'emit':
       return node.emission.kind === 'every'
         ? `every ${node.emission.everyMs} ms of ${node.emission.time} time`
@@ -97,6 +108,19 @@ function detailOf(node: PlanNode): string {
     default:
       return ''
   }
+}
+
+/** For example `seen: map, ttl 3600000 ms; timers; sides: alerts`. */
+function processText({ states, onTimer, sides, holdBackMs }: ProcessNode): string {
+  const parts = states.map(state => `${state.name}: ${stateText(state)}`)
+  if (onTimer !== undefined) parts.push(holdBackMs === 0 ? 'timers' : `timers, hold back ${holdBackMs} ms`)
+  if (sides.length > 0) parts.push(`sides: ${sides.join(', ')}`)
+  return parts.join('; ')
+}
+
+/** For example `map, ttl 3600000 ms`. */
+export function stateText({ kind, ttlMs }: StateSpec): string {
+  return ttlMs === undefined ? kind : `${kind}, ttl ${ttlMs} ms`
 }
 
 /** For example `json, retention 7d`. */

@@ -6,6 +6,7 @@ import type {
   Graph,
   KeyByNode,
   PlanNode,
+  Port,
   SourceNode,
   ToTopicNode,
 } from './graph.ts'
@@ -50,9 +51,8 @@ export function sourceFields(
 }
 
 /** Whether the records on this port still have the value the node got. */
-function keepsValue(node: PlanNode, port: string): boolean {
-  if (port !== 'out') return port !== 'rejected' && port !== 'tombstones' && port !== 'rows'
-  return !makesValues(node)
+function keepsValue(node: PlanNode, port: Port): boolean {
+  return port !== 'rejected' && port !== 'tombstones' && port !== 'rows' && !makesValues(node, port)
 }
 
 /** Collects what is read; the first reason to need everything wins. */
@@ -110,6 +110,7 @@ function readStep(reads: Reads, graph: Graph, node: PlanNode, options: FieldOpti
     case 'map':
     case 'flatMap':
     case 'peek':
+    case 'process':
     case 'forEach':
     case 'lookup':
       reads.callback(step, node.fn)

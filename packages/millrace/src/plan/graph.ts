@@ -14,9 +14,18 @@ export type FieldOrFn = string | ((value: any, record: any) => unknown)
 
 /**
  * Which output of a node an edge takes. `out` is the main one; a branch has one port per case, named
- * `case:<name>`; `rows` is a table that is looked up, on which no records go; the others are side streams.
+ * `case:<name>`, a process step one per side output, `side:<name>`; `rows` is a table that is looked up, on which no records go; the others
+ * are side streams.
  */
-export type Port = 'out' | 'late' | 'rejected' | 'failed' | 'tombstones' | 'rows' | `case:${string}`
+export type Port =
+  | 'out'
+  | 'late'
+  | 'rejected'
+  | 'failed'
+  | 'tombstones'
+  | 'rows'
+  | `case:${string}`
+  | `side:${string}`
 
 export interface Edge {
   readonly from: number
@@ -129,6 +138,31 @@ export interface AggregateNode extends NodeOf<'aggregate'> {
   readonly result: 'row' | 'value'
 }
 
+/** A named part of the state that a process step keeps under each key. Its contents survive `JSON.stringify`, or come with `encode` and `decode`. */
+export interface StateSpec {
+  readonly name: string
+  readonly kind: 'value' | 'list' | 'map'
+  /** How long after its last write an entry is kept, in event time; for ever where absent. */
+  readonly ttlMs?: number
+  readonly encode?: (value: any) => unknown
+  readonly decode?: (stored: any) => unknown
+  readonly version: number
+  readonly migrate?: (old: any, from: number) => unknown
+}
+
+/** A callback over the records of each key, with state and timers of the key. It returns results as `flatMap` does, or undefined. */
+export interface ProcessNode extends NodeOf<'process'> {
+  readonly name: string
+  readonly fn: (value: any, context: any) => unknown
+  readonly onTimer?: (context: any) => unknown
+  readonly states: readonly StateSpec[]
+  /** Names of its side outputs. */
+  readonly sides: readonly string[]
+  /** How much older than their timers results may be: what is behind is held back by it (SEMANTICS 3.2). */
+  readonly holdBackMs: number
+  readonly retry?: RetryPolicy
+}
+
 /**
  * When an aggregate's results leave it. `final` needs a window. `every` gives changed rows, by the wall
  * clock or at watermark multiples (SEMANTICS 5.8).
@@ -225,6 +259,7 @@ export type PlanNode =
   | BranchNode
   | MergeNode
   | AggregateNode
+  | ProcessNode
   | EmitNode
   | TableNode
   | TableJoinNode

@@ -1,5 +1,5 @@
-import { aggregatorText, fieldText, topicText } from './describe.ts'
-import type { Aggregator, Graph, KeyByNode, WindowSpec } from './graph.ts'
+import { aggregatorText, fieldText, stateText as processStateText, topicText } from './describe.ts'
+import type { Aggregator, Graph, KeyByNode, ProcessNode, WindowSpec } from './graph.ts'
 import type { PartitionCount } from './partitions.ts'
 import { keepsState, type StatefulNode } from './stateful.ts'
 import { inputName, subTopologies } from './sub-topology.ts'
@@ -95,6 +95,7 @@ function storeShape(node: StatefulNode, keyedBy: string, partitions: number): St
     return { name, keyedBy, partitions, columns: [waiting] }
   if (node.kind === 'table' && node.versionsMs !== undefined)
     return { name, keyedBy, partitions, columns: [versions] }
+  if (node.kind === 'process') return { name, keyedBy, partitions, columns: statesOf(node) }
   if (node.kind !== 'aggregate') return { name, keyedBy, partitions, columns: [latestValue] }
   return {
     name,
@@ -116,6 +117,11 @@ const waiting: ColumnShape = {
 }
 const versions: ColumnShape = { name: 'value', state: 'versions', detail: 'the values and their times' }
 const latestValue: ColumnShape = { name: 'value', state: 'latest', detail: 'the latest value' }
+
+/** How long a state is kept may change while it stays. */
+function statesOf({ states }: ProcessNode): ColumnShape[] {
+  return states.map(state => ({ name: state.name, state: state.kind, detail: processStateText(state) }))
+}
 
 function windowShape({ graceMs: _, ...window }: WindowSpec): string {
   return Object.entries(window)

@@ -3,16 +3,18 @@ import {
   type HoldNode,
   hasGrid,
   type PlanNode,
+  type ProcessNode,
   type StreamJoinNode,
   type TableJoinNode,
   type TableNode,
 } from './graph.ts'
 
 /** A step with a store of its own: its records have to be in the partition of their key. */
-export type StatefulNode = AggregateNode | TableNode | TableJoinNode | StreamJoinNode | HoldNode
+export type StatefulNode = AggregateNode | ProcessNode | TableNode | TableJoinNode | StreamJoinNode | HoldNode
 
 const stateful: ReadonlySet<PlanNode['kind']> = new Set([
   'aggregate',
+  'process',
   'table',
   'tableJoin',
   'streamJoin',

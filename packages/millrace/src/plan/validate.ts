@@ -19,7 +19,7 @@ export function checkGraph(graph: Graph): void {
 }
 
 /**
- * Ids of the `map`, `flatMap` and `join` steps whose results are grouped by the key they came with: their results
+ * Ids of the `map`, `flatMap`, `process` and `join` steps whose results are grouped by the key they came with: their results
  * must not set another key, since they are not moved to its partition.
  */
 export function keyKeepers(graph: Graph): ReadonlySet<number> {
@@ -27,18 +27,22 @@ export function keyKeepers(graph: Graph): ReadonlySet<number> {
   const visit = ({ from, port }: Edge): void => {
     const node = graph.nodes[from]!
     if (port === 'rows' || (node.kind === 'keyBy' && port === 'out')) return
-    if (setsKeys(node) && port === 'out') keepers.add(from)
+    if (setsKeys(node) && port !== 'failed') keepers.add(from)
     node.inputs.forEach(visit)
   }
   for (const node of graph.nodes) if (worksByKey(node)) node.inputs.forEach(visit)
   return keepers
 }
 
-type KeySetter = Extract<PlanNode, { kind: 'map' | 'flatMap' | 'lookup' | 'streamJoin' }>
+type KeySetter = Extract<PlanNode, { kind: 'map' | 'flatMap' | 'process' | 'lookup' | 'streamJoin' }>
 
 /** Whether the results of a step may come with a key of their own. */
 function setsKeys(node: PlanNode): node is KeySetter {
-  return ['map', 'flatMap', 'lookup', 'streamJoin'].includes(node.kind)
+  return ['map', 'flatMap', 'process', 'lookup', 'streamJoin'].includes(node.kind)
+}
+
+function callbacksOf(node: KeySetter): Function[] {
+  return node.kind === 'process' && node.onTimer !== undefined ? [node.fn, node.onTimer] : [node.fn]
 }
 
 /** Whether what leaves a node are the changes of a table, under the keys of its rows. */
@@ -48,7 +52,7 @@ function isTable(graph: Graph, node: PlanNode): boolean {
   return aggregate.kind === 'aggregate' && aggregate.window === undefined
 }
 
-const KEEP_KEYED: ReadonlySet<string> = new Set(['filter', 'peek', 'merge', 'branch', 'hold'])
+const KEEP_KEYED: ReadonlySet<string> = new Set(['filter', 'peek', 'merge', 'branch', 'hold', 'process'])
 
 function checkKeyed(graph: Graph, step: PlanNode): void {
   const visit = ({ from, port }: Edge): void => {
@@ -68,7 +72,7 @@ function checkKeyed(graph: Graph, step: PlanNode): void {
 function checkKeptKeys(graph: Graph): void {
   for (const id of keyKeepers(graph)) {
     const node = graph.nodes[id]!
-    if (setsKeys(node) && setsKey(node.fn))
+    if (setsKeys(node) && callbacksOf(node).some(setsKey))
       throw new PlanError(
         { pipeline: graph.name, step: labelOf(node) },
         'it sets a new key, and a step behind it groups by key without moving the records',

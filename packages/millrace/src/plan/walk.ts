@@ -1,4 +1,4 @@
-import type { Edge, Graph, PlanNode } from './graph.ts'
+import type { Edge, Graph, PlanNode, Port } from './graph.ts'
 
 /** A node that reads an edge. */
 export interface Consumer {
@@ -23,15 +23,16 @@ export function crossesTopic(graph: Graph, edge: Edge): boolean {
   return edge.port === 'out' && graph.nodes[edge.from]!.kind === 'keyBy'
 }
 
-/** Whether the values on a node's main output are other ones than it was given. */
-export function makesValues({ kind }: PlanNode): boolean {
-  return makers.has(kind)
+/** Whether the values on an output of a node are other ones than it was given. */
+export function makesValues({ kind }: PlanNode, port: Port): boolean {
+  return port.startsWith('side:') || (port === 'out' && makers.has(kind))
 }
 
 const makers: ReadonlySet<PlanNode['kind']> = new Set([
   'map',
   'flatMap',
   'aggregate',
+  'process',
   'emit',
   'table',
   'tableJoin',

@@ -89,7 +89,8 @@ async function prepareKeys(cursor: RecordCursor, step: StatefulStep, keys: Prepa
   const { mark, left } = cursor
   const fetches = new Set<Promise<void>>()
   while (cursor.next()) {
-    const fetch = keys.forReading(cursor.buffer, cursor.keyStart + step.bytesBeforeKey, cursor.keyEnd)
+    const [start, end] = step.keyRange(cursor.buffer, cursor.keyStart, cursor.keyEnd)
+    const fetch = keys.forReading(cursor.buffer, start, end)
     if (fetch !== undefined) fetches.add(fetch)
   }
   cursor.rewind(mark, left)

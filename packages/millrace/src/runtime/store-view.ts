@@ -1,5 +1,6 @@
 import { type EmittingStep, isEmitting } from '../engine/emitting-step.ts'
 import { rowResult } from '../engine/interpret-aggregate.ts'
+import { ProcessStep } from '../engine/process/process-step.ts'
 import { TableStep } from '../engine/tables/table-step.ts'
 import type { Task } from '../engine/task.ts'
 import type { GroupMember } from '../log/log.ts'
@@ -41,7 +42,7 @@ function elsewhereText(step: string, partition: number, owner: GroupMember | und
 
 interface Found {
   readonly task: Task
-  readonly step: EmittingStep | TableStep
+  readonly step: EmittingStep | TableStep | ProcessStep
   readonly bytes: KeyBuffer
 }
 
@@ -68,7 +69,7 @@ export class LocalStore implements StoreView {
   async windows(key: unknown, query: WindowQuery = {}): Promise<readonly WindowResult[]> {
     const { from = Number.NEGATIVE_INFINITY, to = Number.POSITIVE_INFINITY } = query
     const { step, bytes } = await this.#reach(key)
-    if (step instanceof TableStep || step.plan.node.window === undefined)
+    if (!isEmitting(step) || step.plan.node.window === undefined)
       throw new StoreUnavailable(`Step "${this.#step}" has no windows; use get(key)`)
     return step.windowsOf(bytes.buffer, 0, bytes.position).flatMap(({ start, end }) => {
       if (start < from || start >= to) return []
@@ -109,7 +110,9 @@ export class LocalStore implements StoreView {
       if (!isWithin(bytes, bounds)) continue
       const keyBytes = Buffer.from(bytes)
       const key = task.readKey(step.kind, keyBytes, 0, keyBytes.length)
-      rows.push({ key, keyBytes, value: this.#valueOf(step, keyBytes, undefined) })
+      const value = this.#valueOf(step, keyBytes, undefined)
+      // Under a key of a process step nothing may be left until the next cut.
+      if (value !== undefined) rows.push({ key, keyBytes, value })
     }
     return rows
   }
@@ -132,8 +135,8 @@ export class LocalStore implements StoreView {
     return keySerde.kind === KeyKind.serde ? keySerde : undefined
   }
 
-  #read(step: EmittingStep | TableStep, bytes: KeyBuffer, start: number | undefined): unknown {
-    const hasWindows = !(step instanceof TableStep) && step.plan.node.window !== undefined
+  #read(step: Found['step'], bytes: KeyBuffer, start: number | undefined): unknown {
+    const hasWindows = isEmitting(step) && step.plan.node.window !== undefined
     if (hasWindows !== (start !== undefined)) {
       throw new StoreUnavailable(
         !hasWindows
@@ -144,7 +147,8 @@ export class LocalStore implements StoreView {
     return this.#valueOf(step, bytes.buffer.subarray(0, bytes.position), start)
   }
 
-  #valueOf(step: EmittingStep | TableStep, key: Buffer, start: number | undefined): unknown {
+  #valueOf(step: Found['step'], key: Buffer, start: number | undefined): unknown {
+    if (step instanceof ProcessStep) return structuredClone(step.read(key, 0, key.length))
     if (step instanceof TableStep) return structuredClone(step.valueOf(key, 0, key.length))
     const found = step.find(start, key, 0, key.length)
     if (found === undefined) return undefined
@@ -197,19 +201,18 @@ export class LocalStore implements StoreView {
     return { task, step: this.#stepOf(task), bytes }
   }
 
-  #stepOf(task: Task): EmittingStep | TableStep {
+  #stepOf(task: Task): Found['step'] {
     const step = task.steps.find(step => step?.name === this.#step)
-    if (!(isEmitting(step) || step instanceof TableStep))
-      throw new StoreUnavailable(
-        `Step "${this.#step}" is neither an aggregate nor a table; its state cannot be asked for`,
-      )
+    if (!(isEmitting(step) || step instanceof TableStep || step instanceof ProcessStep))
+      throw new StoreUnavailable(`Step "${this.#step}" has no state that can be asked for`)
     return step
   }
 }
 
 /** The rows of a step without windows. */
-function tableOf(step: EmittingStep | TableStep): KeyTable | undefined {
+function tableOf(step: Found['step']): KeyTable | undefined {
   if (step instanceof TableStep) return step.table
+  if (step instanceof ProcessStep) return step.store.table
   return step.store instanceof TableStore && step.plan.node.window === undefined
     ? step.store.table
     : undefined

@@ -17,7 +17,7 @@ export interface LayoutColumn {
 
 export interface StoreLayout {
   readonly step: string
-  readonly kind: 'table' | 'windows' | 'sessions'
+  readonly kind: 'table' | 'windows' | 'sessions' | 'entries'
   readonly columns: readonly LayoutColumn[]
   /** Id of the key serde, or the empty text where keys carry their kind. */
   readonly keySerde: string

@@ -7,7 +7,14 @@ import type { ChangeRecord, ChangeSink } from './changelog.ts'
 import { headerKey } from './changelog-key.ts'
 import type { KeyTable } from './key-table.ts'
 import { adoptLayout, checkRows, LayoutChangedError, type StoreLayout } from './layout.ts'
-import type { RowCodec } from './row-codec.ts'
+
+/** Reads the rows of a store, whatever layout of it they were written under. */
+export interface LayoutReader {
+  /** Rows are written under `layout` from now on, and those of the `storedLayouts` are read; `tables` hold what is there. */
+  use(layout: StoreLayout, storedLayouts: Iterable<StoreLayout>, tables: Iterable<KeyTable>): void
+  /** Whether rows of that layout version can be read. */
+  reads(version: number): boolean
+}
 
 interface StoredHeader {
   readonly layout: StoreLayout
@@ -22,14 +29,14 @@ export class StoreHeader {
   /** Whether the next write must carry the header. */
   isDue = true
   readonly #wanted: StoreLayout
-  readonly #codec: RowCodec
+  readonly #codec: LayoutReader
   readonly #tables: () => Iterable<KeyTable>
   readonly #stored = new Map<number, StoreLayout>()
   readonly #held: ChangeRecord[] = []
   #refusal: LayoutChangedError | undefined
 
   /** `tables` gives the store's tables of the moment. */
-  constructor(wanted: StoreLayout, codec: RowCodec, tables: () => Iterable<KeyTable>) {
+  constructor(wanted: StoreLayout, codec: LayoutReader, tables: () => Iterable<KeyTable>) {
     this.#tables = tables
     this.layout = wanted
     this.#wanted = wanted

@@ -9,6 +9,7 @@ import type { StepOptions } from './callback-types.ts'
 import { type AnyStream, type Fn, GraphEdge } from './graph-edge.ts'
 import { GraphAggregate, GraphTable, joinTables, lookup, tableOn } from './graph-table.ts'
 import { type StreamJoinArguments, streamJoin } from './join-streams.ts'
+import { type ProcessOptions, processNode } from './process.ts'
 import { retryPolicy } from './retry-policy.ts'
 import type { ForEachOptions, KeyByOptions, Sink, SourceStream } from './stream.ts'
 import type { JoinedTables, JoinOptions, SourceTable, Table, VersionOptions } from './table.ts'
@@ -156,6 +157,12 @@ class GraphStream extends GraphStep {
     return this.side('late')
   }
 
+  process(name: string, options: ProcessOptions<any, any, any, any>, fn: Fn): GraphProcess {
+    const retry = retryPolicy(this.builder, name, options.retry)
+    const node = processNode(this.builder, this.edge, name, options, fn, retry)
+    return new GraphProcess(this.builder, this.builder.add(node), node.sides)
+  }
+
   get rejected(): AnyStream {
     return this.side('rejected')
   }
@@ -182,6 +189,15 @@ class GraphStream extends GraphStep {
 
   #sink(draft: Parameters<GraphBuilder['add']>[0]): Sink<any> {
     return new GraphStep(this.builder, this.builder.add(draft))
+  }
+}
+
+/** What leaves a process step. */
+class GraphProcess extends GraphStream {
+  readonly sides: Readonly<Record<string, AnyStream>>
+  constructor(builder: GraphBuilder, edge: Edge, sides: readonly string[]) {
+    super(builder, edge)
+    this.sides = Object.fromEntries(sides.map(name => [name, this.side(`side:${name}`)]))
   }
 }
 

@@ -15,6 +15,7 @@ import type {
   ValueOf,
 } from './callback-types.ts'
 import type { Every } from './emission.ts'
+import type { ProcessCallback, ProcessOptions, ProcessResults, SideOutputs, States } from './process.ts'
 import type { JoinInterval, JoinPair, JoinResults } from './stream-join.ts'
 import type { AggregateTable, JoinOptions, JoinRow, Table, VersionOptions } from './table.ts'
 
@@ -148,6 +149,23 @@ export interface KeyedStream<V, K, F = unknown> extends Stream<V, K, F> {
   /** Groups the records of each key by time. */
   window(spec: GridWindow): WindowedStream<V, K>
   window(spec: WindowSpec): EventWindowStream<V, K>
+
+  /**
+   * Calls `fn` for each record with state and timers of its key (SEMANTICS 3.2, 4.2). What it returns goes on, as with
+   * `flatMap`; when it throws, state and timers stay as they were and the record goes to `.failed`.
+   *
+   * @example
+   * payments.process('first-of-customer', { state: { seen: state.value<boolean>() } }, (payment, { state }) => {
+   *   if (state.seen.get()) return
+   *   state.seen.set(true)
+   *   return [payment]
+   * })
+   */
+  process<R = never, S extends States = {}, O extends SideOutputs = {}, T = never>(
+    name: string,
+    options: ProcessOptions<K, S, O, T>,
+    fn: ProcessCallback<V, K, S, O, R>,
+  ): ProcessResults<R, T, K, V, O>
 
   /** One row per key, kept up to date for ever. The name is the store's. */
   aggregate<C extends Columns<DeepReadonly<V>>>(name: string, columns: C): AggregateTable<Row<C>, K, V>

@@ -18,7 +18,9 @@ const untimed = topic('untimed', { value: json<Event>() })
 const output = topic('output', { value: json<any>() })
 
 const isPhased = ({ graph }: Pipeline): boolean =>
-  phasedPlan(planSubTopology('app', graph, subTopologies(graph)[0]!, false)) !== undefined
+  phasedPlan(
+    planSubTopology(graph, subTopologies(graph)[0]!, { app: 'app', closedLog: false, freeze: false }),
+  ) !== undefined
 
 const of = (build: (p: PipelineBuilder) => unknown) => pipeline('p', p => void build(p))
 

@@ -7,9 +7,9 @@ import { deepFreeze } from '../../serde/freeze.ts'
 import { WINDOW_START_BYTES } from '../../state/changelog-key.ts'
 import { carriedSerde, type Decode } from '../decode.ts'
 import type { Side } from '../joins/join-buffer.ts'
+import { inputOf, outputOf, splitOutput } from '../output-name.ts'
 import type { Arrival, PairArrival, Program, RowArrival, RunStop, SideArrival } from '../program.ts'
 import type { SubPlan } from '../sub-plan.ts'
-import { inputOf, outputOf } from '../sub-plan.ts'
 import type { Task } from '../task.ts'
 import type { TaskInput } from '../task-input.ts'
 import { aggregateCode } from './aggregate.ts'
@@ -106,6 +106,7 @@ class Compiler {
       freeze: this.#options.freeze ? deepFreeze : undefined,
       hasWindows,
       hasEffects,
+      hasTimers: this.#nodes().some(node => node.kind === 'process'),
       hasRetries: this.#nodes().some(hasRetry),
       mayRepeat: this.#options.mayRepeat,
       single: this.#plan.sub.inputs.length === 1 && input.kind === 'source',
@@ -163,10 +164,9 @@ class Compiler {
 
   /** The entry of a wired side stream. */
   #side(output: string): string[] {
-    const [id, ...rest] = output.split(':')
-    const port = rest.join(':') as Port
-    if (!['failed', 'late', 'rejected', 'tombstones'].includes(port)) return []
+    const [id, port] = splitOutput(output)
     const node = this.#plan.graph.nodes[Number(id)]!
+    if (node.kind !== 'process' && !['failed', 'late', 'rejected', 'tombstones'].includes(port)) return []
     const raw = (port === 'failed' || port === 'late') && this.#isRaw(node, port)
     const made = this.#sideFunction(node, port, false)
     const read = raw ? this.#sideFunction(node, port, true) : made
@@ -262,6 +262,8 @@ class Compiler {
         return holdCode(code, node, path, go)
       case 'lookup':
         return lookupCode(code, this.#plan.graph, node, path, this.#options.freeze, go)
+      case 'process':
+        return code.line(`T.steps[${node.id}].process(${path.raw}, ${argumentsOf(path)}, ${path.start})`)
       default:
         return this.#sink(node, path)
     }

@@ -33,7 +33,6 @@ export class SessionStep implements EventWindowStep {
   grew = false
   /** Set while a row goes out that is no more: as a deletion, a null value. */
   isDeleting = false
-  readonly bytesBeforeKey = WINDOW_START_BYTES
   readonly missedGraces = new MissedGraces()
   readonly #task: Task
   readonly #graceMs: number
@@ -60,6 +59,10 @@ export class SessionStep implements EventWindowStep {
     this.#finals = of('final')
     this.#updates = of('updates')
     this.kind = store.keyKind as KeyKind | 0
+  }
+
+  keyRange(_bytes: Buffer, start: number, end: number): readonly [number, number] {
+    return [start + WINDOW_START_BYTES, end]
   }
 
   get name(): string {

@@ -28,7 +28,6 @@ export class SlidingStep implements EventWindowStep {
   kind: KeyKind | 0
   readonly grew = false
   readonly isDeleting = false
-  readonly bytesBeforeKey = WINDOW_START_BYTES
   readonly missedGraces = new MissedGraces()
   readonly #task: Task
   readonly #sizeMs: number
@@ -66,6 +65,10 @@ export class SlidingStep implements EventWindowStep {
     this.#finals = of('final')
     this.#updates = of('updates')
     this.#whole = store.newTable()
+  }
+
+  keyRange(_bytes: Buffer, start: number, end: number): readonly [number, number] {
+    return [start + WINDOW_START_BYTES, end]
   }
 
   get name(): string {

@@ -1,8 +1,8 @@
 import type { Graph, HoldNode } from '../../plan/graph.ts'
 import { WindowStore } from '../../state/window-store.ts'
+import { depthOf } from '../depth.ts'
 import type { Reach } from '../reach.ts'
 import type { StatefulPlan } from '../stateful-step.ts'
-import { depthOf } from '../step-plan.ts'
 import { type HoldPlan, HoldStep, holdBucketMs } from './hold-step.ts'
 import { waitingDefinition } from './waiting-store.ts'
 

@@ -33,7 +33,6 @@ export const holdBucketMs = 1024
 /** Holds the records of one task until its watermark has passed their times, and gives them on in the order of these. */
 export class HoldStep implements StatefulStep {
   readonly store: WindowStore
-  readonly bytesBeforeKey = WINDOW_START_BYTES + placeBytes
   /** The kind of its keys, 0 until the first one. */
   kind: KeyKind | 0
   readonly #task: Task
@@ -51,6 +50,10 @@ export class HoldStep implements StatefulStep {
     this.store = store
     this.kind = store.keyKind as KeyKind | 0
     this.#buffer = new JoinBuffer(store, holdBucketMs)
+  }
+
+  keyRange(_bytes: Buffer, start: number, end: number): readonly [number, number] {
+    return [start + WINDOW_START_BYTES + placeBytes, end]
   }
 
   get name(): string {

@@ -24,7 +24,6 @@ interface Alone extends Place {
 export class JoinStep implements StatefulStep {
   readonly plan: JoinPlan
   readonly store: WindowStore
-  readonly bytesBeforeKey = WINDOW_START_BYTES + placeBytes
   /** The kind of its keys, 0 until the first one. */
   kind: KeyKind | 0
   readonly #task: Task
@@ -46,6 +45,10 @@ export class JoinStep implements StatefulStep {
     // An interval holds both its ends, so it is over one ms behind them.
     this.#waitMs = [afterMs + 1 + graceMs + holdMs, beforeMs + 1 + graceMs + holdMs]
     this.#goesAlone = [how !== 'inner', how === 'outer']
+  }
+
+  keyRange(_bytes: Buffer, start: number, end: number): readonly [number, number] {
+    return [start + WINDOW_START_BYTES + placeBytes, end]
   }
 
   get name(): string {

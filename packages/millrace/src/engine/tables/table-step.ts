@@ -11,7 +11,6 @@ const timeAt = 1
 export class TableStep implements StatefulStep {
   readonly name: string
   readonly store: TableStore
-  readonly bytesBeforeKey = 0
   /** The kind of its keys, 0 until the first one. */
   kind: KeyKind | 0
   /** The loop finds rows in it by itself. */
@@ -22,6 +21,10 @@ export class TableStep implements StatefulStep {
     this.store = store
     this.table = store.table
     this.kind = store.keyKind as KeyKind | 0
+  }
+
+  keyRange(_bytes: Buffer, start: number, end: number): readonly [number, number] {
+    return [start, end]
   }
 
   /** False when the table has keys of another kind already (SEMANTICS 5.1). */

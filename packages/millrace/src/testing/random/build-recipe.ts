@@ -23,6 +23,7 @@ import { sliding } from '../../window/sliding.ts'
 import { tumbling } from '../../window/tumbling.ts'
 import type { WindowSpec } from '../../window/window.ts'
 import { earlier, flatMaps, type Hit, hitOfRow, maps, predicates } from './hit.ts'
+import { processed } from './process.ts'
 import type { ColumnName, Recipe, SourceRecipe, StageRecipe, StepRecipe, WindowRecipe } from './recipe.ts'
 
 type Hits = Stream<Hit, unknown>
@@ -124,6 +125,12 @@ class RecipeBuilder {
     let keyed = this.#keyed(stream, stage, i)
     if (stage.tap) keyed.to(this.#sinks.next())
     if (stage.keyedFilter !== 'none') keyed = keyed.filter(predicates[stage.keyedFilter])
+    if (stage.process !== 'none') {
+      const { out, aside } = processed(keyed, `process-${i}`, stage.process)
+      if (stage.process.aside) aside.to(this.#sinks.next())
+      out.to(this.#sinks.next())
+      keyed = out
+    }
     const columns = columnsOf(stage.columns)
     if (stage.window === 'none') {
       keyed.aggregate(`table-${i}`, columns).emit('updates').to(this.#sinks.next())

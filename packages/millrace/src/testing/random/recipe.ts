@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import type { CalendarUnit } from '../../window/calendar.ts'
 import { type FlatMapName, flatMaps, type MapName, maps, type PredicateName, predicates } from './hit.ts'
+import type { ProcessRecipe } from './process.ts'
 
 /** A random pipeline as data: it is what fast-check prints and shrinks; `buildRecipe` makes it real. */
 export interface Recipe {
@@ -36,6 +37,7 @@ export interface StageRecipe {
   /** A stateless sink right behind the keying. */
   readonly tap: boolean
   readonly keyedFilter: PredicateName | 'none'
+  readonly process: ProcessRecipe | 'none'
   readonly window: WindowRecipe | 'none'
   readonly columns: readonly ColumnName[]
   readonly updates: boolean
@@ -98,6 +100,18 @@ const stage: fc.Arbitrary<StageRecipe> = fc.record({
   }),
   tap: fc.boolean(),
   keyedFilter: fc.constantFrom('none' as const, 'none' as const, 'slow' as const, 'throwing' as const),
+  process: fc.oneof(
+    { weight: 2, arbitrary: fc.constant('none' as const) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        delayMs: fc.constantFrom(0, 700, 5_000, 60_000),
+        ttlMs: fc.constantFrom(null, 3_000, 40_000),
+        holdBackMs: fc.constantFrom(0, 0, 4_000),
+        aside: fc.boolean(),
+      }),
+    },
+  ),
   window: fc.oneof(
     { weight: 1, arbitrary: fc.constant('none' as const) },
     {

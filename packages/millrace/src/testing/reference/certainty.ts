@@ -53,6 +53,7 @@ export class Certainties {
   /** Of a side stream. */
   ofSide(node: PlanNode): Certainty {
     if (node.kind === 'source') return { content: 'sequence', loose: new Map() }
+    if (node.kind === 'process') return this.#processed(node)
     const input = node.kind === 'merge' ? open : this.into(node)
     return isReadable(input) ? input : open
   }
@@ -69,12 +70,23 @@ export class Certainties {
         return this.#rekeyed(node)
       case 'emit':
         return this.#emitted(node)
+      case 'process':
+        return this.#processed(node)
       case 'byKey':
       case 'peek':
         return this.into(node)
       default:
         return isReadable(this.into(node)) ? this.into(node) : open
     }
+  }
+
+  /** What a process step does depends on the order of all that its task reads, for that moves the event time too. */
+  #processed(node: PlanNode): Certainty {
+    const input = this.into(node)
+    if (input.content !== 'sequence' || input.loose.size > 0) return open
+    const tasks = this.#layout.subTopologies.flatMap(sub => (sub.nodes.includes(node) ? sub.tasks : []))
+    const channels = tasks.map(({ entries }) => this.#channelsOf(entries))
+    return Math.max(...channels) === 1 ? input : open
   }
 
   #merged(node: PlanNode): Certainty {
@@ -111,11 +123,11 @@ export class Certainties {
 
   /** The largest number of channels whose records meet at a node in one task. */
   #channelsInto(node: PlanNode): number {
-    const channelsOf = (entry: EntryNode) => (entry.kind === 'source' ? 1 : this.#writersOf(entry))
-    const counts = this.#layout
-      .tasksAt(node)
-      .map(({ entries }) => entries.reduce((sum, entry) => sum + channelsOf(entry), 0))
-    return Math.max(...counts)
+    return Math.max(...this.#layout.tasksAt(node).map(({ entries }) => this.#channelsOf(entries)))
+  }
+
+  #channelsOf(entries: readonly EntryNode[]): number {
+    return entries.reduce((sum, entry) => sum + (entry.kind === 'source' ? 1 : this.#writersOf(entry)), 0)
   }
 }
 

@@ -71,7 +71,7 @@ function allEntries(graph: Graph): EntryNode[] {
 function entriesThatMeet(graph: Graph, entriesOf: (node: PlanNode) => EntryNode[]): EntryNode[][] {
   let groups = allEntries(graph).map(entry => [entry])
   for (const node of graph.nodes) {
-    if (node.kind !== 'aggregate') continue
+    if (node.kind !== 'aggregate' && node.kind !== 'process') continue
     const meeting = entriesOf(node)
     const isMeeting = (group: readonly EntryNode[]) => group.some(entry => meeting.includes(entry))
     groups = [...groups.filter(group => !isMeeting(group)), groups.filter(isMeeting).flat()]

@@ -2,6 +2,7 @@ import type { FieldOrFn, SourceNode } from '../../plan/graph.ts'
 import type { Topic } from '../../plan/topic.ts'
 import { KeyKind } from '../../serde/serde.ts'
 import { fieldOf, recordView } from './callbacks.ts'
+import type { EntryNode } from './layout.ts'
 import type { ChannelItem, FlowRecord, RawRecord } from './types.ts'
 
 /** A time below this was given in seconds (SEMANTICS 5.4). */
@@ -33,9 +34,12 @@ export function readPartition(
 }
 
 /** A rejected record has no event time, nor has a null one whose event time would be a field of its value. */
-function movesTime(node: SourceNode, item: ChannelItem): item is Exclude<ChannelItem, { kind: 'watermark' }> {
+export function movesTime(
+  node: EntryNode,
+  item: ChannelItem,
+): item is Exclude<ChannelItem, { kind: 'watermark' }> {
   if (item.kind === 'watermark' || (item.kind === 'side' && item.port === 'rejected')) return false
-  return item.record.value !== null || node.topic.timestamp === undefined
+  return item.record.value !== null || node.kind === 'keyBy' || node.topic.timestamp === undefined
 }
 
 function readRecord(

@@ -1,12 +1,5 @@
-import type {
-  AggregateNode,
-  EmitNode,
-  Graph,
-  KeyByNode,
-  PlanNode,
-  Port,
-  ToTopicNode,
-} from '../../plan/graph.ts'
+import type { AggregateNode, Graph, KeyByNode, PlanNode, Port, ToTopicNode } from '../../plan/graph.ts'
+import type { StatefulNode } from '../../plan/stateful.ts'
 import type { KeyKind } from '../../serde/serde.ts'
 import { type EventWindow, hasGrid } from '../../window/window.ts'
 import { emptyColumns, resultOf, type Slot, type Window, windowsAt, withRecord } from './aggregate.ts'
@@ -15,7 +8,11 @@ import { call, frozen, recordView, StepFailure } from './callbacks.ts'
 import { closesAt, sessionsOf, slidingOf } from './event-windows.ts'
 import type { EntryNode } from './layout.ts'
 import { asWritten, bytesOfRecordKey, keyAsWritten, reKeyed, withResult } from './made-records.ts'
+import { ProcessSteps } from './process-steps.ts'
+import { resultRecord } from './rows.ts'
+import { movesTime } from './source.ts'
 import type { ChannelItem, FlowRecord, SidePort, SideReason } from './types.ts'
+import { consumersOf, emitsOf, heldBackBeforeMs, heldBackMs, smallestOf } from './walk.ts'
 
 /** What a task reads: one source partition, or what one upstream task wrote into its repartition partition. */
 export interface Channel {
@@ -57,10 +54,12 @@ export class SequentialTask {
   readonly slots = new Map<AggregateNode, Map<string, Slot>>()
   /** Of steps with sessions: the records of each key that no session has closed over, in the order they came. */
   readonly #inSessions = new Map<AggregateNode, Map<string, FlowRecord[]>>()
-  readonly #keyKinds = new Map<AggregateNode, KeyKind>()
+  readonly #keyKinds = new Map<StatefulNode, KeyKind>()
   readonly #channelWatermarks: number[]
   /** The watermark that has reached each node; a node that no channel reaches has none. */
   readonly #watermarks = new Map<PlanNode, number>()
+
+  readonly #processes: ProcessSteps
 
   constructor(graph: Graph, nodes: readonly PlanNode[], channels: readonly Channel[], outlet: TaskOutlet) {
     this.#graph = graph
@@ -68,6 +67,12 @@ export class SequentialTask {
     this.#channels = channels
     this.#outlet = outlet
     this.#channelWatermarks = channels.map(() => Number.NEGATIVE_INFINITY)
+    this.#processes = new ProcessSteps({
+      graph,
+      reached: node => this.#watermarks.get(node) ?? Number.NEGATIVE_INFINITY,
+      send: (node, port, record) => this.#send(node, port, record),
+      fail: (node, { reason }, record) => this.#sendAside(node, 'failed', reason, record),
+    })
   }
 
   /** Takes everything that the channels bring. */
@@ -87,13 +92,39 @@ export class SequentialTask {
 
   #take(channel: number, item: ChannelItem): void {
     const { entry } = this.#channels[channel]!
-    if (item.kind === 'watermark') {
-      this.#channelWatermarks[channel] = item.watermark
-      this.#advance()
-      return
-    }
+    if (item.kind === 'watermark') return this.#raise(channel, item.watermark)
+    if (movesTime(entry, item)) this.#processes.noteTime(item.record.timestamp)
     if (item.kind === 'record') this.#send(entry, 'out', item.record)
     else this.#sendAside(entry, item.port, item.reason, item.record)
+    // A timer that was set to a time that is past already.
+    for (const node of this.#nodes)
+      if (node.kind === 'process' && this.#watermarks.has(node))
+        this.#processes.fireTimers(node, this.#watermarks.get(node)!)
+  }
+
+  /** Time passes from one thing that is due to the next, so that all of it happens in order. */
+  #raise(channel: number, watermark: number): void {
+    const channels = this.#channelWatermarks
+    this.#processes.isEnding = channels.every(
+      (each, i) => (i === channel ? watermark : each) === Number.POSITIVE_INFINITY,
+    )
+    for (let due = this.#nextDue(channels[channel]!); due < watermark; due = this.#nextDue(due)) {
+      channels[channel] = due
+      this.#advance()
+    }
+    channels[channel] = watermark
+    this.#advance()
+  }
+
+  /** The smallest watermark above `reached` at which a window closes or a timer fires. */
+  #nextDue(reached: number): number {
+    const dues = this.#nodes.flatMap(node => {
+      const holdMs = heldBackBeforeMs(this.#graph, node)
+      if (node.kind === 'process') return this.#processes.dues(node).map(due => due + holdMs)
+      if (node.kind !== 'aggregate' || node.window === undefined) return []
+      return [...this.#slotsOf(node).values()].map(slot => closesAt(node, slot) + holdMs)
+    })
+    return Math.min(...dues.filter(due => due > reached))
   }
 
   /** Brings the watermark to every node, inputs first; rows that become due leave before it goes on (3.2). */
@@ -103,6 +134,7 @@ export class SequentialTask {
       if (watermark === undefined) continue
       this.#watermarks.set(node, watermark)
       if (node.kind === 'aggregate' && node.window !== undefined) this.#closeWindows(node, watermark)
+      if (node.kind === 'process') this.#processes.fireTimers(node, watermark)
       if (node.kind === 'keyBy') this.#outlet.repartitionWatermark(node, watermark)
     }
   }
@@ -182,10 +214,13 @@ export class SequentialTask {
       case 'keyBy': {
         const rekeyed = reKeyed(node, record)
         const ownWatermark = record.ownWatermark - heldBackBeforeMs(this.#graph, node)
-        return () => this.#outlet.repartition(node, { ...rekeyed, ownWatermark })
+        return () => this.#outlet.repartition(node, { ...rekeyed, ownWatermark, reached: undefined })
       }
       case 'aggregate':
         return this.#aggregate(node, record)
+      case 'process':
+        this.#checkKey(node, record)
+        return this.#processes.process(node, record)
       case 'to':
         return this.#write(node, record)
       case 'forEach':
@@ -288,7 +323,7 @@ export class SequentialTask {
     return this.#inSessions.get(node)!
   }
 
-  #checkKey(node: AggregateNode, record: FlowRecord): void {
+  #checkKey(node: StatefulNode, record: FlowRecord): void {
     if (record.key === null || record.key === undefined)
       throw new StepFailure('no-key', 'the record has no key')
     const kind = record.keySerde?.kind ?? kindOfKey(record.key)
@@ -312,11 +347,13 @@ export class SequentialTask {
     for (const [id, slot] of due) {
       slots.delete(id)
       if (node.window!.kind === 'session') this.#forget(node, slot)
+      const reached = closesAt(node, slot) - 1 + heldBackBeforeMs(this.#graph, node)
       for (const emit of emitsOf(this.#graph, node))
         if (emit.emission.kind === 'final')
           this.#send(emit, 'out', {
-            ...resultRecord(node, slot, closesAt(node, slot) - 1 + heldBackBeforeMs(this.#graph, node)),
+            ...resultRecord(node, slot, reached),
             timestamp: ofEvents ? slot.window!.end : slot.window!.end - 1,
+            reached,
           })
     }
   }
@@ -342,57 +379,4 @@ export class SequentialTask {
     if (!this.slots.has(node)) this.slots.set(node, new Map())
     return this.slots.get(node)!
   }
-}
-
-/** A row with its key and window where there is one; a windowed result that is no object is in `value` (5.8). */
-function resultRecord(node: AggregateNode, slot: Slot, ownWatermark: number): FlowRecord {
-  const result = resultOf(node, slot.columns)
-  const { key, keySerde } = slot.record
-  const columns = isPlainObject(result) ? result : { value: result }
-  const value = slot.window === undefined ? result : { ...columns, key, ...slot.window }
-  return { key, keySerde, value, timestamp: slot.timestamp, headers: [], ownWatermark }
-}
-
-function isPlainObject(value: unknown): value is object {
-  const exotic = Array.isArray(value) || value instanceof Uint8Array || value instanceof Date
-  return typeof value === 'object' && value !== null && !exotic
-}
-
-/** The nodes that read a port of a node, each with the number of its input. */
-function consumersOf(graph: Graph, from: PlanNode, port: Port): [PlanNode, number][] {
-  return graph.nodes.flatMap(node =>
-    node.inputs.flatMap((edge, i): [PlanNode, number][] =>
-      edge.from === from.id && edge.port === port && node.kind !== 'emit' ? [[node, i]] : [],
-    ),
-  )
-}
-
-function emitsOf(graph: Graph, aggregate: AggregateNode): EmitNode[] {
-  return graph.nodes
-    .filter(node => node.kind === 'emit')
-    .filter(node => node.inputs[0]!.from === aggregate.id)
-}
-
-/** How far the watermark behind a node lies below the one before it: rows of `final` wait for the grace, those of sessions for the gap too. */
-function heldBackMs(graph: Graph, node: PlanNode): number {
-  if (node.kind !== 'emit' || node.emission.kind !== 'final') return 0
-  const window = (graph.nodes[node.inputs[0]!.from] as AggregateNode).window!
-  return window.graceMs + (window.kind === 'session' ? window.gapMs : 0)
-}
-
-/** The same, summed over the longest path from the task's channels to a node. */
-function heldBackBeforeMs(graph: Graph, node: PlanNode): number {
-  return Math.max(
-    0,
-    ...node.inputs.map(({ from, port }) => {
-      const input = graph.nodes[from]!
-      if (input.kind === 'keyBy' && port === 'out') return 0
-      return heldBackBeforeMs(graph, input) + heldBackMs(graph, input)
-    }),
-  )
-}
-
-function smallestOf(watermarks: readonly (number | undefined)[]): number | undefined {
-  const known = watermarks.filter(watermark => watermark !== undefined)
-  return known.length === 0 ? undefined : Math.min(...known)
 }

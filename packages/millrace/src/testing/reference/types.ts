@@ -55,6 +55,8 @@ export interface FlowRecord {
    * read, rounded and held back by each re-keying since; of a row, the last one before its window closed.
    */
   readonly ownWatermark: number
+  /** Of a row or a timer's result, within the task that made it: the event time that task had reached by then. */
+  readonly reached?: number
 }
 
 /** What one channel of a task brings, in order. */
