@@ -2,6 +2,7 @@ import { SessionStore } from '../state/session-store.ts'
 import { TableStore } from '../state/table-store.ts'
 import { WindowStore } from '../state/window-store.ts'
 import { AggregateStep } from './aggregate-step.ts'
+import { CountStep } from './count-windows/count-step.ts'
 import { SessionStep } from './event-windows/session-step.ts'
 import { SlidingStep } from './event-windows/sliding-step.ts'
 import type { StatefulPlan } from './stateful-step.ts'
@@ -14,7 +15,8 @@ export function aggregatePlan(plan: StepPlan): StatefulPlan {
     layout: keySerde => storeDefinition(plan, keySerde, () => 0).layout,
     open(task, keySerde, nextSeed) {
       const definition = storeDefinition(plan, keySerde, nextSeed)
-      const { eventWindow, width } = plan
+      const { eventWindow, counted, width } = plan
+      if (counted !== undefined) return new CountStep(task, plan, counted, new TableStore(definition))
       if (eventWindow !== undefined) {
         const { window, lastAt } = eventWindow
         const gapMs = window.kind === 'session' ? window.gapMs : 0

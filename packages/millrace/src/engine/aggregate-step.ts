@@ -1,4 +1,4 @@
-import type { WindowSpec } from '../plan/graph.ts'
+import type { GridWindow } from '../plan/graph.ts'
 import type { KeyKind } from '../serde/serde.ts'
 import { WINDOW_START_BYTES } from '../state/changelog-key.ts'
 import type { KeyTable } from '../state/key-table.ts'
@@ -28,7 +28,7 @@ const noWindow = 0
  */
 export class AggregateStep implements EmittingStep {
   readonly plan: StepPlan
-  readonly window: WindowSpec | undefined
+  readonly window: GridWindow | undefined
   /** The slot (`StepWindows`) of the last record: most records hit it again. */
   lastSlot = Number.NaN
   lastTable: KeyTable | undefined
@@ -51,7 +51,7 @@ export class AggregateStep implements EmittingStep {
   constructor(task: Task, plan: StepPlan, store: WindowStore | TableStore) {
     this.#task = task
     this.plan = plan
-    this.window = plan.node.window
+    this.window = plan.node.window as GridWindow | undefined
     this.#windowStore = plan.node.window ? (store as WindowStore) : undefined
     this.#windows = this.#windowStore && windowsOf(plan, this.#windowStore)
     this.#table = plan.node.window ? undefined : (store as TableStore)

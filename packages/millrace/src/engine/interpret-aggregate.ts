@@ -105,7 +105,7 @@ function slotsOf(
 
 /** The task watermark at which the window closes. */
 function closesAt({ node: { window }, grid, reach }: StepPlan, start: number): number {
-  return grid!.endOf(start) + window!.graceMs + reach.holdMs
+  return grid!.endOf(start) + (window as GridWindow).graceMs + reach.holdMs
 }
 
 function isLate(task: Task, plan: StepPlan, flow: Flow, start: number): boolean {
@@ -195,7 +195,7 @@ export function rowResult(
     ? resultAt(plan, table, row, 0)
     : Object.fromEntries(plan.columns.map(({ name }, i) => [name, resultAt(plan, table, row, i)]))
   if (node.window === undefined) return result
-  const { eventWindow, grid } = plan
-  const end = eventWindow === undefined ? grid!.endOf(start) : table.f64[row + eventWindow.lastAt]
+  const lastAt = (plan.eventWindow ?? plan.counted)?.lastAt
+  const end = lastAt === undefined ? plan.grid!.endOf(start) : table.f64[row + lastAt]
   return windowValue(result, { key, start, end })
 }

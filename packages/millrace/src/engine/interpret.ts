@@ -7,6 +7,7 @@ import { WINDOW_START_BYTES } from '../state/changelog-key.ts'
 import { carriedSerde, type Decode } from './decode.ts'
 import type { EventWindowStep } from './event-windows/event-window-step.ts'
 import { foldRecord, rowResult } from './interpret-aggregate.ts'
+import { foldCounted } from './interpret-count-window.ts'
 import { foldEvent } from './interpret-event-window.ts'
 import { call, type Flow, fieldOf } from './interpret-flow.ts'
 import { holdRecord, joinRecord, pairOf } from './interpret-joins.ts'
@@ -230,7 +231,8 @@ class Interpreter {
   #fold(task: Task, node: PlanNode, flow: Flow): void {
     const plan = this.#plan.aggregates.find(step => step.node.id === node.id)!
     const emit = (emission: EmitNode, next: Flow) => this.#continue(task, emission, 'out', next)
-    if (plan.eventWindow !== undefined) foldEvent(task, plan, plan.eventWindow, flow, emit)
+    if (plan.counted !== undefined) foldCounted(task, plan, plan.counted, flow, emit)
+    else if (plan.eventWindow !== undefined) foldEvent(task, plan, plan.eventWindow, flow, emit)
     else foldRecord(task, plan, flow, emit)
   }
 

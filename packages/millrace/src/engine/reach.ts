@@ -51,6 +51,6 @@ function longestWaitMs({ beforeMs, afterMs, graceMs }: StreamJoinNode): number {
 function heldMs(graph: Graph, emit: PlanNode): number {
   const aggregate = graph.nodes[emit.inputs[0]!.from]!
   const window = aggregate.kind === 'aggregate' ? aggregate.window : undefined
-  if (window === undefined) return 0
+  if (window === undefined || window.kind === 'count') return 0
   return window.graceMs + (window.kind === 'session' ? window.gapMs : 0)
 }

@@ -1,7 +1,8 @@
 import type { AggregateNode, EmitNode, Graph, WindowSpec } from '../plan/graph.ts'
 import type { LayoutColumn, StoreLayout } from '../state/layout.ts'
 import type { StoreDefinition } from '../state/row-codec.ts'
-import { type EventWindow, hasGrid, type WindowGrid, windowGrid } from '../window/window.ts'
+import type { CountWindow } from '../window/count-window.ts'
+import { type EventWindow, hasGrid, isOfEvents, type WindowGrid, windowGrid } from '../window/window.ts'
 import type { Column } from './aggregates/column.ts'
 import { columnsOf } from './aggregates/columns.ts'
 import { depthOf } from './depth.ts'
@@ -22,6 +23,22 @@ export interface EventWindowPlan {
   readonly lastAt: number
 }
 
+/**
+ * Windows of so many records: a row has a slot for each window that may be open at a time, and counts all records of its key behind them.
+ * Offsets of columns are those in the first slot.
+ */
+export interface CountWindowPlan {
+  readonly window: CountWindow
+  readonly slots: number
+  readonly slotWidth: number
+  /** In a slot: the earliest and the latest time, and how many records it has taken. */
+  readonly startAt: number
+  readonly lastAt: number
+  readonly takenAt: number
+  /** The row's double with the number of records of its key. */
+  readonly totalAt: number
+}
+
 /** Everything fixed about an aggregate step: where its columns lie in a row, when it emits. */
 export interface StepPlan {
   readonly node: AggregateNode
@@ -36,6 +53,8 @@ export interface StepPlan {
   readonly reach: Reach
   /** Set where windows lie where the records are. */
   readonly eventWindow: EventWindowPlan | undefined
+  /** Set for windows of so many records. */
+  readonly counted: CountWindowPlan | undefined
   /** Set where windows lie fast. */
   readonly grid: WindowGrid | undefined
   /** Set where hopping windows share rows. */
@@ -56,13 +75,14 @@ export function planStep(graph: Graph, node: AggregateNode, reach: Reach): StepP
     (other): other is EmitNode => other.kind === 'emit' && other.inputs.some(edge => edge.from === node.id),
   )
   const { window } = node
-  const ofEvents = window === undefined || hasGrid(window) ? undefined : window
+  const ofEvents = window !== undefined && isOfEvents(window) ? window : undefined
   const needsTime = ofEvents !== undefined || emits.some(emit => emit.emission.kind !== 'final')
   const timeAt = needsTime ? initial.push(Number.NEGATIVE_INFINITY) - 1 : -1
   const emissions = emits.map(emit => ({
     node: emit,
     flagAt: emit.emission.kind === 'every' ? initial.push(0) - 1 : -1,
   }))
+  const counted = window?.kind === 'count' ? planCounted(window, initial) : undefined
   return {
     node,
     columns,
@@ -72,6 +92,7 @@ export function planStep(graph: Graph, node: AggregateNode, reach: Reach): StepP
     width: initial.length,
     initial: Float64Array.from(initial),
     reach,
+    counted,
     // Their store keeps more in a row than the step's doubles, the start before all.
     eventWindow: ofEvents && { window: ofEvents, startAt: initial.length, lastAt: timeAt },
     grid: window !== undefined && hasGrid(window) ? windowGrid(window) : undefined,
@@ -80,9 +101,23 @@ export function planStep(graph: Graph, node: AggregateNode, reach: Reach): StepP
   }
 }
 
+/** Lays the slots of a row out; `initial` has the columns of the first one so far. */
+function planCounted(window: CountWindow, initial: number[]): CountWindowPlan {
+  const startAt = initial.push(Number.POSITIVE_INFINITY) - 1
+  const lastAt = initial.push(Number.NEGATIVE_INFINITY) - 1
+  const takenAt = initial.push(0) - 1
+  const slotWidth = initial.length
+  const slots = Math.ceil(window.records / window.slide)
+  const slot = [...initial]
+  for (let i = 1; i < slots; i++) initial.push(...slot)
+  const totalAt = initial.push(0) - 1
+  return { window, slots, slotWidth, startAt, lastAt, takenAt, totalAt }
+}
+
 /** What the step's store is made of (SEMANTICS 8.1). The engine's own columns stand behind the user's. */
 export function storeDefinition(plan: StepPlan, keySerde: string, nextSeed: () => number): StoreDefinition {
   const { node, columns } = plan
+  if (plan.counted !== undefined) return countedDefinition(plan, plan.counted, keySerde, nextSeed)
   const own: LayoutColumn[] = []
   if (plan.timeAt >= 0) own.push(ownColumn(plan.eventWindow ? '#last' : '#time'))
   plan.emissions.forEach(({ flagAt }, i) => {
@@ -105,11 +140,39 @@ export function storeDefinition(plan: StepPlan, keySerde: string, nextSeed: () =
   }
 }
 
-/** Grace may change while the state stays; rows of panes are no rows of windows. */
-function windowLayout(
-  { graceMs: _, ...window }: WindowSpec,
-  panes: Panes | undefined,
-): StoreLayout['window'] {
+/** A store of one row per key, with the columns of each slot one after the other. */
+function countedDefinition(
+  { node, columns, initial }: StepPlan,
+  counted: CountWindowPlan,
+  keySerde: string,
+  nextSeed: () => number,
+): StoreDefinition {
+  const slots = Array.from({ length: counted.slots }, (_, i) => i)
+  const slotColumns = (i: number): LayoutColumn[] =>
+    [...columns.map(layoutColumn), ...['#start', '#last', '#taken'].map(ownColumn)].map(column => ({
+      ...column,
+      name: i === 0 ? column.name : `#${i}.${column.name}`,
+    }))
+  const plain = columns.flatMap(column => (column.object ? [] : column.initial))
+  const own = initial.slice(counted.startAt, counted.slotWidth)
+  return {
+    layout: {
+      step: node.name,
+      kind: 'table',
+      columns: [...slots.flatMap(slotColumns), ownColumn('#total')],
+      keySerde,
+      window: windowLayout(counted.window, undefined),
+      version: 1,
+    },
+    initial: [...slots.flatMap(() => [...plain, ...own]), 0],
+    objects: slots.flatMap(() => columns.flatMap(column => column.object ?? [])),
+    nextSeed,
+  }
+}
+
+/** Grace and the like may change while the state stays; rows of panes are no rows of windows. */
+function windowLayout(spec: WindowSpec, panes: Panes | undefined): StoreLayout['window'] {
+  const { graceMs: _grace, incomplete: _incomplete, ...window } = { graceMs: 0, incomplete: '', ...spec }
   return panes === undefined ? window : { ...window, panes: panes.perWindow }
 }
 

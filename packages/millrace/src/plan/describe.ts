@@ -133,6 +133,10 @@ export function topicText(topic: Topic): string {
 function windowText(window: WindowSpec): string {
   if (window.kind === 'calendar')
     return `calendar ${window.unit} ${window.timeZone}, grace ${window.graceMs} ms`
+  if (window.kind === 'count') {
+    const slide = window.slide === window.records ? '' : `, one with every ${window.slide}`
+    return `count ${window.records} records${slide}`
+  }
   if (window.kind === 'sliding') return `sliding ${window.sizeMs} ms, grace ${window.graceMs} ms`
   if (window.kind === 'session') return `session gap ${window.gapMs} ms, grace ${window.graceMs} ms`
   const { kind, sizeMs, offsetMs, graceMs } = window

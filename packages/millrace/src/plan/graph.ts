@@ -4,10 +4,12 @@
  *
  * Nodes stand in the order the user wrote them, so a node's inputs always have smaller ids.
  */
-import { type EventWindow, type GridWindow, hasGrid, type WindowSpec } from '../window/window.ts'
+import type { CountWindow } from '../window/count-window.ts'
+import { type EventWindow, type GridWindow, hasGrid, isOfEvents, type WindowSpec } from '../window/window.ts'
 import type { Topic } from './topic.ts'
 
-export { type EventWindow, type GridWindow, hasGrid, type WindowSpec }
+export type { CountWindow }
+export { type EventWindow, type GridWindow, hasGrid, isOfEvents, type WindowSpec }
 
 /** A field of the value by its name, or a callback that computes it (SEMANTICS 5.3). */
 export type FieldOrFn = string | ((value: any, record: any) => unknown)

@@ -123,7 +123,9 @@ function statesOf({ states }: ProcessNode): ColumnShape[] {
   return states.map(state => ({ name: state.name, state: state.kind, detail: processStateText(state) }))
 }
 
-function windowShape({ graceMs: _, ...window }: WindowSpec): string {
+/** What may change while the state stays is left out. */
+function windowShape(spec: WindowSpec): string {
+  const { graceMs: _grace, incomplete: _incomplete, ...window } = { graceMs: 0, incomplete: '', ...spec }
   return Object.entries(window)
     .map(([name, value]) => (name === 'kind' ? value : `${name} ${value}`))
     .join(', ')

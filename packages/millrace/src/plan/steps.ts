@@ -1,5 +1,13 @@
 import { checkCallback, checkFieldOrFn } from './callbacks.ts'
-import { type Aggregator, type Edge, hasGrid, type PlanNode, type Port, type WindowSpec } from './graph.ts'
+import {
+  type Aggregator,
+  type Edge,
+  hasGrid,
+  isOfEvents,
+  type PlanNode,
+  type Port,
+  type WindowSpec,
+} from './graph.ts'
 import type { GraphBuilder } from './graph-builder.ts'
 import { isName } from './names.ts'
 import type { PlanPlace } from './plan-error.ts'
@@ -30,7 +38,7 @@ export function checkColumns(
         'use count(), sum(…), custom(…) or another one',
       )
     checkAggregator(aggregator, name, place)
-    if (isOfEvents(window) && aggregator.kind === 'custom' && aggregator.merge === undefined)
+    if (isMadeOfParts(window) && aggregator.kind === 'custom' && aggregator.merge === undefined)
       builder.fail(
         step,
         `the column "${name}" has no merge, and ${window!.kind} windows are made of parts`,
@@ -39,13 +47,13 @@ export function checkColumns(
   }
 }
 
-function isOfEvents(window: WindowSpec | undefined): boolean {
-  return window !== undefined && !hasGrid(window)
+function isMadeOfParts(window: WindowSpec | undefined): boolean {
+  return window !== undefined && isOfEvents(window)
 }
 
 /** Throws for `reduce` over windows that are made of parts: its callback cannot tell what two results are together. */
 export function checkReduce(builder: GraphBuilder, step: string, window: WindowSpec | undefined): void {
-  if (isOfEvents(window))
+  if (isMadeOfParts(window))
     builder.fail(
       step,
       'reduce cannot make one result of the parts of a window',
@@ -95,12 +103,14 @@ export function checkEmission(
   const step = builder.stepName(table)
   if (emission.kind !== 'updates' && node.kind !== 'aggregate')
     builder.fail(step, `a table cannot emit "${emission.kind}"`, "use 'updates'")
-  if (windowed && isOfEvents(node.window) && emission.order === 'key')
+  if (windowed && !hasGrid(node.window!) && emission.order === 'key')
     builder.fail(
       step,
       "these windows close one by one, so there is no order: 'key' among them",
       'leave it out',
     )
+  if (windowed && node.window!.kind === 'count' && emission.kind !== 'final')
+    builder.fail(step, `a window of so many records cannot emit "${emission.kind}"`, "use 'final'")
   if (windowed && node.window!.kind === 'sliding' && emission.kind === 'every')
     builder.fail(
       step,
@@ -151,7 +161,9 @@ export function checkPort(builder: GraphBuilder, { from }: Edge, port: Port): vo
   const step = builder.stepName({ from, port })
   if ((port === 'rejected' || port === 'tombstones') && node.kind !== 'source')
     builder.fail(step, `it has no .${port}`, `take .${port} of what p.from(…) gives`)
-  const closes = node.kind === 'streamJoin' || (node.kind === 'aggregate' && node.window !== undefined)
+  const closes =
+    node.kind === 'streamJoin' ||
+    (node.kind === 'aggregate' && node.window !== undefined && node.window.kind !== 'count')
   if (port === 'late' && !closes)
     builder.fail(
       step,

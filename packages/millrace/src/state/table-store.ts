@@ -39,6 +39,11 @@ export class TableStore implements Store {
     return this.table.byteLength
   }
 
+  /** An empty table for rows like those of this store. */
+  newTable(): KeyTable {
+    return this.#codec.newTable()
+  }
+
   /** The next `writeChanges` has something to write. */
   get hasChanges(): boolean {
     return this.table.dirtyCount > 0

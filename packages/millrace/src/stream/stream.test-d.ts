@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { out } from '../plan/out.ts'
 import { json } from '../serde/json.ts'
 import { keys } from '../serde/keys.ts'
+import { countWindow } from '../window/count-window.ts'
 import { session } from '../window/session.ts'
 import { tumbling } from '../window/tumbling.ts'
 import { avg, count, countDistinct, custom, first, last, max, quantile, sum } from './aggregates.ts'
@@ -240,6 +241,17 @@ pipeline('sessions', p => {
   is<Equal<Flat<NonNullable<ValueType<typeof changes>>>, Visit>>()
   // @ts-expect-error a session that merged is null
   changes.map(row => row.views)
+  const tens = p.from(views).keyBy('url').window(countWindow(10)).aggregate('tens', { n: count() })
+  is<
+    Equal<
+      Flat<ValueType<ReturnType<typeof tens.emit>>>,
+      { n: number; key: string; start: number; end: number }
+    >
+  >()
+  // @ts-expect-error only what is full goes out
+  tens.emit('updates')
+  // @ts-expect-error nothing is late
+  tens.late
   const minutes = p.from(views).keyBy('url').window(tumbling('1m')).aggregate('n', { n: count() })
   minutes.emit('updates').map(row => row.n)
 })

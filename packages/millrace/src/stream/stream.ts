@@ -1,4 +1,4 @@
-import type { GridWindow, WindowSpec } from '../plan/graph.ts'
+import type { CountWindow, EventWindow, GridWindow } from '../plan/graph.ts'
 import type { DeepReadonly } from '../plan/readonly.ts'
 import type { StreamRecord } from '../plan/record.ts'
 import type { TopicToWrite } from '../plan/topic.ts'
@@ -148,7 +148,8 @@ export interface KeyedStream<V, K, F = unknown> extends Stream<V, K, F> {
 
   /** Groups the records of each key by time. */
   window(spec: GridWindow): WindowedStream<V, K>
-  window(spec: WindowSpec): EventWindowStream<V, K>
+  window(spec: CountWindow): CountStream<V, K>
+  window(spec: GridWindow | EventWindow): EventWindowStream<V, K>
 
   /**
    * Calls `fn` for each record with state and timers of its key (SEMANTICS 3.2, 4.2). What it returns goes on, as with
@@ -194,6 +195,25 @@ export interface EventWindowStream<V, K> {
   aggregate<C extends Columns<DeepReadonly<V>>>(name: string, columns: C): WindowedTable<Row<C>, K, V, null>
 }
 
+/** A keyed stream cut into windows of so many records. */
+export interface CountStream<V, K> {
+  /** One row per full window. The name is the store's. */
+  aggregate<C extends Columns<DeepReadonly<V>>>(name: string, columns: C): CountTable<Row<C>, K, V>
+
+  /** One value per full window; see `KeyedStream.reduce`. */
+  reduce(name: string, fn: ReduceCallback<V, K, DeepReadonly<V>>): CountTable<V, K, V>
+  reduce<S>(name: string, fn: ReduceCallback<V, K, S>, init: () => S): CountTable<S, K, V>
+}
+
+/** The results `R` of windows of so many records of value `V`. */
+export interface CountTable<R, K, V> {
+  /** Records that a callback of the aggregate threw on, or that had no key. */
+  readonly failed: Stream<V, K>
+
+  /** One row per window, with the record that makes it full. */
+  emit(when: 'final'): Stream<WindowRow<R, K>, K, V>
+}
+
 /** The results `R` of each key and window, over records of value `V`; `Gone` is null where windows merge, so that their rows are deleted. */
 export interface WindowedTable<R, K, V, Gone extends null = never> {
   /** Records whose window had closed when they came. */
@@ -227,7 +247,7 @@ export interface SourceStream<V, K> extends Stream<V, K> {
   readonly tombstones: Stream<null, K>
 }
 
-/** A result with its key and window, in ms since the epoch. `end` is exclusive; that of sessions and sliding windows is the last ms of them. */
+/** A result with its key and window, in ms since the epoch. `end` is exclusive; that of sessions, sliding and count windows is the last ms of them. */
 export type WindowRow<R, K> = Columned<R> & { key: K; start: number; end: number }
 
 /** A result that is not an object becomes the column `value`. */

@@ -1,12 +1,13 @@
 import type { CalendarWindow } from './calendar.ts'
 import { CalendarGrid } from './calendar-grid.ts'
+import type { CountWindow } from './count-window.ts'
 import type { HoppingWindow } from './hopping.ts'
 import type { SessionWindow } from './session.ts'
 import type { SlidingWindow } from './sliding.ts'
 import type { TumblingWindow } from './tumbling.ts'
 
 /** Every kind of window there is. */
-export type WindowSpec = GridWindow | EventWindow
+export type WindowSpec = GridWindow | EventWindow | CountWindow
 
 /** Windows that lie where the records of a key are. */
 export type EventWindow = SessionWindow | SlidingWindow
@@ -22,7 +23,11 @@ export function isFixed(spec: WindowSpec): spec is FixedWindow {
 }
 
 export function hasGrid(spec: WindowSpec): spec is GridWindow {
-  return spec.kind !== 'session' && spec.kind !== 'sliding'
+  return !isOfEvents(spec) && spec.kind !== 'count'
+}
+
+export function isOfEvents(spec: WindowSpec): spec is EventWindow {
+  return spec.kind === 'session' || spec.kind === 'sliding'
 }
 
 /** How far apart two windows begin. */

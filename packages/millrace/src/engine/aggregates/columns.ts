@@ -1,5 +1,5 @@
 import type { AggregateNode, Aggregator } from '../../plan/graph.ts'
-import { hasGrid } from '../../window/window.ts'
+import { isOfEvents } from '../../window/window.ts'
 import type { Column } from './column.ts'
 import { avgColumn, countColumn, maxColumn, minColumn, sumColumn } from './numeric.ts'
 import { countDistinctColumn, customColumn, firstColumn, lastColumn, quantileColumn } from './objects.ts'
@@ -10,7 +10,7 @@ export function columnsOf(node: AggregateNode): Column[] {
   return node.columns.map(({ name, aggregator }) => ({
     name,
     version: versionOf(aggregator),
-    ...columnOf(aggregator, node.window !== undefined && !hasGrid(node.window)),
+    ...columnOf(aggregator, node.window !== undefined && isOfEvents(node.window)),
   }))
 }
 

@@ -1,10 +1,11 @@
 import { isBroken } from '../../std/broken-rules.ts'
 import type { HoppingWindow } from '../../window/hopping.ts'
-import { advanceOf, hasGrid, isFixed } from '../../window/window.ts'
+import { advanceOf, type EventWindow, type GridWindow, isFixed, isOfEvents } from '../../window/window.ts'
 import type { Argument } from '../aggregates/column.ts'
 import { isTrue, notANumber, settled } from '../results.ts'
 import type { StepPlan } from '../step-plan.ts'
 import type { Code } from './code.ts'
+import { countWindowCode } from './count-window.ts'
 import { eventWindowCode } from './event-window.ts'
 import { keyCheckCode } from './key-check.ts'
 import { argumentsOf, type Path } from './path.ts'
@@ -34,14 +35,16 @@ export function aggregateCode(
     kind => `${step}.kind !== ${kind} && !${step}.acceptsKind(${kind})`,
   )
   code.line(`if (${ok}) {`)
-  const start = windowCode(code, plan, step, path)
+  const { counted } = plan
+  const start = counted === undefined ? windowCode(code, plan, step, path) : '0'
   const values = argumentsCode(code, plan, ok, path)
   code.line(`if (${ok}) {`)
-  if (plan.eventWindow !== undefined)
+  if (counted !== undefined) countWindowCode(code, plan, counted, step, values, path, go)
+  else if (plan.eventWindow !== undefined)
     eventWindowCode(code, plan, plan.eventWindow, step, values, path, go, directSinks)
   else updateCode(code, plan, step, start, values, path, go, directSinks)
   code.line('}')
-  if (node.window !== undefined) code.line('}')
+  if (node.window !== undefined && counted === undefined) code.line('}')
   code.line('}')
 }
 
@@ -137,9 +140,9 @@ function slotCode(
 }
 
 function closeTimeText(code: Code, plan: StepPlan, start: string): string {
-  const window = plan.node.window!
+  const window = plan.node.window as GridWindow | EventWindow
   const { holdMs } = plan.reach
-  if (!hasGrid(window)) return `${start} + ${1 + window.graceMs + holdMs}`
+  if (isOfEvents(window)) return `${start} + ${1 + window.graceMs + holdMs}`
   if (!isFixed(window)) return `${endText(code, plan, start)} + ${window.graceMs + holdMs}`
   const { sizeMs, graceMs } = window
   // Without the rule's defence lateness is judged as if the record had moved the time already.

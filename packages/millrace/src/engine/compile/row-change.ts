@@ -221,6 +221,7 @@ export function updateEmissionCode(
 /** The end of a row's window, which begins at `start`. */
 export function rowEndText(code: Code, plan: StepPlan, table: string, row: string, start: string): string {
   if (plan.eventWindow !== undefined) return `${table}.f64[${row} + ${plan.eventWindow.lastAt}]`
+  if (plan.counted !== undefined) return `${table}.f64[${row} + ${plan.counted.lastAt}]`
   return endText(code, plan, start)
 }
 

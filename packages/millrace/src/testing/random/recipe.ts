@@ -61,8 +61,8 @@ export interface WindowRecipe {
   readonly parts: number
   readonly offsetMs: number
   readonly graceMs: number
-  /** A unit of the calendar instead of a size, sessions with the size as their gap, or windows that slide. */
-  readonly unit: CalendarUnit | 'session' | 'sliding' | null
+  /** A unit of the calendar instead of a size, sessions with the size as their gap, windows that slide or count. */
+  readonly unit: CalendarUnit | 'session' | 'sliding' | 'count' | null
 }
 
 const columnNames = ['lo', 'hi', 'mean', 'pages', 'first', 'last', 'p90', 'bits', 'slow'] as const
@@ -127,6 +127,7 @@ const stage: fc.Arbitrary<StageRecipe> = fc.record({
           'session' as const,
           'sliding' as const,
           'sliding' as const,
+          'count' as const,
           'hour' as const,
           'day' as const,
           'month' as const,

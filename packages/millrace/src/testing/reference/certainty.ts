@@ -109,6 +109,8 @@ export class Certainties {
     const aggregate = this.#graph.nodes[node.inputs[0]!.from] as AggregateNode
     const table = this.ofTable(aggregate)
     if (table.content === 'open') return open
+    // Which records meet depends on the order in which they come.
+    if (aggregate.window?.kind === 'count' && table.content !== 'sequence') return open
     const { loose } = table
     if (aggregate.result === 'value' && loose.size > 0) return open
     if (node.emission.kind === 'final') return { content: 'set', loose }

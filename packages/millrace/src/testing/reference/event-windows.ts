@@ -42,7 +42,8 @@ export function slidingOf(
   return windows
 }
 
-function slotOf(node: AggregateNode, parts: readonly FlowRecord[]): Slot {
+/** What records make together. */
+export function slotOf(node: AggregateNode, parts: readonly FlowRecord[]): Slot {
   const [first, last] = [parts[0]!, parts.at(-1)!]
   const add = (columns: Slot['columns'], record: FlowRecord) =>
     withRecord(node, columns, record.value, recordView(record))
@@ -56,6 +57,7 @@ function slotOf(node: AggregateNode, parts: readonly FlowRecord[]): Slot {
 
 /** The watermark, as it reaches the step, at which a window goes out. The end of one on a grid is exclusive; a session goes out once no record can join it. */
 export function closesAt({ window }: AggregateNode, { window: frame }: Slot): number {
+  if (window!.kind === 'count') return Number.POSITIVE_INFINITY
   const end = frame!.end + window!.graceMs
   if (hasGrid(window!)) return end
   return end + 1 + (window!.kind === 'session' ? window!.gapMs : 0)

@@ -1,10 +1,12 @@
 import type { AggregateNode, Graph, KeyByNode, PlanNode, Port, ToTopicNode } from '../../plan/graph.ts'
 import type { StatefulNode } from '../../plan/stateful.ts'
 import type { KeyKind } from '../../serde/serde.ts'
-import { type EventWindow, hasGrid } from '../../window/window.ts'
+import type { CountWindow } from '../../window/count-window.ts'
+import { type EventWindow, type GridWindow, isOfEvents } from '../../window/window.ts'
 import { emptyColumns, resultOf, type Slot, type Window, windowsAt, withRecord } from './aggregate.ts'
 import { canonicalText, kindOfKey } from './bytes.ts'
 import { call, frozen, recordView, StepFailure } from './callbacks.ts'
+import { CountedSteps } from './counted-steps.ts'
 import { closesAt, sessionsOf, slidingOf } from './event-windows.ts'
 import type { EntryNode } from './layout.ts'
 import { asWritten, bytesOfRecordKey, keyAsWritten, reKeyed, withResult } from './made-records.ts'
@@ -52,6 +54,7 @@ export class SequentialTask {
   readonly #outlet: TaskOutlet
   /** Per aggregate step, by key bytes and window start. */
   readonly slots = new Map<AggregateNode, Map<string, Slot>>()
+  readonly #counted = new CountedSteps((node, slot, watermark) => this.#emitCounted(node, slot, watermark))
   /** Of steps with sessions: the records of each key that no session has closed over, in the order they came. */
   readonly #inSessions = new Map<AggregateNode, Map<string, FlowRecord[]>>()
   readonly #keyKinds = new Map<StatefulNode, KeyKind>()
@@ -242,7 +245,8 @@ export class SequentialTask {
 
   #aggregate(node: AggregateNode, record: FlowRecord): () => void {
     this.#checkKey(node, record)
-    if (node.window !== undefined && !hasGrid(node.window))
+    if (node.window?.kind === 'count') return this.#counted.add(node, node.window, record)
+    if (node.window !== undefined && isOfEvents(node.window))
       return this.#amongEvents(node, node.window, record)
     const windows = node.window === undefined ? [undefined] : windowsAt(node.window, record.timestamp)
     const open = windows.filter(window => window === undefined || !this.#isLate(node, window, record))
@@ -288,6 +292,11 @@ export class SequentialTask {
       for (const [start, slot] of after) this.#slotsOf(node).set(`${start} ${key}`, slot)
       this.#emitChanges(node, before, after, record)
     }
+  }
+
+  #emitCounted(node: AggregateNode, slot: Slot, ownWatermark: number): void {
+    for (const emit of emitsOf(this.#graph, node))
+      this.#send(emit, 'out', resultRecord(node, slot, ownWatermark))
   }
 
   #openWindowsOf(
@@ -336,14 +345,15 @@ export class SequentialTask {
   #isLate(node: AggregateNode, window: Window, record: FlowRecord): boolean {
     const own = record.ownWatermark - heldBackBeforeMs(this.#graph, node)
     const task = this.#watermarks.get(node) ?? Number.NEGATIVE_INFINITY
-    return window.end + node.window!.graceMs <= Math.max(own, task)
+    return window.end + (node.window as GridWindow | EventWindow).graceMs <= Math.max(own, task)
   }
 
   #closeWindows(node: AggregateNode, watermark: number): void {
     const slots = this.#slotsOf(node)
     const due = [...slots].filter(([, slot]) => closesAt(node, slot) <= watermark)
     due.sort(([, a], [, b]) => a.window!.end - b.window!.end)
-    const ofEvents = !hasGrid(node.window!)
+    if (node.window!.kind === 'count') return this.#counted.close(node, node.window as CountWindow, watermark)
+    const ofEvents = isOfEvents(node.window!)
     for (const [id, slot] of due) {
       slots.delete(id)
       if (node.window!.kind === 'session') this.#forget(node, slot)

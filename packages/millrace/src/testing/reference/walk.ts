@@ -20,6 +20,7 @@ export function heldBackMs(graph: Graph, node: PlanNode): number {
   if (node.kind === 'process') return node.holdBackMs
   if (node.kind !== 'emit' || node.emission.kind !== 'final') return 0
   const window = (graph.nodes[node.inputs[0]!.from] as AggregateNode).window!
+  if (window.kind === 'count') return 0
   return window.graceMs + (window.kind === 'session' ? window.gapMs : 0)
 }
 
