@@ -10,6 +10,12 @@ const PRINTING = `import { pipeline } from 'millrace'
 import { views } from '../topics.ts'
 export default pipeline('printing', p => { p.from(views).print(v => 'old ' + v.url) })
 `
+const counting = (columns: string) => `import { count, pipeline, sum } from 'millrace'
+import { views } from '../topics.ts'
+export default pipeline('counting', p => {
+  p.from(views).byKey().aggregate('per-visitor', { ${columns} }).emit('updates').print(row => JSON.stringify(row))
+})
+`
 const HANGING = `import { pipeline } from 'millrace'
 import { views } from '../topics.ts'
 export default pipeline('hanging', p => {
@@ -115,6 +121,24 @@ describe('the bin', { concurrency: true }, () => {
     assert.equal(await cli.exitCode(), 143)
     // The first process had committed: what it printed is not printed again.
     assert.equal(cli.stdout, 'old /home\nnew /home\n')
+  })
+
+  it('[8.2] takes an edit back that is undone in the editor, with the state as it is by then', async () => {
+    using project = testProject({ ...SHOP, 'pipelines/counting.ts': counting('n: count()') })
+    await using cli = new CliProcess(project.directory, ['dev'])
+    await cli.said(/Running/)
+    const printed = async (text: string) => {
+      await commandLine(project.directory, ['produce', 'views'], { stdin: viewLines(1) })
+      while (!cli.stdout.includes(text))
+        await new Promise(resolve => cli.process.stdout!.once('data', resolve))
+    }
+    await printed('{"n":1}')
+    project.write('pipelines/counting.ts', counting("n: count(), ms: sum('ms')"))
+    await cli.said(/column "per-visitor\.ms" new[\s\S]*Reloaded/)
+    await printed('{"n":2,"ms":5}')
+    project.write('pipelines/counting.ts', counting('n: count()'))
+    await cli.said(/column "per-visitor\.ms" removed[\s\S]*Reloaded/)
+    await printed('{"n":3}')
   })
 
   it('drains and ends when the process that started it is gone', async () => {

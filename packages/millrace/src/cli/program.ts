@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { millraceVersion } from '../runtime/versions.ts'
 import type { Cli } from './cli.ts'
 import { addConsume } from './commands/consume.ts'
 import { addDescribe } from './commands/describe.ts'
@@ -34,7 +34,7 @@ function programOf(cli: Cli): Command {
   const { terminal } = cli
   const program = new Command('millrace')
     .description('Real-time stream processing for TypeScript')
-    .version(version(), '-V, --version', 'print the version')
+    .version(millraceVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand('help [command]', 'print the help of a command')
     .showHelpAfterError('(--help shows what there is)')
@@ -68,11 +68,6 @@ function programOf(cli: Cli): Command {
     ['millrace consume engagement --follow', 'watch results'],
     ['millrace groups', 'see how far everything is'],
   ])
-}
-
-function version(): string {
-  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(manifest) as { version: string }).version
 }
 
 function isAbort(error: unknown): boolean {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { custom, json, pipeline, topic } from '../index.ts'
 import { LayoutHistory, type ShapeNote, type ShapeRecord } from './layout-history.ts'
-import type { PipelineShape } from './shape.ts'
+import { type PipelineShape, shapeOf } from './shape.ts'
 
 /** A pipeline over `views` and `url.repartition`, with a store of these columns behind each; none leaves the store out. */
 function shape(behindUrl: string[], behindViews: string[] = []): PipelineShape {
@@ -61,6 +62,32 @@ describe('the history of layouts', () => {
       { older, newer, isKnown },
       { older: ['url.repartition'], newer: ['views'], isKnown: false },
     )
+  })
+
+  it('[8.2] of a state of the user’s own the higher version is newer', () => {
+    const version = (number: number): PipelineShape => {
+      const state = custom({
+        version: number,
+        init: () => 0,
+        add: (n: number) => n + 1,
+        migrate: old => old as number,
+      })
+      const { graph } = pipeline(
+        'p',
+        p =>
+          void p
+            .from(topic('t', { value: json<object>() }))
+            .byKey()
+            .aggregate('s', { state }),
+      )
+      return shapeOf(
+        graph,
+        () => 1,
+        () => 1,
+      )
+    }
+    const history = historyOf(version(1), version(2))
+    assert.deepEqual([standing(history, version(1)).older, standing(history, version(2)).older], [['t'], []])
   })
 
   it('[8.2] calls nobody older for what was only announced', () => {

@@ -107,6 +107,6 @@ export function inputsOf({ keyedBy }: StoreShape): string[] {
 
 /** Rows are read by the names of columns, so that their order says nothing. */
 function storeText({ name, window, columns }: StoreShape): string {
-  const list = columns.map(column => `${column.name} ${column.state}`).sort()
+  const list = columns.map(({ name, state, version = 1 }) => `${name} ${state} v${version}`).sort()
   return `${name}${window === undefined ? '' : ` (${window})`}: ${list.join(', ')}`
 }

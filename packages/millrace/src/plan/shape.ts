@@ -46,6 +46,8 @@ export interface ColumnShape {
   readonly name: string
   /** What its state consists of: equal text, equal state. */
   readonly state: string
+  /** Of a state of the user's own, where it is not 1: older code cannot read it. */
+  readonly version?: number
   /** The state and what fills it, for people. */
   readonly detail: string
 }
@@ -105,6 +107,7 @@ function storeShape(node: StatefulNode, keyedBy: string, partitions: number): St
     columns: node.columns.map(({ name, aggregator }) => ({
       name,
       state: stateText(aggregator),
+      ...versionOf(aggregator.kind === 'custom' ? aggregator : undefined),
       detail: aggregatorText(aggregator),
     })),
   }
@@ -120,7 +123,16 @@ const latestValue: ColumnShape = { name: 'value', state: 'latest', detail: 'the 
 
 /** How long a state is kept may change while it stays. */
 function statesOf({ states }: ProcessNode): ColumnShape[] {
-  return states.map(state => ({ name: state.name, state: state.kind, detail: processStateText(state) }))
+  return states.map(state => ({
+    name: state.name,
+    state: state.kind,
+    ...versionOf(state),
+    detail: processStateText(state),
+  }))
+}
+
+function versionOf(state: { readonly version: number } | undefined): Pick<ColumnShape, 'version'> {
+  return state === undefined || state.version === 1 ? {} : { version: state.version }
 }
 
 /** What may change while the state stays is left out. */

@@ -97,11 +97,24 @@ export async function adoptShape(
   const changes = before === undefined ? [] : diffShapes(before, now)
   refuse(graph.name, changes)
   for (const change of changes) say(`${graph.name}: ${changeText(change)}`)
-  if (before === undefined || (standing.newer.length === 0 && !isOlder)) {
-    if (JSON.stringify(before) !== JSON.stringify(now)) await stored.write(now)
-  } else if (isOlder) await stored.write(now, { kind: 'rollback' })
-  else if (!standing.isKnown) await stored.write(now, { kind: 'announced' })
-  return { ...offerOf(app, graph.name, (await stored.read()).standingOf(now)), confirm }
+  const isWritten = await writeBefore(stored, before, now, standing)
+  const current = isWritten ? (await stored.read()).standingOf(now) : standing
+  return { ...offerOf(app, graph.name, current), confirm }
+}
+
+/** What is said of a shape before it is at work; true when there was something to say. */
+async function writeBefore(
+  stored: StoredShape,
+  before: PipelineShape | undefined,
+  now: PipelineShape,
+  { older, newer, isKnown }: Standing,
+): Promise<boolean> {
+  // Nobody can be older than the first, and where nothing is newer nobody gets older.
+  const isSafe = before === undefined || (older.length === 0 && newer.length === 0)
+  if (isSafe && JSON.stringify(before) === JSON.stringify(now)) return false
+  if (!isSafe && older.length === 0 && isKnown) return false
+  await stored.write(now, isSafe ? undefined : { kind: older.length > 0 ? 'rollback' : 'announced' })
+  return true
 }
 
 async function confirmShape(options: AdoptOptions, stored: StoredShape, now: PipelineShape): Promise<void> {
