@@ -97,9 +97,9 @@ export function createTask(
   task.outputs = outputsOf(task, world)
   task.sides = sidesOf(task, world)
   task.steps = stepsOf(task, world)
-  for (const known of forgetsTime ? [] : metadata) {
+  for (const [input, known] of forgetsTime ? [] : metadata.entries()) {
     for (const { name, ...state } of known.channels) {
-      const channel = channels.find(each => each.name === name)
+      const channel = channels.find(each => each.name === name && each.input === input)
       if (channel !== undefined) time.restoreChannel(channel.channel, state)
     }
     if (known.task !== undefined) restoreTask(task, known.task)

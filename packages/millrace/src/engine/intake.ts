@@ -25,12 +25,16 @@ export interface Channel {
 export class Intake {
   readonly #task: Task
   readonly channels: readonly Channel[]
-  readonly #byUpstream: ReadonlyMap<string, number>
+  /** By input: one upstream task may write several re-keyings that meet here. */
+  readonly #byUpstream: readonly ReadonlyMap<string, number>[]
 
   constructor(task: Task, channels: readonly Channel[]) {
     this.#task = task
     this.channels = channels
-    this.#byUpstream = new Map(channels.map(({ name, channel }) => [name, channel]))
+    this.#byUpstream = task.inputs.map(
+      ({ index }) =>
+        new Map(channels.filter(({ input }) => input === index).map(({ name, channel }) => [name, channel])),
+    )
   }
 
   /**
@@ -41,7 +45,8 @@ export class Intake {
     const { cursor } = input
     input.markersRead++
     const marker = decodeMarker(cursor.buffer, cursor.valueStart, cursor.valueEnd)
-    const channel = marker.upstream === '' ? input.channel : this.#byUpstream.get(marker.upstream)
+    const channel =
+      marker.upstream === '' ? input.channel : this.#byUpstream[input.index]!.get(marker.upstream)
     if (channel === undefined) {
       throw new TaskStopped(
         `${input.topic}/${input.partition} has records of the task ${marker.upstream}, which was not there when the pipeline ` +

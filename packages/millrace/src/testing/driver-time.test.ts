@@ -208,4 +208,22 @@ describeModes('time', mode => {
     assert.deepEqual(await driver.table('three').get(7), { n: 2 })
     assert.deepEqual(await driver.table('four').get('k2'), { n: 1 })
   })
+
+  it('[3.3] two re-keyings that one task writes keep their times apart where they meet, after a crash too', async () => {
+    const meeting = pipeline('meeting', p => {
+      const all = p.from(views, { idle: 'never' })
+      const short = all.filter(v => v.ms < 10).keyBy('short', 'url', { partitions: 1 })
+      const long = all.filter(v => v.ms >= 10).keyBy('long', 'url', { partitions: 1 })
+      short.merge(long).window(tumbling('10s')).aggregate('per-ten', { n: count() }).emit('final').to(tens)
+    })
+    await using driver = await testDriver([meeting], { mode })
+    const { send } = driver.input(views)
+    for (const partition of [0, 1]) await send(view('/', 1_000, partition * 20), { partition })
+    assert.deepEqual(await closed(driver), [])
+    await driver.crash()
+    for (const partition of [0, 1]) await send(view('/', 11_000, partition * 20), { partition })
+    assert.deepEqual(await closed(driver), [[0, 2]])
+    await driver.finish()
+    assert.deepEqual(await closed(driver), [[10, 2]])
+  })
 })
