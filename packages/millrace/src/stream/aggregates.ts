@@ -108,7 +108,12 @@ export interface CustomOptions<V, S, R> {
 }
 
 /** An aggregate of one's own. Its state must survive `JSON.stringify`, or come with `encode` and `decode`. */
-export function custom<V, S, R = S>(options: CustomOptions<V, S, R>): Aggregate<V, NoInfer<R>> {
+export function custom<V, S, R>(
+  options: CustomOptions<V, S, R> & { readonly result: (state: S) => R },
+): Aggregate<V, R>
+export function custom<V, S>(options: CustomOptions<V, S, S>): Aggregate<V, S>
+export function custom<V, S extends R, R>(options: CustomOptions<V, S, R>): Aggregate<V, R>
+export function custom(options: CustomOptions<any, any, any>): Aggregate<any, unknown> {
   if (!Number.isSafeInteger(options.version))
     throw new PlanError({ step: 'custom' }, 'it has no version', 'add version: 1')
   if ((options.encode === undefined) !== (options.decode === undefined))

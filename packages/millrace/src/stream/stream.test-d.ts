@@ -170,6 +170,11 @@ pipeline('aggregates', p => {
         result: s => s.size,
         version: 1,
       }),
+      earliest: custom<{ readonly at: number }, { readonly at: number } | null>({
+        init: () => null,
+        add: (best, v) => best ?? v,
+        version: 1,
+      }),
     })
   const rows = table.emit('updates')
   is<
@@ -189,9 +194,11 @@ pipeline('aggregates', p => {
         lastSize: number | null
         own: number
         shown: number
+        earliest: { readonly at: number } | null
       } | null
     >
   >()
+  rows.map(row => row!.earliest!.at)
   const keyed = p.from(views).byKey()
   // @ts-expect-error a string has no sum
   keyed.aggregate('a', { s: sum('url') })
