@@ -1,5 +1,5 @@
-import type { PipelineBuilder, Stream, Topic } from 'millrace'
-import type { Bid, NexmarkEvent } from './events.ts'
+import type { JoinInterval, PipelineBuilder, Stream, Topic } from 'millrace'
+import type { Auction, Bid, NexmarkEvent, Person } from './events.ts'
 
 /** One query of Nexmark: as a user of Millrace writes it, and as SQL over the same events. */
 export interface Query {
@@ -8,13 +8,23 @@ export interface Query {
   readonly title: string
   /** `each`: every result is a row of the answer. `last per key`: the results are updates, and the last of each key is one. */
   readonly results: 'each' | 'last per key'
-  /** The events of all kinds come in, results go to the topic. */
-  build(p: PipelineBuilder, events: Topic<NexmarkEvent>, results: Topic<any, any>): void
+  /** The events of all kinds come in, results go to the topic; `side` holds a table beside them. */
+  build(
+    p: PipelineBuilder,
+    events: Topic<NexmarkEvent>,
+    results: Topic<any, any>,
+    side: Topic<SideRow, number>,
+  ): void
   /**
    * The answer, over the tables `person`, `auction` and `bid`: their fields, `dateTime` and `expires` as ms since the epoch. Its columns are
    * the members of a result that are compared.
    */
   readonly sql: string
+}
+
+/** A row of the table beside the stream: its key as text. */
+export interface SideRow {
+  readonly value: string
 }
 
 type Source = { readonly outOfOrder: number; readonly idle: 'never' }
@@ -30,3 +40,20 @@ export function bidsOf(p: PipelineBuilder, events: Topic<NexmarkEvent>): Stream<
     .filter(e => e.event_type === 2)
     .map(e => e.bid as Bid)
 }
+
+export function auctionsOf(p: PipelineBuilder, events: Topic<NexmarkEvent>): Stream<Auction, unknown> {
+  return p
+    .from(events, source)
+    .filter(e => e.event_type === 1)
+    .map(e => e.auction as Auction)
+}
+
+export function personsOf(p: PipelineBuilder, events: Topic<NexmarkEvent>): Stream<Person, unknown> {
+  return p
+    .from(events, source)
+    .filter(e => e.event_type === 0)
+    .map(e => e.person as Person)
+}
+
+/** Longer than all events span: everything of a key meets, however far apart. */
+export const wholeTime: JoinInterval = { before: '7d', after: '7d' }
