@@ -69,6 +69,13 @@ export {
 } from './stream/aggregates.ts'
 export type { RetryOptions, StepOptions } from './stream/callback-types.ts'
 export { type Every, type EveryOptions, every } from './stream/emission.ts'
+export type { DedupeOptions } from './stream/operators/dedupe.ts'
+export type { FieldOf } from './stream/operators/field.ts'
+export type { Lagged } from './stream/operators/lag.ts'
+export type { RateLimited, RateLimitOptions } from './stream/operators/rate.ts'
+export type { InSession, SessionPlace, Sessions } from './stream/operators/sessionize.ts'
+export type { HeavyHitter, TopKOptions } from './stream/operators/top-k.ts'
+export type { TopNOptions } from './stream/operators/top-n.ts'
 export {
   type Pipeline,
   type PipelineBuilder,

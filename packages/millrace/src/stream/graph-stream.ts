@@ -6,7 +6,8 @@ import type { Topic, TopicToWrite } from '../plan/topic.ts'
 import { toMs } from '../std/duration.ts'
 import type { Columns } from './aggregates.ts'
 import type { StepOptions } from './callback-types.ts'
-import { type AnyStream, type Fn, GraphEdge } from './graph-edge.ts'
+import type { AnyStream, Fn } from './graph-edge.ts'
+import { GraphOperators } from './graph-operators.ts'
 import { GraphAggregate, GraphTable, joinTables, lookup, tableOn } from './graph-table.ts'
 import { type StreamJoinArguments, streamJoin } from './join-streams.ts'
 import { type ProcessOptions, processNode } from './process.ts'
@@ -19,7 +20,7 @@ type JoinArguments = LookupArguments | StreamJoinArguments
 type Reduction = { init?: () => unknown; fn: Fn }
 
 /** An edge whose step may fail. */
-class GraphStep extends GraphEdge {
+class GraphStep extends GraphOperators {
   side(port: Port, from: Edge = this.edge): AnyStream {
     checkPort(this.builder, from, port)
     return stream(this.builder, { from: from.from, port })
@@ -299,7 +300,7 @@ function results(builder: GraphBuilder, edge: Edge, table: Edge): AnyStream {
 }
 
 function aggregate(
-  from: GraphEdge,
+  from: GraphStep,
   name: string,
   columns: Columns<any>,
   window?: WindowSpec,
@@ -320,7 +321,7 @@ function aggregate(
   return new GraphAggregate(from.builder, edge, stream, results)
 }
 
-function reduce(from: GraphEdge, name: string, { fn, init }: Reduction, window?: WindowSpec): GraphAggregate {
+function reduce(from: GraphStep, name: string, { fn, init }: Reduction, window?: WindowSpec): GraphAggregate {
   const place = { pipeline: from.builder.pipeline, step: name }
   checkReduce(from.builder, name, window)
   checkCallback(fn, 'the callback', place)

@@ -15,6 +15,7 @@ import type {
   ValueOf,
 } from './callback-types.ts'
 import type { Every } from './emission.ts'
+import type { KeyedOperators } from './keyed-operators.ts'
 import type { ProcessCallback, ProcessOptions, ProcessResults, SideOutputs, States } from './process.ts'
 import type { JoinInterval, JoinPair, JoinResults } from './stream-join.ts'
 import type { AggregateTable, JoinOptions, JoinRow, Table, VersionOptions } from './table.ts'
@@ -90,7 +91,7 @@ export interface Stream<V, K, F = unknown> {
 }
 
 /** A stream whose equal keys lie in one partition, so that it can be aggregated. */
-export interface KeyedStream<V, K, F = unknown> extends Stream<V, K, F> {
+export interface KeyedStream<V, K, F = unknown> extends Stream<V, K, F>, KeyedOperators<V, K> {
   filter<N extends DeepReadonly<V>>(
     predicate: (value: DeepReadonly<V>, record: StreamRecord<K>) => value is N,
     options?: StepOptions,
