@@ -1,11 +1,17 @@
+import { VarintReader, writeVarlong } from '../record/varint.ts'
+import { namesSizeMax, readNames, writeNames } from './channel-names.ts'
 import type { ChannelState } from './time.ts'
 
 /**
  * What a commit keeps beside an input's position (SEMANTICS 2.1): the state of the input's channels and,
- * with the task's first input, the task's own.
+ * with the task's first input, the task's own. Kafka takes 4096 bytes of text for it, so numbers are varints: a channel
+ * behind a re-keying takes about four bytes.
  *
- *   version u8 · channel count u16 · per channel: name (u16 length, UTF-8) · largest time f64 · watermark f64 · released u8
+ *   version u8 · names (`writeNames`) · per channel: form u8, watermark, largest time
  *   has task u8 · task watermark f64 · settled f64 · commit counter f64 · tick count u8 · per tick: watermark f64, wall time f64
+ *
+ * The form says of both times whether they are -∞, +∞, a whole number (varlong, less the whole number before it) or anything else
+ * (f64), and whether the channel is released. Version 1 is read too: it had names and times one by one.
  */
 export interface InputMetadata {
   readonly channels: readonly ({ readonly name: string } & ChannelState)[]
@@ -22,46 +28,94 @@ export interface TaskMetadata {
   readonly ticks: readonly { readonly watermark: number; readonly atMs: number }[]
 }
 
-const version = 1
+const version = 2
 
-export function encodeMetadata(metadata: InputMetadata): Uint8Array {
-  const names = metadata.channels.map(channel => Buffer.from(channel.name))
-  const size =
-    3 +
-    names.reduce((sum, name) => sum + 2 + name.length + 17, 0) +
-    1 +
-    25 +
-    (metadata.task?.ticks.length ?? 0) * 16
-  const bytes = Buffer.alloc(size)
+const Form = { lowest: 0, highest: 1, whole: 2, other: 3 } as const
+const releasedBit = 0b1_0000
+/** Form and two times in their longest form. */
+const channelBytesMax = 1 + 2 * 9
+
+export function encodeMetadata({ channels, task }: InputMetadata): Uint8Array {
+  const names = channels.map(({ name }) => name)
+  const ticks = task?.ticks.length ?? 0
+  const bytes = Buffer.alloc(1 + namesSizeMax(names) + channels.length * channelBytesMax + 26 + ticks * 16)
   let at = bytes.writeUInt8(version, 0)
-  at = bytes.writeUInt16BE(names.length, at)
-  metadata.channels.forEach((channel, i) => {
-    at = bytes.writeUInt16BE(names[i]!.length, at)
-    at += names[i]!.copy(bytes, at)
-    at = bytes.writeDoubleBE(channel.maxTime, at)
-    at = bytes.writeDoubleBE(channel.watermark, at)
-    at = bytes.writeUInt8(channel.released ? 1 : 0, at)
-  })
-  at = bytes.writeUInt8(metadata.task ? 1 : 0, at)
-  if (!metadata.task) return bytes.subarray(0, at)
-  at = bytes.writeDoubleBE(metadata.task.watermark, at)
-  at = bytes.writeDoubleBE(metadata.task.settled, at)
-  at = bytes.writeDoubleBE(metadata.task.commits, at)
-  at = bytes.writeUInt8(metadata.task.ticks.length, at)
-  for (const { watermark, atMs } of metadata.task.ticks)
+  at = writeNames(bytes, at, names)
+  at = writeChannels(bytes, at, channels)
+  at = bytes.writeUInt8(task ? 1 : 0, at)
+  if (!task) return bytes.subarray(0, at)
+  at = bytes.writeDoubleBE(task.watermark, at)
+  at = bytes.writeDoubleBE(task.settled, at)
+  at = bytes.writeDoubleBE(task.commits, at)
+  at = bytes.writeUInt8(ticks, at)
+  for (const { watermark, atMs } of task.ticks)
     at = bytes.writeDoubleBE(atMs, bytes.writeDoubleBE(watermark, at))
   return bytes.subarray(0, at)
+}
+
+function writeChannels(bytes: Buffer, at: number, channels: InputMetadata['channels']): number {
+  let before = 0
+  for (const { watermark, maxTime, released } of channels) {
+    const times = [watermark, maxTime]
+    const [low, high] = times.map(formOf) as [number, number]
+    at = bytes.writeUInt8(low | (high << 2) | (released ? releasedBit : 0), at)
+    for (const time of times) {
+      const form = formOf(time)
+      if (form === Form.other) at = bytes.writeDoubleBE(time, at)
+      if (form !== Form.whole) continue
+      at = writeVarlong(bytes, at, time - before)
+      before = time
+    }
+  }
+  return at
+}
+
+function formOf(time: number): number {
+  if (time === Number.NEGATIVE_INFINITY) return Form.lowest
+  if (time === Number.POSITIVE_INFINITY) return Form.highest
+  // Differences of two of these have at most 52 bits.
+  return Number.isInteger(time) && !Object.is(time, -0) && Math.abs(time) < 2 ** 51 ? Form.whole : Form.other
+}
+
+function readChannels(reader: VarintReader, names: readonly string[]): InputMetadata['channels'] {
+  let before = 0
+  return names.map(name => {
+    const form = reader.bytes[reader.at++]!
+    const [watermark, maxTime] = [form & 3, (form >> 2) & 3].map(each => {
+      if (each === Form.lowest) return Number.NEGATIVE_INFINITY
+      if (each === Form.highest) return Number.POSITIVE_INFINITY
+      if (each === Form.other) return readDouble(reader)
+      before += reader.varlong()
+      return before
+    }) as [number, number]
+    return { name, maxTime, watermark, released: (form & releasedBit) !== 0 }
+  })
+}
+
+function readDouble(reader: VarintReader): number {
+  const { buffer, byteOffset } = reader.bytes
+  const value = new DataView(buffer, byteOffset).getFloat64(reader.at)
+  reader.at += 8
+  return value
 }
 
 /** Empty bytes (a position that was set by hand) give no channels. Throws on another version. */
 export function decodeMetadata(encoded: Uint8Array): InputMetadata {
   if (encoded.length === 0) return { channels: [] }
   const bytes = Buffer.from(encoded.buffer, encoded.byteOffset, encoded.length)
+  if (bytes[0] === 1) return decodeVersion1(bytes)
   if (bytes[0] !== version) {
     throw new Error(
       `The committed metadata has version ${bytes[0]}, this Millrace reads ${version}: run the newer Millrace, or reset the pipeline`,
     )
   }
+  const reader = new VarintReader(bytes, 1, bytes.length)
+  const names = readNames(reader)
+  const channels = readChannels(reader, names)
+  return withTask(channels, bytes, reader.at)
+}
+
+function decodeVersion1(bytes: Buffer): InputMetadata {
   let at = 1
   const count = bytes.readUInt16BE(at)
   at += 2
@@ -77,6 +131,10 @@ export function decodeMetadata(encoded: Uint8Array): InputMetadata {
     })
     at = nameEnd + 17
   }
+  return withTask(channels, bytes, at)
+}
+
+function withTask(channels: InputMetadata['channels'], bytes: Buffer, at: number): InputMetadata {
   if (bytes[at] === 0) return { channels }
   const ticks = []
   for (let tick = at + 26; tick < at + 26 + 16 * bytes[at + 25]!; tick += 16) {
