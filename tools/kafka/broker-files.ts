@@ -25,7 +25,10 @@ export interface BrokerPlan {
 /** Writes what a cluster on loopback is started from, and formats those of its folders that are new. */
 export function writeBrokerFiles(directory: string, jars: string, plans: readonly BrokerPlan[]): void {
   writeFileSync(join(directory, 'log4j2.properties'), LOGGING)
-  const clusterId = randomBytes(16).toString('base64url')
+  const idBytes = randomBytes(16)
+  // The tool takes an id that begins with a dash for an option.
+  idBytes[0]! &= 0x7f
+  const clusterId = idBytes.toString('base64url')
   for (const plan of plans) {
     const file = join(directory, `broker-${plan.id}.properties`)
     writeFileSync(file, properties(directory, plan, plans))
