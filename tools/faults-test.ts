@@ -71,7 +71,7 @@ async function brokerTests(): Promise<void> {
   if (files.length === 0)
     return checks.check(`a test file has ${positionals.join(' or ')} in its name`, false)
   const env = { MILLRACE_KAFKA_JARS: kafkaJars() }
-  const run = await runTests({ files, print: true, timeoutMs: 18 * 60_000, testTimeoutMs: 300_000, env })
+  const run = await runTests({ files, print: true, timeoutMs: 25 * 60_000, testTimeoutMs: 600_000, env })
   checks.passed += run.passed
   checks.failed += run.failed
   if (run.ended) console.log(`✖ The test process ${run.ended}.`)

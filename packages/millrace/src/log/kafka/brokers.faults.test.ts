@@ -41,7 +41,7 @@ const topics = [
 ]
 const rounds = 60
 
-describe('three brokers, each killed and started again', { skip: isWithoutJava, timeout: 300_000 }, () => {
+describe('three brokers, each killed and started again', { skip: isWithoutJava, timeout: 600_000 }, () => {
   let cluster: TestCluster
   let log: KafkaLog
   const requests = new RequestWatch()

@@ -43,7 +43,7 @@ interface Begun {
 // A coordinator of Kafka 4.3 takes a partition that has no leader for deleted (KAFKA-20734).
 describe('a transaction whose end is not told to a partition without a leader', {
   skip: isWithoutJava,
-  timeout: 420_000,
+  timeout: 900_000,
 }, () => {
   let cluster: TestCluster
   before(async () => {
