@@ -1,6 +1,7 @@
 import type { Report } from './report.ts'
 import { colored, fit, number, percent, plain, size } from './screen/text.ts'
 import type { Ranked } from './topics.ts'
+import { visitsText } from './visits-text.ts'
 
 const WIDTH = 79
 const TOP_COUNT = 5
@@ -40,6 +41,7 @@ export function reportText(report: Report, hasColor: boolean): string {
       heading(day.day),
       ...sideBySide(list('top pages', day.topPages, 46), list('top referrers', day.topReferrers, 31), 46),
     ]),
+    ...visitsText(report, paint),
     '',
     `${number(report.notFound.length)} requests for what is not there (404).`,
     ...brokenLines(report),

@@ -1,11 +1,15 @@
 import { byViews } from './pipelines/top-ten.ts'
 import type { Results, Tables } from './results.ts'
-import type { BrokenLine, NotFound, Ranked, Traffic } from './topics.ts'
+import type { BrokenLine, Journey, NotFound, Ranked, Traffic, Visits } from './topics.ts'
 
 /** What `--json` prints. Days and hours are those of UTC; lists are by views, then by name. */
 export interface Report {
   readonly days: readonly (PeriodReport & { readonly day: string })[]
   readonly hours: readonly (PeriodReport & { readonly hour: string })[]
+  /** What people did, by the day on which a visit ended. */
+  readonly visits: readonly VisitsReport[]
+  /** Each visit, by its beginning. */
+  readonly journeys: readonly JourneyReport[]
   /** By time. */
   readonly notFound: readonly (Omit<NotFound, 'at'> & { readonly at: string })[]
   readonly brokenLines: readonly BrokenLine[]
@@ -20,11 +24,27 @@ interface PeriodReport extends Figures {
   readonly referrers: readonly Ranked[]
 }
 
+export interface VisitsReport extends Omit<Visits, 'key' | 'start' | 'end'> {
+  readonly day: string
+  readonly topEntries: readonly Ranked[]
+  readonly topExits: readonly Ranked[]
+}
+
+interface JourneyReport extends Omit<Journey, 'key' | 'start' | 'end'> {
+  readonly ip: string
+  readonly start: string
+}
+
 /** The report on what the pipelines have written; complete when they have seen the end of their input. */
-export function reportOf({ hourly, daily, notFound, broken }: Results): Report {
+export function reportOf(results: Results): Report {
+  const { hourly, daily, journeys, notFound, broken } = results
   return {
     days: daily.traffic.all().map(row => ({ day: iso(row.start).slice(0, 10), ...periodReport(row, daily) })),
     hours: hourly.traffic.all().map(row => ({ hour: iso(row.start), ...periodReport(row, hourly) })),
+    visits: visitsReport(results),
+    journeys: [...journeys.values()]
+      .sort((a, b) => a.start - b.start || (a.key < b.key ? -1 : 1))
+      .map(({ key: ip, start, end, ...rest }) => ({ ip, start: iso(start), ...rest })),
     notFound: [...notFound.values()].map(({ at, ...rest }) => ({ at: iso(at), ...rest })).sort(byText),
     brokenLines: [...broken.values()].sort(byText),
   }
@@ -44,6 +64,15 @@ function periodReport({ key, start, end, ...figures }: Traffic, tables: Tables):
       .map(({ key: name, views, visitors }) => ({ name, views, visitors }))
       .sort(byViews),
   }
+}
+
+function visitsReport({ visits, topEntries, topExits }: Results): VisitsReport[] {
+  return visits.all().map(({ key, start, end, ...figures }) => ({
+    day: iso(start).slice(0, 10),
+    ...figures,
+    topEntries: topEntries.get(start)?.top ?? [],
+    topExits: topExits.get(start)?.top ?? [],
+  }))
 }
 
 /** An order that does not depend on which came first. */

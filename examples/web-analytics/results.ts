@@ -1,5 +1,15 @@
 import { pipeline } from 'millrace'
-import type { BrokenLine, NotFound, PageViews, Period, Referrals, TopList, Traffic } from './topics.ts'
+import type {
+  BrokenLine,
+  Journey,
+  NotFound,
+  PageViews,
+  Period,
+  Referrals,
+  TopList,
+  Traffic,
+  Visits,
+} from './topics.ts'
 import * as topics from './topics.ts'
 
 /** What the pipelines have written so far. A record that comes twice changes nothing. */
@@ -8,7 +18,11 @@ export class Results {
   readonly daily = new Tables()
   /** Hours as they were a moment ago, also those that are not over. */
   readonly hoursNow = new PerPeriod<Traffic>()
+  readonly visits = new PerPeriod<Visits>()
+  readonly topEntries = new PerPeriod<TopList>()
+  readonly topExits = new PerPeriod<TopList>()
   /** By offset. */
+  readonly journeys = new Map<number, Journey>()
   readonly notFound = new Map<number, NotFound>()
   readonly broken = new Map<number, BrokenLine>()
 }
@@ -55,8 +69,9 @@ class PerKey<R extends Period & { key: string }> {
 }
 
 /** Puts all that the pipelines write, from the beginning, into `results`. */
-export const collect = ({ hourly, daily, hoursNow, notFound, broken }: Results) =>
+export const collect = (results: Results) =>
   pipeline('collect', p => {
+    const { hourly, daily, hoursNow, visits, topEntries, topExits, journeys, notFound, broken } = results
     p.from(topics.trafficNow).forEach('traffic-now', row => hoursNow.set(row))
     p.from(topics.trafficHourly).forEach('traffic-hourly', row => hourly.traffic.set(row))
     p.from(topics.trafficDaily).forEach('traffic-daily', row => daily.traffic.set(row))
@@ -68,6 +83,10 @@ export const collect = ({ hourly, daily, hoursNow, notFound, broken }: Results) 
     p.from(topics.pagesDaily).forEach('pages-daily', row => daily.pages.set(row))
     p.from(topics.referrersHourly).forEach('referrers-hourly', row => hourly.referrers.set(row))
     p.from(topics.referrersDaily).forEach('referrers-daily', row => daily.referrers.set(row))
+    p.from(topics.journeysDone).forEach('journeys', (row, { offset }) => void journeys.set(offset, row))
+    p.from(topics.visitsDaily).forEach('visits-daily', row => visits.set(row))
+    p.from(topics.topEntriesDaily).forEach('top-entries-daily', row => topEntries.set(row))
+    p.from(topics.topExitsDaily).forEach('top-exits-daily', row => topExits.set(row))
     p.from(topics.notFoundAlerts).forEach('not-found', (row, { offset }) => void notFound.set(offset, row))
     p.from(topics.brokenLines).forEach('broken', (row, { offset }) => void broken.set(offset, row))
   })

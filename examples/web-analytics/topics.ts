@@ -37,6 +37,30 @@ export type Ranked = { name: string; views: number; visitors: number }
 /** The best of one hour or day, most views first. */
 export type TopList = Period & { top: readonly Ranked[] }
 
+/** One visit of a person: `key` is the address, `start` and `end` are the times of its first and last page. */
+export type Journey = Period & {
+  key: string
+  durationMs: number
+  pages: number
+  /** The first 20 pages; the first of all is where the visit began. */
+  path: readonly string[]
+  exit: string
+  /** Of the funnel, see `stepsReached`. */
+  steps: number
+}
+
+/** The visits that ended on one day. */
+export type Visits = Period & {
+  key: string
+  visits: number
+  visitors: number
+  onePage: number
+  meanMs: number | null
+  read: number
+  readOn: number
+  downloaded: number
+}
+
 /** Somebody asked for a page that is not there. */
 export type NotFound = { at: number; page: string | null; ip: string; referrer: string | null; bot: boolean }
 
@@ -65,6 +89,11 @@ export const topPagesHourly = topic('top-pages-hourly', { value: json<TopList>()
 export const topPagesDaily = topic('top-pages-daily', { value: json<TopList>(), ...byStart })
 export const topReferrersHourly = topic('top-referrers-hourly', { value: json<TopList>(), ...byStart })
 export const topReferrersDaily = topic('top-referrers-daily', { value: json<TopList>(), ...byStart })
+
+export const journeysDone = topic('journeys', { value: json<Journey>(), retention })
+export const visitsDaily = topic('visits-daily', { value: json<Visits>(), retention })
+export const topEntriesDaily = topic('top-entries-daily', { value: json<TopList>(), ...byStart })
+export const topExitsDaily = topic('top-exits-daily', { value: json<TopList>(), ...byStart })
 
 export const notFoundAlerts = topic('not-found-alerts', { value: json<NotFound>(), retention })
 export const brokenLines = topic('broken-lines', { value: json<BrokenLine>(), retention })

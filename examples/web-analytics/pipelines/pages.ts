@@ -1,4 +1,5 @@
 import { count, countDistinct, pipeline, type SourceOptions, sum, tumbling } from 'millrace'
+import { isPage } from '../site.ts'
 import {
   accessLog,
   pagesDaily,
@@ -11,9 +12,6 @@ import {
   topReferrersHourly,
 } from '../topics.ts'
 import { topTen } from './top-ten.ts'
-
-/** What comes along with a page and is asked for by no reader. */
-const ASSET = /\.(css|js|map|png|jpe?g|gif|svg|ico|webp|woff2?|ttf|eot)$|^\/robots\.txt$/i
 
 const hour = tumbling('1h', { grace: '1m' })
 const day = tumbling('1d', { grace: '1m' })
@@ -30,11 +28,11 @@ export const pages = (input: SourceOptions) =>
     pagesPerHour.to(pagesHourly)
     pagesPerDay.to(pagesDaily)
     pagesPerHour
-      .filter(row => !ASSET.test(row.key))
+      .filter(row => isPage(row.key))
       .apply(topTen('top-pages-per-hour', '1h'))
       .to(topPagesHourly)
     pagesPerDay
-      .filter(row => !ASSET.test(row.key))
+      .filter(row => isPage(row.key))
       .apply(topTen('top-pages-per-day', '1d'))
       .to(topPagesDaily)
 

@@ -29,6 +29,10 @@ const hour = (i: number, peopleRequests: number, botRequests: number): Traffic =
   notFound: 1,
 })
 
+const visit = { key: '1.2.3.4', start: begin, end: begin, exit: '/c', steps: 0 }
+
+const size80 = { columns: 80, rows: 24 }
+
 const view = (hours: readonly Traffic[]): View => ({
   hours,
   topPages: {
@@ -37,6 +41,10 @@ const view = (hours: readonly Traffic[]): View => ({
     top: [{ name: `/${'x'.repeat(200)}`, views: 1234, visitors: 5 }],
   },
   topReferrers: undefined,
+  journeys: [
+    { ...visit, path: ['/'], pages: 1, durationMs: 0 },
+    { ...visit, path: ['/a', '/\x1b[31mb', '/c'], pages: 3, durationMs: 40_000 },
+  ],
   notFound: [{ at: begin, page: '/\x1b[31mno\r', ip: '1.2.3.4', referrer: null, bot: true }],
   brokenLines: 1,
   linesTotal: 100,
@@ -49,27 +57,41 @@ describe('the screen', () => {
   it('fits into 80 columns and 23 lines, whatever there is to show', () => {
     const many = Array.from({ length: 200 }, (_, i) => hour(i, i * 1000, i * 100))
     for (const hours of [[], [hour(0, 1, 0)], many]) {
-      const lines = frame(view(hours), 80, plain)
+      const lines = frame(view(hours), size80, plain)
       assert.ok(lines.length <= 23, String(lines.length))
       for (const line of lines) assert.ok(line.length < 80, line)
     }
   })
 
+  it('shows more of everything where there is room', () => {
+    const [small, tall] = [24, 50].map(rows => frame(view([hour(0, 1, 0)]), { columns: 100, rows }, plain))
+    assert.ok(tall!.length > small!.length)
+    assert.deepEqual(
+      [small, tall].map(lines => lines!.filter(line => line.includes('1.2.3.4  ')).length),
+      [1, 2],
+    )
+  })
+
+  it('shows the way of the latest visit', () => {
+    const shown = frame(view([hour(0, 3, 1)]), size80, plain).join('\n')
+    assert.match(shown, /latest visits {2}1\.2\.3\.4 +\/a → \/·\[31mb → \/c +3 pages +40 s/)
+  })
+
   it('lets no control character of a log through', () => {
-    const shown = frame(view([hour(0, 3, 1)]), 80, plain).join('')
+    const shown = frame(view([hour(0, 3, 1)]), size80, plain).join('')
     assert.doesNotMatch(shown, /\p{Cc}/u)
     assert.match(shown, /404 {2}10:00 {2}\/·\[31mno·/)
   })
 
   it('is the same in colour, but for the colours', () => {
-    const hours = [hour(0, 8, 0), hour(1, 0, 8), hour(3, 2, 1)]
-    const withColors = frame(view(hours), 80, colored).map(stripVTControlCharacters)
-    const without = frame(view(hours), 80, plain)
+    const hours = [hour(0, 8, 0), hour(1, 0, 8), hour(3, 3, 1)]
+    const withColors = frame(view(hours), size80, colored).map(stripVTControlCharacters)
+    const without = frame(view(hours), size80, plain)
     assert.deepEqual(withColors, without)
   })
 
   it('has an empty column for an hour in which nobody came', () => {
-    const lines = frame(view([hour(0, 8, 0), hour(2, 8, 0)]), 80, plain)
+    const lines = frame(view([hour(0, 8, 0), hour(2, 8, 0)]), size80, plain)
     assert.ok(lines.some(line => line === '█ █'))
   })
 

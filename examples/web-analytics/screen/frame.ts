@@ -1,5 +1,6 @@
-import type { NotFound, Ranked, TopList, Traffic } from '../topics.ts'
+import type { Journey, NotFound, Ranked, TopList, Traffic } from '../topics.ts'
 import { bar, chart } from './bars.ts'
+import { latestVisits } from './insights.ts'
 import { clockTime, dateAndTime, fit, number, type Paint, percent, size } from './text.ts'
 
 /** What there is to show. */
@@ -9,6 +10,7 @@ export interface View {
   readonly topPages: TopList | undefined
   readonly topReferrers: TopList | undefined
   /** The newest last. */
+  readonly journeys: readonly Journey[]
   readonly notFound: readonly NotFound[]
   readonly brokenLines: number
   readonly linesTotal: number
@@ -18,12 +20,19 @@ export interface View {
   readonly watermark: number
 }
 
-const CHART_HEIGHT = 4
-const TOP_COUNT = 4
-const ALERT_COUNT = 3
+export interface Size {
+  readonly columns: number
+  readonly rows: number
+}
 
-/** The screen as lines, `columns` wide. */
-export function frame(view: View, columns: number, paint: Paint): string[] {
+/** How many lines each part has, on a screen of 24 lines and on a taller one. */
+const SMALL = { chart: 3, tops: 3, visits: 1, alerts: 2 }
+const TALL = { chart: 4, tops: 5, visits: 5, alerts: 3 }
+const TALL_ROWS_MIN = 36
+
+/** The screen as lines, for a terminal of that size. */
+export function frame(view: View, { columns, rows }: Size, paint: Paint): string[] {
+  const heights = rows < TALL_ROWS_MIN ? SMALL : TALL
   const width = Math.max(60, Math.min(columns - 1, 120))
   const line = (left: string, right: string) => fit(left, width - right.length) + right
   const latest = view.hours.at(-1)
@@ -31,13 +40,14 @@ export function frame(view: View, columns: number, paint: Paint): string[] {
     paint('bold', line('millrace · web-analytics', timeOfData(view))),
     ...progress(view, width, paint),
     '',
-    ...hours(view.hours, width, paint),
+    ...hours(view.hours, heights.chart, width, paint),
     '',
     ...(latest === undefined ? ['waiting for the first lines …'] : figures(latest, width, paint)),
     '',
-    ...tops(view, width, paint),
+    ...tops(view, heights.tops, width, paint),
     '',
-    ...alerts(view.notFound, width, paint),
+    ...latestVisits(view.journeys, heights.visits, width, paint),
+    ...alerts(view.notFound.slice(-heights.alerts), width, paint),
   ]
 }
 
@@ -77,7 +87,7 @@ function progress(view: View, width: number, paint: Paint): string[] {
   return [`${paint('good', bar(seen / Math.max(1, view.linesTotal), barWidth))} ${figures}`]
 }
 
-function hours(all: readonly Traffic[], width: number, paint: Paint): string[] {
+function hours(all: readonly Traffic[], height: number, width: number, paint: Paint): string[] {
   const shown = lastHours(all, width)
   const stacks = shown.map(({ row }) => ({ lower: row?.peopleRequests ?? 0, upper: row?.botRequests ?? 0 }))
   const peak = Math.max(0, ...stacks.map(({ lower, upper }) => lower + upper))
@@ -85,7 +95,7 @@ function hours(all: readonly Traffic[], width: number, paint: Paint): string[] {
   const colors = `${paint('people', '■')} people  ${paint('bots', '■')} bots  peak ${number(peak)}`
   return [
     fit('requests per hour', width - legend.length) + colors,
-    ...chart(stacks, peak, CHART_HEIGHT, paint),
+    ...chart(stacks, peak, height, paint),
     paint(
       'dim',
       dayMarks(
@@ -149,12 +159,12 @@ function share(
   return `${name} ${paint(CLASS_COLORS[name], bar(part / Math.max(1, whole), barWidth))} ${label}`
 }
 
-function tops({ topPages, topReferrers }: View, width: number, paint: Paint): string[] {
+function tops({ topPages, topReferrers }: View, height: number, width: number, paint: Paint): string[] {
   const pagesWidth = Math.floor(width * 0.6)
   const referrersWidth = width - pagesWidth - 2
   const period = topPages === undefined ? '' : ` ${clockTime(topPages.start)}–${clockTime(topPages.end)}`
   const head = `${entry(`top pages${period}`, 'views', pagesWidth)}  ${entry('top referrers', 'views', referrersWidth)}`
-  const rows = Array.from({ length: TOP_COUNT }, (_, i) => {
+  const rows = Array.from({ length: height }, (_, i) => {
     const page = ranked(topPages?.top[i], pagesWidth)
     return `${page}  ${ranked(topReferrers?.top[i], referrersWidth)}`
   })
@@ -170,7 +180,7 @@ function entry(name: string, figure: string, width: number): string {
 }
 
 function alerts(notFound: readonly NotFound[], width: number, paint: Paint): string[] {
-  return notFound.slice(-ALERT_COUNT).map(({ at, page, ip, bot }) => {
+  return notFound.map(({ at, page, ip, bot }) => {
     const who = `${ip}${bot ? ' (bot)' : ''}`
     const what = `404  ${clockTime(at)}  ${page ?? '–'}`
     return paint('warning', `${fit(what, width - who.length - 1)} ${who}`)

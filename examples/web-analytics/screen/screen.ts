@@ -34,7 +34,8 @@ function drawer(output: Output, view: () => View): () => void {
   let height = 0
   process.once('exit', () => output.write(SHOW_CURSOR))
   return () => {
-    const lines = frame(view(), output.columns ?? 80, paint).slice(0, (output.rows ?? 24) - 1)
+    const { columns = 80, rows = 24 } = output
+    const lines = frame(view(), { columns, rows }, paint).slice(0, rows - 1)
     const up = height > 0 ? `\x1b[${height}A` : ''
     output.write(`${HIDE_CURSOR}${up}\r\x1b[0J${lines.join('\n')}\n`)
     height = lines.length
@@ -64,6 +65,7 @@ function viewOf(results: Results, app: App, linesTotal: number, rate: (count: nu
     hours: hours.sort((a, b) => a.start - b.start),
     topPages: results.hourly.topPages.all().at(-1),
     topReferrers: results.hourly.topReferrers.all().at(-1),
+    journeys: [...results.journeys.values()],
     notFound: [...results.notFound.values()],
     brokenLines,
     linesTotal,

@@ -55,3 +55,19 @@ export function fit(text: string, width: number): string {
   const shown = text.replace(/\p{Cc}/gu, '·')
   return shown.length > width ? `${shown.slice(0, Math.max(0, width - 1))}…` : shown.padEnd(width)
 }
+
+/** Cells side by side, each as wide as its width says: a negative one is filled up on the left, where figures belong. */
+export function cells(texts: readonly string[], widths: readonly number[]): string {
+  const cell = (text: string, width: number) => (width < 0 ? text.padStart(-width) : fit(text, width))
+  return texts
+    .map((text, i) => cell(text, widths[i]!))
+    .join('')
+    .trimEnd()
+}
+
+/** `7 s`, `2 min`; `–` for null. */
+export function span(ms: number | null): string {
+  if (ms === null) return '–'
+  const seconds = Math.round(ms / 1000)
+  return seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} min`
+}
