@@ -18,6 +18,7 @@ describe('text for people', () => {
       '1.0 MB',
       '123 MB',
     ])
+    assert.equal(byteSize(undefined), '–')
   })
 
   it('shows spans with at most two units', () => {

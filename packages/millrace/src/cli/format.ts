@@ -10,8 +10,9 @@ export function counted(n: number, noun: string): string {
 
 const BYTE_UNITS = ['B', 'kB', 'MB', 'GB', 'TB']
 
-/** For example `1.2 MB`; units of a thousand. */
-export function byteSize(bytes: number): string {
+/** For example `1.2 MB`; units of a thousand. A dash where it is not known. */
+export function byteSize(bytes: number | undefined): string {
+  if (bytes === undefined) return '–'
   let size = bytes
   let unit = 0
   while (size >= 999.5 && unit < BYTE_UNITS.length - 1) {

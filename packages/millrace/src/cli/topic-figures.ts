@@ -5,15 +5,17 @@ import { CliError } from './cli-error.ts'
 export interface TopicFigures extends TopicInfo {
   /** Between the earliest and the latest offsets; compaction may have taken some of them. */
   readonly records: number
-  readonly bytes: number
+  /** Absent where the log does not tell. */
+  readonly bytes?: number
   readonly offsets: readonly PartitionOffsets[]
 }
 
 export async function topicFigures(log: Log, info: TopicInfo): Promise<TopicFigures> {
   const offsets = await log.offsets(info.name)
   const records = offsets.reduce((sum, { earliest, latest }) => sum + latest - earliest, 0)
-  const bytes = offsets.reduce((sum, each) => sum + (each.bytes ?? 0), 0)
-  return { ...info, records, bytes, offsets }
+  const isKnown = offsets.every(({ bytes }) => bytes !== undefined)
+  const bytes = offsets.reduce((sum, { bytes = 0 }) => sum + bytes, 0)
+  return { ...info, records, ...(isKnown && { bytes }), offsets }
 }
 
 /** Throws `CliError` with the names that come close when there is no such topic. */

@@ -113,7 +113,7 @@ async function describeTopic(cli: Cli, name: string, flags: ListFlags): Promise<
   const title = (text: string) => terminal.paintOut('dim', text)
   await terminal.result(`${terminal.paintOut('bold', name)}${figures.internal ? title('  internal') : ''}\n`)
   await terminal.result(`${title('keeps')} ${keeps(figures)}\n\n`)
-  const rows = figures.offsets.map(({ partition, earliest, latest, bytes = 0 }) => [
+  const rows = figures.offsets.map(({ partition, earliest, latest, bytes }) => [
     String(partition),
     count(earliest),
     count(latest),
