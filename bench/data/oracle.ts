@@ -1,9 +1,10 @@
 import { Digest } from './digest.ts'
 import { type Event, events } from './events.ts'
 
-export type Workload = 'w0' | 'w1' | 'w2'
+export type Workload = 'w0' | 'w1' | 'w2' | 'sessions'
 
 export const windowMs = 10_000
+export const gapMs = 3_000
 const isWanted = (device: string): boolean => device !== 'bot'
 
 /**
@@ -14,6 +15,7 @@ export function oracle(workload: Workload, count: number): string {
   const digest = new Digest()
   if (workload === 'w0') forwarded(count, digest)
   else if (workload === 'w1') windows(count, digest)
+  else if (workload === 'sessions') sessions(count, digest)
   else runningCounts(count, digest)
   return digest.text
 }
@@ -38,6 +40,28 @@ function windows(count: number, digest: Digest): void {
   for (const [id, { n, total }] of rows) digest.add(`${id}|${n}|${total}`)
 }
 
+/** What lies at most the gap apart is one session, whatever the order of the events. */
+function sessions(count: number, digest: Digest): void {
+  const byUser = new Map<string, { at: number; ms: number }[]>()
+  for (const { user, at, ms } of events(count)) {
+    const known = byUser.get(user)
+    if (known === undefined) byUser.set(user, [{ at, ms }])
+    else known.push({ at, ms })
+  }
+  for (const [user, all] of byUser) {
+    all.sort((a, b) => a.at - b.at)
+    let [start, n, total] = [all[0]!.at, 0, 0]
+    for (const [i, { at, ms }] of all.entries()) {
+      n++
+      total += ms
+      const next = all[i + 1]
+      if (next !== undefined && next.at - at <= gapMs) continue
+      digest.add(`${user}|${start}|${at}|${n}|${total}`)
+      ;[start, n, total] = [next?.at ?? 0, 0, 0]
+    }
+  }
+}
+
 /** Every update of every url: its count goes up by one each time. */
 function runningCounts(count: number, digest: Digest): void {
   const counts = new Map<string, number>()
@@ -57,6 +81,7 @@ export function resultText(workload: Workload, key: string, time: number, value:
   if (workload === 'w0') return forwardText(key, time, value)
   const row = JSON.parse(value)
   if (workload === 'w2') return `${key}|${row.n}`
+  if (workload === 'sessions') return `${key}|${row.start}|${row.end}|${row.n}|${row.total}`
   if (row.key !== key || row.end !== row.start + windowMs || time !== row.end - 1) {
     throw new Error(`A window's row does not agree with itself: ${key} at ${time}: ${value}`)
   }

@@ -1,8 +1,8 @@
-import { count, json, type Pipeline, pipeline, sum, topic, tumbling } from 'millrace'
+import { count, json, type Pipeline, pipeline, session, sum, topic, tumbling } from 'millrace'
 import { z } from 'zod'
 import { disorderMs, type Event } from '../data/events.ts'
 import { inputTopic, partitions } from '../data/input.ts'
-import type { Workload } from '../data/oracle.ts'
+import { gapMs, type Workload } from '../data/oracle.ts'
 
 /** How a pipeline is written: with callbacks, with names of fields, or with callbacks behind a schema that is checked in full. */
 export type Style = 'callbacks' | 'fields' | 'schema'
@@ -68,6 +68,16 @@ export function pipelineOf(workload: Workload, style: Style, name: string): Pipe
           .to(output<{ n: number; total: number; key: string | null; start: number; end: number }>())
       })
     }
+    case 'sessions':
+      if (style !== 'fields') return undefined
+      return pipeline(name, { commitInterval: commitMs }, p => {
+        p.from(input, source)
+          .byKey()
+          .window(session(gapMs))
+          .aggregate('per-user', { n: count<Event>(), total: sum<Event>('ms') })
+          .emit('final')
+          .to(output<{ n: number; total: number; key: string | null; start: number; end: number }>())
+      })
     case 'w2':
       return pipeline(name, { commitInterval: commitMs }, p => {
         const stream = p.from(input, source)

@@ -30,29 +30,32 @@ const quickly: Volume = { records: 0.2 * million, warmUpRecords: 0.05 * million 
 export function volumeOf({ workload, style, quick }: Case): Volume {
   if (quick) return quickly
   if (style === 'parse' || style === 'schema') return slow
-  return workload === 'w2' ? middle : fast
+  return workload === 'w2' || workload === 'sessions' ? middle : fast
 }
 
 export function nameOf({ workload, where, program, style }: Case): string {
   return `${workload} ${where} ${program} ${style}`
 }
 
-export const workloads: readonly Workload[] = ['w0', 'w1', 'w2']
+export const workloads: readonly Workload[] = ['w0', 'w1', 'sessions', 'w2']
 export const places: readonly Where[] = ['embedded', 'memory']
 
-/** The styles of a workload; a filter is a callback, so W0 has no fields to name. */
+/** The styles of a workload; a filter is a callback, so W0 has no fields to name. Sessions stand beside W1 with fields. */
 export function stylesOf(workload: Workload): LoopStyle[] {
+  if (workload === 'sessions') return ['fields']
   return workload === 'w0' ? ['callbacks', 'schema'] : ['callbacks', 'fields', 'schema']
+}
+
+/** What is also written by hand: not sessions. */
+function loopStylesOf(workload: Workload): LoopStyle[] {
+  return workload === 'sessions' ? [] : [...stylesOf(workload), 'parse']
 }
 
 export function allCases(): Case[] {
   return workloads.flatMap(workload =>
     places.flatMap(where => [
-      ...stylesOf(workload).flatMap((style): Case[] => [
-        { workload, where, program: 'millrace', style },
-        { workload, where, program: 'loop', style },
-      ]),
-      { workload, where, program: 'loop', style: 'parse' },
+      ...stylesOf(workload).map((style): Case => ({ workload, where, program: 'millrace', style })),
+      ...loopStylesOf(workload).map((style): Case => ({ workload, where, program: 'loop', style })),
     ]),
   )
 }

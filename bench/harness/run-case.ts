@@ -30,6 +30,9 @@ const stagesOf = {
   w0: w0Stages,
   w1: (style: LoopStyle) => w1Stages(style, sums),
   w2: (style: LoopStyle) => w2Stages(style, counts),
+  sessions: () => {
+    throw new Error('Nobody has written the loop for sessions by hand')
+  },
 }
 
 /** Runs a case in this process, which should run nothing else, over the prepared input in `directory`. */

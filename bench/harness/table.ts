@@ -20,6 +20,7 @@ export function medianOf(values: readonly number[]): number {
 const titles = {
   w0: 'W0 filter + forward',
   w1: 'W1 tumbling 10 s count + sum, 100k keys',
+  sessions: 'sessions of 3 s gap, count + sum, 100k keys',
   w2: 'W2 re-key + running count',
 }
 

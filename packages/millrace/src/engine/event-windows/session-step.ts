@@ -251,6 +251,8 @@ export class SessionStep implements EventWindowStep {
   #close(at: number): boolean {
     const { store } = this
     const until = this.#isAlone() ? this.#task.time.watermark : at
+    // Each is looked up and taken out by itself, which costs a few times what a row of one window does.
+    const sliceMax = Math.max(1, this.#task.slice.rows >> 2)
     for (let slice = 0; ; ) {
       const row = store.earliest()
       if (row === 0) return true
@@ -258,7 +260,7 @@ export class SessionStep implements EventWindowStep {
       if (closeAt > until) return true
       this.#tellFinal(row, closeAt)
       store.close(row)
-      if (++slice >= this.#task.slice.rows || this.#task.parked.hasCalls) return false
+      if (++slice >= sliceMax || this.#task.parked.hasCalls) return false
     }
   }
 
