@@ -4,6 +4,7 @@ import { changes } from './operators/changes.ts'
 import { type DedupeOptions, dedupe } from './operators/dedupe.ts'
 import type { FieldOf } from './operators/field.ts'
 import { lag } from './operators/lag.ts'
+import { pattern } from './operators/pattern/pattern.ts'
 import { type RateLimitOptions, rateLimit, throttle } from './operators/rate.ts'
 import { sessionize } from './operators/sessionize.ts'
 import { debounce, sample } from './operators/settle.ts'
@@ -34,6 +35,10 @@ export class GraphOperators extends GraphEdge {
 
   topK(name: string, k: number, options: TopKOptions<any, any>) {
     return topK(this.#keyed, name, k, options)
+  }
+
+  pattern(name: string, predicate: (value: any, record: any) => boolean) {
+    return pattern(this.#keyed, name, predicate)
   }
 
   throttle(name: string, pause: Duration) {

@@ -1,7 +1,9 @@
 import type { Duration } from '../std/duration.ts'
+import type { StepCallback } from './callback-types.ts'
 import type { DedupeOptions } from './operators/dedupe.ts'
 import type { FieldOf } from './operators/field.ts'
 import type { Lagged } from './operators/lag.ts'
+import type { Pattern } from './operators/pattern/pattern.ts'
 import type { RateLimited, RateLimitOptions } from './operators/rate.ts'
 import type { Sessions } from './operators/sessionize.ts'
 import type { HeavyHitter, TopKOptions } from './operators/top-k.ts'
@@ -29,6 +31,19 @@ export interface KeyedOperators<V, K> {
 
   /** The `k` most frequent items of each key, counted by a sketch of fixed size. */
   topK(name: string, k: number, options: TopKOptions<V, K>): KeyedStream<readonly HeavyHitter[], K>
+
+  /**
+   * Begins a pattern over the records of each key, in the order of time: stages by name, quantifiers, what must not come, and the
+   * time that all of it may take; `match` finds it.
+   *
+   * @example
+   * payments.byKey()
+   *   .pattern('small', v => v.cents < 100).times(3)
+   *   .followedBy('large', v => v.cents > 50_000)
+   *   .within('10m')
+   *   .match('tested-card')
+   */
+  pattern<N extends string>(name: N, predicate: StepCallback<V, K, boolean>): Pattern<V, K, N>
 
   /** Lets one record of each key through, and then none for `pause` of event time. */
   throttle(name: string, pause: Duration): KeyedStream<V, K>

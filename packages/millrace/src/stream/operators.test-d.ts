@@ -37,3 +37,27 @@ pipeline('operators', p => {
   // @ts-expect-error without a key there is nothing to limit
   p.from(scores).rateLimit('limit', { limit: 1, per: '1s' })
 })
+
+pipeline('patterns', p => {
+  const found = p
+    .from(scores)
+    .byKey()
+    .pattern('low', v => v.points < 10)
+    .oneOrMore()
+    .notFollowedBy('reset', v => v.points === 0)
+    .next('high', (v, { key }) => key !== 'x' && v.points > 100)
+    .within('1m')
+    .match('leaps')
+  found.map(({ start, records }) => {
+    is<
+      Equal<
+        typeof records.low,
+        readonly { readonly player: string; readonly points: number; readonly tags: readonly string[] }[]
+      >
+    >()
+    // @ts-expect-error what must not come is in no match
+    records.reset
+    return start
+  })
+  is<Equal<ValueType<typeof found.late>, Score>>()
+})

@@ -17,20 +17,22 @@ import type { ProcessPlan } from './process-plan.ts'
 import { type Result, resultsOf } from './results.ts'
 import { stateOf } from './states.ts'
 import { TimerQueue } from './timer-queue.ts'
-import { KeyTimers, setByTimer } from './timers.ts'
+import { type Fired, KeyTimers } from './timers.ts'
 
 type Headers = Uint8Array | null | undefined
 type Clock = 'event' | 'wall'
 
 /** A timer that has come up; in place of a value where it waits for another attempt. */
-class FiredTimer {
+class FiredTimer implements Fired {
   readonly tag: string
   readonly time: number
   readonly clock: Clock
-  constructor(tag: string, time: number, clock: Clock) {
+  readonly generation: number
+  constructor(tag: string, time: number, clock: Clock, generation: number) {
     this.tag = tag
     this.time = time
     this.clock = clock
+    this.generation = generation
     Object.freeze(this)
   }
 }
@@ -97,6 +99,7 @@ export class ProcessStep implements StatefulStep {
     const task = this.#task
     return new KeyTimers({
       step: node.name,
+      clock,
       call: this.#call,
       slot,
       queue: clock === 'event' ? this.#eventTimers : this.#wallTimers,
@@ -105,7 +108,7 @@ export class ProcessStep implements StatefulStep {
       wasSet: time => {
         if (clock === 'event') task.time.lowerNextDue(this.#dueAt(time))
       },
-      firedAt: () => (this.#fired?.clock === clock ? this.#fired.time : undefined),
+      fired: () => this.#fired,
       canFire: node.onTimer !== undefined,
     })
   }
@@ -277,7 +280,7 @@ export class ProcessStep implements StatefulStep {
     const { time } = this.#task
     return (
       time.watermark === Number.POSITIVE_INFINITY &&
-      timer.order === setByTimer &&
+      timer.order > 1 &&
       (timer.value as number) > time.largestTime
     )
   }
@@ -304,7 +307,7 @@ export class ProcessStep implements StatefulStep {
   #fire(timer: Cell, clock: Clock): void {
     const task = this.#task
     const { owner, value, time } = timer
-    const fired = new FiredTimer(timer.sub as string, value as number, clock)
+    const fired = new FiredTimer(timer.sub as string, value as number, clock, timer.order)
     this.store.changes.drop(timer)
     const kb = this.store.keyBytes
     const before = task.rowKeyKind

@@ -4,13 +4,18 @@ import { type Duration, toMs } from '../../std/duration.ts'
 import type { Call } from './call.ts'
 import type { TimerQueue } from './timer-queue.ts'
 
-/** Kept as the order of a timer, which needs none: who set it. */
-const setByRecord = 0
-export const setByTimer = 1
+/** A timer that has come up. */
+export interface Fired {
+  readonly time: number
+  readonly clock: 'event' | 'wall'
+  /** 0 when a record set it, else one more than the timer that did. */
+  readonly generation: number
+}
 
 /** What the timers of one clock are made with. */
 export interface TimerSettings {
   readonly step: string
+  readonly clock: 'event' | 'wall'
   readonly call: Call
   readonly slot: number
   readonly queue: TimerQueue
@@ -20,8 +25,8 @@ export interface TimerSettings {
   readonly reached: () => number
   /** Told of each timer that was set. */
   readonly wasSet: (time: number) => void
-  /** The time of the timer in whose call others are set; undefined in the call of a record. */
-  readonly firedAt: () => number | undefined
+  /** The timer in whose call others are set; undefined in the call of a record. */
+  readonly fired: () => Fired | undefined
   /** There is a callback for them. */
   readonly canFire: boolean
 }
@@ -35,12 +40,13 @@ export class KeyTimers implements Timers {
   }
 
   at(time: number | Date, tag = ''): void {
-    const { call, slot, queue, firedAt, wasSet } = this.#settings
+    const { call, slot, queue, fired, wasSet } = this.#settings
     const due = this.#checked(typeof time === 'number' ? time : time.getTime(), tag)
     const { current, changes } = call
     const timer = changes.setEntry(current, slot, tag, due, call.time)
     timer.time = call.time
-    timer.order = firedAt() === undefined ? setByRecord : setByTimer
+    // A timer needs no order among the others, and keeps its generation there.
+    timer.order = (fired()?.generation ?? -1) + 1
     queue.add(timer)
     wasSet(due)
   }
@@ -61,14 +67,14 @@ export class KeyTimers implements Timers {
   }
 
   #checked(time: number, tag: string): number {
-    const { step, canFire, firedAt } = this.#settings
+    const { step, clock, canFire, fired } = this.#settings
     if (!canFire) throw new TypeError(`"${step}" sets a timer and has no onTimer`)
     if (!Number.isFinite(time) || time < 0)
       throw new TypeError(`"${step}" sets timer "${tag}" to ${time}; give ms since the epoch, or a Date`)
     const due = Math.ceil(time)
     const reached = this.#settings.reached()
-    const before = firedAt()
-    if (before !== undefined && due <= before)
+    const before = fired()?.clock === clock ? fired()!.time : Number.NEGATIVE_INFINITY
+    if (due <= before)
       throw new RangeError(
         `"${step}" sets timer "${tag}" from a timer to a time that is not after it: ${due} and ${before}`,
       )

@@ -38,6 +38,7 @@ export function processed(
           if ((count.get() ?? 0) % 4 === 3) throw new Error('some timers are refused')
           timers.at(timer.time + delayMs + 1, 'once')
         } else count.delete()
+        if (timer.tag === 'once') timers.at(timer.time + 2 * delayMs + 1, 'twice')
         return [{ id: count.get() ?? 0, user: 'timer', page: shown, ms: timer.tag.length }]
       },
     },

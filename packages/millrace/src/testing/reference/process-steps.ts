@@ -75,7 +75,7 @@ export class ProcessSteps {
     if (!known.timers.includes(timer)) return
     const kept = { ...known, timers: known.timers.filter(each => each !== timer) }
     this.#keptBy(node).set(id, kept)
-    if (this.isEnding && timer.setByTimer && timer.due > this.#largestTime) return
+    if (this.isEnding && timer.generation > 1 && timer.due > this.#largestTime) return
     const reached = timer.due + heldBackBeforeMs(this.#host.graph, node) - 1
     const { key, keySerde } = kept.record
     const record = {

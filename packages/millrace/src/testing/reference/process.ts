@@ -20,7 +20,8 @@ export interface KeptState {
 export interface KeptTimer {
   readonly tag: string
   readonly due: number
-  readonly setByTimer: boolean
+  /** 0 when a record set it, else one more than the timer that did. */
+  readonly generation: number
 }
 
 /** A call with what it may look at. */
@@ -103,7 +104,7 @@ class CallState {
       if (timer !== undefined && time <= timer.due)
         throw new RangeError('the timer is not after the one that sets it')
       const due = Math.max(time, this.#moment.watermark)
-      this.timers = [...others(tag), { tag, due, setByTimer: timer !== undefined }]
+      this.timers = [...others(tag), { tag, due, generation: (timer?.generation ?? -1) + 1 }]
     }
     return {
       at,
