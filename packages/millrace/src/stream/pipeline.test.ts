@@ -138,7 +138,7 @@ describe('steps', () => {
     )
     refuses(p => p.from(views).failed, /step "views": nothing can fail here/)
     refuses(p => untyped(p.from(views).filter(() => true)).rejected, /take \.rejected of what p\.from/)
-    refuses(p => untyped(p.from(views).byKey().aggregate('n', { n: count() })).late, /only windows close/)
+    refuses(p => untyped(p.from(views).byKey().aggregate('n', { n: count() })).late, /only windows and joins/)
   })
 
   it('are reused with apply', () => {
@@ -265,7 +265,7 @@ describe('a wrong step', () => {
   })
 
   it('is a generator where one result is wanted', () => {
-    refuses(p => p.from(views).map(function* () {} as never), /is a generator; only flatMap takes one/)
+    refuses(p => p.from(views).map(function* () {} as never), /a generator; only flatMap and process/)
     nodesOf(p =>
       p.from(views).flatMap(function* (v) {
         yield v.ms
