@@ -30,7 +30,7 @@ const quickly: Volume = { records: 0.2 * million, warmUpRecords: 0.05 * million 
 export function volumeOf({ workload, style, quick }: Case): Volume {
   if (quick) return quickly
   if (style === 'parse' || style === 'schema') return slow
-  return workload === 'w2' || workload === 'sessions' ? middle : fast
+  return workload === 'w2' ? middle : fast
 }
 
 export function nameOf({ workload, where, program, style }: Case): string {
