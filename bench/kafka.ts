@@ -14,7 +14,7 @@ import { type Figure, figuresTable, rateOf } from './kafka/harness/table.ts'
 const help = `npm run bench:kafka -- [words] [--records 3000000] [--runs 3] [--peers] [--quick] [--json] [--data bench/.data/kafka]
 
 Compares pipelines on a real Kafka with hand-written loops and other systems. Starts a broker of its own (Java 17, Maven).
-words      only cases that have all of them in their names: w0 w1 w2, millrace loop raw kafka-streams flink quix,
+words      only cases that have all of them in their names: w0 w1 w2 w3, millrace loop raw kafka-streams flink quix,
            callbacks fields whole, exactly-once at-least-once, 100ms 1000ms
 --records  of the input; W2 reads half of them, Quix Streams an eighth
 --runs     how often each case runs, the cases taking turns

@@ -12,7 +12,7 @@ import { type Figure, figureOf, figuresTable, medianOf } from './harness/table.t
 const help = `npm run bench -- [words] [--runs 5] [--quick] [--json] [--data bench/.data]
 
 Compares pipelines with hand-written loops over the same log and codec, and with a loop on JSON.parse.
-words   only cases that contain all of them: w0 w1 w2 sessions, memory embedded, callbacks fields schema parse,
+words   only cases that contain all of them: w0 w1 w2 w3 sessions, memory embedded, callbacks fields schema parse,
         millrace loop; "state" for the figures of stores and restarts
 --runs  how often each case runs, the cases taking turns
 --quick little input: shows that every case gives the right results, not how fast it is

@@ -1,7 +1,8 @@
 import { Digest } from './digest.ts'
 import { type Event, events } from './events.ts'
+import { fieldsOf } from './users.ts'
 
-export type Workload = 'w0' | 'w1' | 'w2' | 'sessions'
+export type Workload = 'w0' | 'w1' | 'w2' | 'w3' | 'sessions'
 
 export const windowMs = 10_000
 export const gapMs = 3_000
@@ -16,7 +17,8 @@ export function oracle(workload: Workload, count: number): string {
   if (workload === 'w0') forwarded(count, digest)
   else if (workload === 'w1') windows(count, digest)
   else if (workload === 'sessions') sessions(count, digest)
-  else runningCounts(count, digest)
+  else if (workload === 'w2') runningCounts(count, digest)
+  else joined(count, digest)
   return digest.text
 }
 
@@ -72,13 +74,21 @@ function runningCounts(count: number, digest: Digest): void {
   }
 }
 
+/** Every event with what its user's row says. */
+function joined(count: number, digest: Digest): void {
+  for (const { user, url, ms, at } of events(count)) {
+    const row = { url, ms, at, ...fieldsOf(Number(user.slice(1))) }
+    digest.add(`${user}|${at}|${JSON.stringify(row)}`)
+  }
+}
+
 function forwardText(key: string, time: number, value: string): string {
   return `${key}|${time}|${value}`
 }
 
 /** The text of one output record as the oracle writes it. */
 export function resultText(workload: Workload, key: string, time: number, value: string): string {
-  if (workload === 'w0') return forwardText(key, time, value)
+  if (workload === 'w0' || workload === 'w3') return forwardText(key, time, value)
   const row = JSON.parse(value)
   if (workload === 'w2') return `${key}|${row.n}`
   if (workload === 'sessions') return `${key}|${row.start}|${row.end}|${row.n}|${row.total}`

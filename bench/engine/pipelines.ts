@@ -1,13 +1,16 @@
-import { count, json, type Pipeline, pipeline, session, sum, topic, tumbling } from 'millrace'
+import { count, json, type Pipeline, pipeline, session, sum, type Topic, topic, tumbling } from 'millrace'
 import { z } from 'zod'
 import { disorderMs, type Event } from '../data/events.ts'
 import { inputTopic, partitions } from '../data/input.ts'
 import { gapMs, type Workload } from '../data/oracle.ts'
+import type { User, UserFields } from '../data/users.ts'
 
 /** How a pipeline is written: with callbacks, with names of fields, or with callbacks behind a schema that is checked in full. */
 export type Style = 'callbacks' | 'fields' | 'schema'
 
 export const outputTopic = 'results'
+/** The table of W3. */
+export const usersTopic = 'users'
 
 /**
  * Time between two commits, of pipelines and hand-written loops alike. Keys are hit at random, so at the default of
@@ -47,6 +50,8 @@ export function pipelineOf(workload: Workload, style: Style, name: string): Pipe
   })
   const source = { outOfOrder: disorderMs, idle: 'never' } as const
   switch (workload) {
+    case 'w3':
+      return style === 'callbacks' ? joinedPipeline(name, input) : undefined
     case 'w0':
       if (style === 'fields') return undefined
       return pipeline(name, { commitInterval: commitMs }, p => {
@@ -85,4 +90,23 @@ export function pipelineOf(workload: Workload, style: Style, name: string): Pipe
         keyed.aggregate('per-url', { n: count<Event>() }).emit('updates').to(output<{ n: number }>())
       })
   }
+}
+
+/** Every event with four members of its user's row, nulls where there is none. */
+function joinedPipeline(name: string, input: Topic<Event, string>): Pipeline {
+  const users = topic(usersTopic, { value: json<User>(), partitions, cleanup: 'compact' })
+  return pipeline(name, { commitInterval: commitMs }, p => {
+    p.from(input, { outOfOrder: disorderMs, idle: 'never' })
+      .byKey()
+      .leftJoin(p.table(users), (v, user) => ({
+        url: v.url,
+        ms: v.ms,
+        at: v.at,
+        name: user?.name ?? null,
+        city: user?.city ?? null,
+        state: user?.state ?? null,
+        tier: user?.tier ?? null,
+      }))
+      .to(output<{ url: string; ms: number; at: number } & UserFields>())
+  })
 }

@@ -30,25 +30,26 @@ const quickly: Volume = { records: 0.2 * million, warmUpRecords: 0.05 * million 
 export function volumeOf({ workload, style, quick }: Case): Volume {
   if (quick) return quickly
   if (style === 'parse' || style === 'schema') return slow
-  return workload === 'w2' ? middle : fast
+  return workload === 'w2' || workload === 'w3' ? middle : fast
 }
 
 export function nameOf({ workload, where, program, style }: Case): string {
   return `${workload} ${where} ${program} ${style}`
 }
 
-export const workloads: readonly Workload[] = ['w0', 'w1', 'sessions', 'w2']
+export const workloads: readonly Workload[] = ['w0', 'w1', 'sessions', 'w2', 'w3']
 export const places: readonly Where[] = ['embedded', 'memory']
 
 /** The styles of a workload; a filter is a callback, so W0 has no fields to name. Sessions stand beside W1 with fields. */
 export function stylesOf(workload: Workload): LoopStyle[] {
   if (workload === 'sessions') return ['fields']
+  if (workload === 'w3') return ['callbacks']
   return workload === 'w0' ? ['callbacks', 'schema'] : ['callbacks', 'fields', 'schema']
 }
 
-/** What is also written by hand: not sessions. */
+/** What is also written by hand: neither sessions nor the join. */
 function loopStylesOf(workload: Workload): LoopStyle[] {
-  return workload === 'sessions' ? [] : [...stylesOf(workload), 'parse']
+  return workload === 'sessions' || workload === 'w3' ? [] : [...stylesOf(workload), 'parse']
 }
 
 export function allCases(): Case[] {

@@ -5,8 +5,9 @@ import type { Log, OutgoingBatch } from '../../packages/millrace/src/log/log.ts'
 import { MemoryLog } from '../../packages/millrace/src/log/memory/memory-log.ts'
 import { start } from '../../packages/millrace/src/runtime/start.ts'
 import { disorderMs, type Event } from '../data/events.ts'
-import { createTopics, inputBatches, inputFile, inputTopic } from '../data/input.ts'
-import { commitMs, outputTopic, pipelineOf, type Style } from '../engine/pipelines.ts'
+import { createTopics, inputBatches, inputFile, inputTopic, partitions } from '../data/input.ts'
+import { userBatches, userCount } from '../data/users.ts'
+import { commitMs, outputTopic, pipelineOf, type Style, usersTopic } from '../engine/pipelines.ts'
 import type { LoopStyle } from '../loops/decode.ts'
 import { runLoops } from '../loops/run.ts'
 import { w0Stages } from '../loops/w0.ts'
@@ -22,6 +23,8 @@ export interface CaseResult extends Measured {
 }
 
 const appendBytes = 8 << 20
+/** Before every event. */
+const usersTime = Date.UTC(2025, 0, 1)
 
 const topics = { input: inputTopic, output: outputTopic }
 const sums = { ...topics, field: 'ms', amount: (v: Event) => v.ms, disorderMs } as const
@@ -42,9 +45,10 @@ export async function runCase(each: Case, directory: string): Promise<CaseResult
   const log = each.where === 'memory' ? new MemoryLog() : await openLog(data)
   try {
     await fill(log, inputFile(directory, volume.records))
+    if (each.workload === 'w3') await fillUsers(log)
     const meter = new Meter(volume.warmUpRecords)
     const metered = meteredLog(log, meter, each.style !== 'schema')
-    if (each.program === 'loop')
+    if (each.program === 'loop' && each.workload !== 'w3')
       await runLoops(metered, 'loop', stagesOf[each.workload](each.style), commitMs)
     else await runPipeline(metered, each)
     const measured = meter.finish()
@@ -73,6 +77,12 @@ async function fill(log: Log, path: string): Promise<void> {
     bytes = 0
   }
   if (waiting.length > 0) await log.append(waiting)
+}
+
+async function fillUsers(log: Log): Promise<void> {
+  await createTopics(log, [usersTopic])
+  const keyOf = (id: number) => `u${String(id).padStart(6, '0')}`
+  await log.append([...userBatches(usersTopic, partitions, [0, userCount], keyOf, usersTime)])
 }
 
 async function runPipeline(log: Log, { workload, style }: Case): Promise<void> {

@@ -22,6 +22,7 @@ const titles = {
   w1: 'W1 tumbling 10 s count + sum, 100k keys',
   sessions: 'sessions of 3 s gap, count + sum, 100k keys',
   w2: 'W2 re-key + running count',
+  w3: 'W3 join with a table of 100k keys',
 }
 
 /** The comparison as a Markdown table. Only cases that were run are in it. */

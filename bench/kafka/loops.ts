@@ -17,6 +17,7 @@ export function stagesOf(workload: Workload, style: 'callbacks' | 'fields', topi
   if (workload === 'w0') return w0Stages(topics)
   if (workload === 'w1')
     return w1Stages<Bid>(style, { ...topics, field: 'price', amount: v => v.price, disorderMs })
+  if (workload === 'w3') throw new Error('W3 is not written by hand')
   return w2Stages<Bid>(style, {
     ...topics,
     fields: ['auction', 'channel'],

@@ -1,5 +1,7 @@
 import { count, json, type Pipeline, pipeline, sum, topic, tumbling } from 'millrace'
+import type { User, UserFields } from '../data/users.ts'
 import { type Bid, disorderMs, partitions } from './data/bids.ts'
+import { usersTopic } from './data/input.ts'
 import { rate, type Workload } from './data/oracle.ts'
 import type { Style } from './harness/cases.ts'
 
@@ -55,6 +57,21 @@ export function pipelineOf({ workload, style, input, output }: PipelineOptions):
         .aggregate('per-bidder', { n: count<Bid>(), total })
         .emit('final')
         .to(into<WindowRow>())
+    } else if (workload === 'w3') {
+      const table = p.table(topic(usersTopic, { value: json<User>(), partitions, cleanup: 'compact' }))
+      stream
+        .byKey()
+        .leftJoin(table, (v, user) => ({
+          auction: v.auction,
+          bidder: v.bidder,
+          price: v.price,
+          dateTime: v.dateTime,
+          name: user?.name ?? null,
+          city: user?.city ?? null,
+          state: user?.state ?? null,
+          tier: user?.tier ?? null,
+        }))
+        .to(into<Converted & UserFields>())
     } else {
       const keyed = isWhole
         ? stream.keyBy('pair', v => pairOf(v))

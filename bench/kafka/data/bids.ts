@@ -20,6 +20,7 @@ export const windowMs = 10_000
 
 const seed = 1
 const keyCount = 100_000
+export const bidderFirst = 1_000
 const auctionCount = 6_250
 const otherChannels = 12
 const hotChannels = ['Google', 'Facebook', 'Baidu', 'Apple']
@@ -60,7 +61,7 @@ function bid(e: number, random: Sfc32, pool: string): Bid {
   random.seed(e, 0x1000_0000 + Math.floor(e / 2 ** 32), seed)
   let dateTime = baseTime + Math.floor(e / recordsPerMs)
   if (random.below(100) === 0) dateTime -= random.below(1_500)
-  const bidder = 1_000 + ((random.below(keyCount) * 7_919) % keyCount)
+  const bidder = bidderFirst + ((random.below(keyCount) * 7_919) % keyCount)
   const auction = 1_000 + random.below(auctionCount)
   const amount = price(random)
   const isHot = random.below(2) > 0

@@ -2,11 +2,14 @@ import type { Log, OutgoingBatch } from '../../../packages/millrace/src/log/log.
 import { BatchWriter } from '../../../packages/millrace/src/record/writer.ts'
 import { partitionOf } from '../../../packages/millrace/src/std/murmur2.ts'
 import { createTopics } from '../../data/input.ts'
-import { type Bid, bids, partitions, sentinel } from './bids.ts'
+import { userBatches, userCount } from '../../data/users.ts'
+import { type Bid, bidderFirst, bids, partitions, sentinel } from './bids.ts'
 
 const batchBytes = 128 * 1024
 const appendBytes = 8 << 20
 const prefix = 'bids4-'
+/** The table of W3: a row for nine of ten bidders. */
+export const usersTopic = `${prefix}users`
 
 export function inputTopic(count: number): string {
   return `${prefix}${count}`
@@ -30,6 +33,15 @@ export async function fillInput(log: Log, count: number): Promise<void> {
   for (const bid of bids(count)) await filling.add(bid)
   for (let partition = 0; partition < partitions; partition++) await filling.add(sentinel(partition, count))
   await filling.finish()
+}
+
+/** Writes the table of bidders, unless it is there. */
+export async function fillUsers(log: Log): Promise<void> {
+  if ((await log.describeTopics([usersTopic])).length > 0) await log.deleteTopics([usersTopic])
+  await createTopics(log, [usersTopic])
+  const first = bids(1).next().value!.dateTime
+  const ids = [bidderFirst, bidderFirst + userCount] as const
+  await log.append([...userBatches(usersTopic, partitions, ids, String, first - 86_400_000)])
 }
 
 class Filling {

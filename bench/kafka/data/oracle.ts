@@ -1,8 +1,9 @@
 import { Digest } from '../../data/digest.ts'
-import { type Bid, bids, partitions, sentinel, windowMs } from './bids.ts'
+import { fieldsOf } from '../../data/users.ts'
+import { type Bid, bidderFirst, bids, partitions, sentinel, windowMs } from './bids.ts'
 
-export type Workload = 'w0' | 'w1' | 'w2'
-export const workloads: readonly Workload[] = ['w0', 'w1', 'w2']
+export type Workload = 'w0' | 'w1' | 'w2' | 'w3'
+export const workloads: readonly Workload[] = ['w0', 'w1', 'w2', 'w3']
 
 /** A price in another currency; of integers times a fraction, so that the same double comes out everywhere. */
 export const rate = 0.908
@@ -15,7 +16,8 @@ export function oracle(workload: Workload, count: number): string {
   const digest = new Digest()
   if (workload === 'w0') conversions(count, digest)
   else if (workload === 'w1') windows(count, digest)
-  else runningCounts(count, digest)
+  else if (workload === 'w2') runningCounts(count, digest)
+  else joined(count, digest)
   return digest.text
 }
 
@@ -52,5 +54,14 @@ function runningCounts(count: number, digest: Digest): void {
     const n = (counts.get(pair) ?? 0) + 1
     counts.set(pair, n)
     digest.add(`${pair}|${n}`)
+  }
+}
+
+/** Every bid with what its bidder's row says. */
+function joined(count: number, digest: Digest): void {
+  for (const { auction, bidder, price, dateTime } of allBids(count)) {
+    // Those of the sentinels are no users, and neither is the first.
+    const row = { auction, bidder, price, dateTime, ...fieldsOf(bidder < bidderFirst ? 0 : bidder) }
+    digest.add(`${bidder}|${JSON.stringify(row)}`)
   }
 }

@@ -51,7 +51,8 @@ class Results {
     if (this.#workload === 'w0')
       this.#digest.add(`${key}|${row.auction}|${row.bidder}|${row.price}|${row.dateTime}`)
     else if (this.#workload === 'w1') this.#addWindow(key, row)
-    else this.#addCount(key, row.n)
+    else if (this.#workload === 'w2') this.#addCount(key, row.n)
+    else this.#digest.add(`${key}|${text}`)
   }
 
   #addWindow(key: string, row: { n: number; total: number; key: string; start: number; end: number }): void {

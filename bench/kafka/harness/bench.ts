@@ -4,7 +4,7 @@ import { openKafkaLog } from '../../../packages/millrace/src/log/kafka/open.ts'
 import type { Log } from '../../../packages/millrace/src/log/log.ts'
 import { startCluster, type TestCluster } from '../../../tools/kafka/cluster.ts'
 import { createTopics } from '../../data/input.ts'
-import { fillInput, inputTopic, isInput } from '../data/input.ts'
+import { fillInput, fillUsers, inputTopic, isInput } from '../data/input.ts'
 import { oracle, type Workload } from '../data/oracle.ts'
 import { resultsOf } from '../data/results.ts'
 import { type Case, isPeer, nameOf, recordsOf } from './cases.ts'
@@ -21,6 +21,7 @@ export class Bench {
   readonly #log: Log
   readonly #directory: string
   readonly #expected = new Map<string, string>()
+  #users: Promise<void> | undefined
   #runs = 0
   #closed: Promise<void> | undefined
 
@@ -45,6 +46,7 @@ export class Bench {
   async prepare(each: Case, records: number): Promise<void> {
     const count = recordsOf(each, records)
     await fillInput(this.#log, count)
+    if (each.workload === 'w3') await this.#fillUsers()
     this.#oracle(each.workload, count)
     if (isPeer(each.program)) preparePeer(each.program)
   }
@@ -75,6 +77,12 @@ export class Bench {
     if (results !== expected)
       throw new Error(`${nameOf(each)} gave wrong results: ${results}; the oracle says ${expected}`)
     return measured
+  }
+
+  /** Once for all cases. */
+  #fillUsers(): Promise<void> {
+    this.#users ??= fillUsers(this.#log)
+    return this.#users
   }
 
   #oracle(workload: Workload, count: number): string {

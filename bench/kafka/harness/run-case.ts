@@ -54,7 +54,7 @@ async function loop({ case: each, app, brokers, input, output }: Job, meter: Met
 }
 
 async function raw({ case: { workload }, brokers, app, input, output }: Job, meter: Meter): Promise<void> {
-  if (workload === 'w2') throw new Error('A plain client has no re-keying')
+  if (workload === 'w2' || workload === 'w3') throw new Error(`${workload} is not written on a plain client`)
   await runRaw({ workload, brokers, group: app, input, output, meter })
 }
 

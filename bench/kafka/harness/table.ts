@@ -12,6 +12,7 @@ const titles: Record<Workload, string> = {
   w0: 'W0 filter + map + forward',
   w1: 'W1 tumbling 10 s count + sum, 100k keys',
   w2: 'W2 re-key + running count, every update',
+  w3: 'W3 left join with a table of 100k keys',
 }
 
 const programs: Record<Case['program'], string> = {

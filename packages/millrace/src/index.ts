@@ -117,6 +117,7 @@ export type {
 export type { JoinInterval, JoinPair, JoinResults } from './stream/stream-join.ts'
 export type {
   AggregateTable,
+  GroupedTable,
   JoinedTables,
   JoinOptions,
   JoinRow,

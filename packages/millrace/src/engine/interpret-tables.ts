@@ -10,7 +10,7 @@ import type { Task } from './task.ts'
 type JoinCallback = (value: unknown, row: unknown, record: unknown) => unknown
 
 /** What a table makes of a record, when it changes something. Throws what sends the record to `.failed`. */
-export function changeTable(task: Task, node: TableNode, flow: Flow): Flow | undefined {
+export function changeTable(task: Task, node: TableNode, flow: Flow): Change | undefined {
   const step = task.steps[node.id] as TableStep
   checkKey(node.name, flow, task.keyKindInWork, kind => step.acceptsKind(kind))
   const row = selectedRow(task, node, flow)
@@ -24,7 +24,7 @@ function selectedRow(task: Task, { selection }: TableNode, flow: Flow): unknown 
 }
 
 /** What a join of tables makes of a change of one of them. */
-export function changeJoin(task: Task, node: TableJoinNode, flow: Flow): Flow | undefined {
+export function changeJoin(task: Task, node: TableJoinNode, flow: Flow): Change | undefined {
   const step = task.steps[node.id] as TableStep
   const { kb, ks, ke, t } = flow
   checkKey(node.name, flow, task.keyKindInWork, kind => step.acceptsKind(kind))
@@ -42,10 +42,17 @@ function joinArguments({ sides }: TableJoinNode, rows: readonly unknown[]): read
   return [Object.fromEntries(sides.map(({ name }, i) => [name!, rows[i]]))]
 }
 
-function changed(step: TableStep, v: unknown, flow: Flow): Flow | undefined {
+function changed(step: TableStep, v: unknown, flow: Flow): Change | undefined {
   const { kb, ks, ke, t } = flow
+  const before = step.valueOf(kb, ks, ke) ?? null
   if (!step.change(v, kb, ks, ke, t)) return undefined
-  return { ...flow, v, raw: false, h: null, start: Number.NaN }
+  return { before, flow: { ...flow, v, raw: false, h: null, start: Number.NaN } }
+}
+
+/** What a row was, and the record that says what it is. */
+interface Change {
+  readonly before: unknown
+  readonly flow: Flow
 }
 
 /** What the join with a table makes of a record; undefined where it has no row and needs one. */

@@ -209,7 +209,10 @@ class Interpreter {
         const change = attempt(task, node, flow, () =>
           node.kind === 'table' ? changeTable(task, node, flow) : changeJoin(task, node, flow),
         )
-        return change?.value && go('out', change.value)
+        if (change?.value === undefined) return
+        const { before, flow: next } = change.value
+        go('out', next)
+        return go('changes', { ...next, v: deepFreeze({ before, after: next.v }) })
       }
       case 'hold': {
         const passes = attempt(task, node, flow, () => !holdRecord(task, node, flow))

@@ -52,7 +52,7 @@ export function sourceFields(
 
 /** Whether the records on this port still have the value the node got. */
 function keepsValue(node: PlanNode, port: Port): boolean {
-  return port !== 'rejected' && port !== 'tombstones' && port !== 'rows' && !makesValues(node, port)
+  return !['rejected', 'tombstones', 'rows', 'changes'].includes(port) && !makesValues(node, port)
 }
 
 /** Collects what is read; the first reason to need everything wins. */

@@ -16,8 +16,8 @@ export type FieldOrFn = string | ((value: any, record: any) => unknown)
 
 /**
  * Which output of a node an edge takes. `out` is the main one; a branch has one port per case, named
- * `case:<name>`, a process step one per side output, `side:<name>`; `rows` is a table that is looked up, on which no records go; the others
- * are side streams.
+ * `case:<name>`, a process step one per side output, `side:<name>`; `rows` is a table that is looked up, on which no records go,
+ * `changes` has what its rows were and what they are; the others are side streams.
  */
 export type Port =
   | 'out'
@@ -26,6 +26,7 @@ export type Port =
   | 'failed'
   | 'tombstones'
   | 'rows'
+  | 'changes'
   | `case:${string}`
   | `side:${string}`
 

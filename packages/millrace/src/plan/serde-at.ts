@@ -19,7 +19,7 @@ export function serdeAt(graph: Graph, edge: Edge): ValueOrigin | undefined {
     const { value: serde, validate } = node.topic
     return edge.port === 'out' ? { serde, validate } : undefined
   }
-  if (edge.port === 'rows' || makesValues(node, edge.port)) return undefined
+  if (edge.port === 'rows' || edge.port === 'changes' || makesValues(node, edge.port)) return undefined
   const [first, ...others] = node.inputs.map(input => serdeAt(graph, input))
   const same = others.every(other => other?.serde === first?.serde && other?.validate === first?.validate)
   return same ? first : undefined

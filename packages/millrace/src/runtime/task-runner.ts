@@ -116,13 +116,12 @@ export class TaskRunner {
     this.#waitingSinceMs = undefined
     heads.sort((a, b) => a.heldTime - b.heldTime || a.index - b.index)
     const [first, second] = heads as [TaskInput, TaskInput | undefined]
-    task.program.run(task, first, this.#bound(first, second, heads.length === inputs.length))
+    task.program.run(task, first, this.#bound(first, second))
     return true
   }
 
-  /** Up to where the first input may run; with an input passed over, a record at a time, for it may get one any moment. */
-  #bound(first: TaskInput, second: TaskInput | undefined, isComplete: boolean): number {
-    if (!isComplete) return first.heldTime
+  /** Up to where the first input may run. An input that is passed over gets nothing before the run is over. */
+  #bound(first: TaskInput, second: TaskInput | undefined): number {
     if (second === undefined) return Number.POSITIVE_INFINITY
     // The number before a time: at equal times the input with the smaller index goes first.
     return first.index < second.index ? second.heldTime : second.heldTime * (1 - Number.EPSILON / 2)

@@ -1,28 +1,30 @@
 import { checkCallback } from '../plan/callbacks.ts'
 import type { Edge, Emission, JoinSide, LookupNode, RowSelection } from '../plan/graph.ts'
 import type { GraphBuilder } from '../plan/graph-builder.ts'
-import { checkEmission, checkPort } from '../plan/steps.ts'
+import { checkColumns, checkEmission, checkKeyBy, checkPort } from '../plan/steps.ts'
 import { toMs } from '../std/duration.ts'
+import type { Columns } from './aggregates.ts'
 import { type AnyStream, type Fn, GraphEdge, portOf, type StreamOf } from './graph-edge.ts'
+import { type Membership, retracting } from './retracting-columns.ts'
 import { retryPolicy } from './retry-policy.ts'
 import type { JoinOptions, VersionOptions } from './table.ts'
 
 /** A table; `edge` is where the changes of its rows leave. */
 export class GraphTable extends GraphEdge {
-  readonly #streamOf: StreamOf
+  protected readonly streamOf: StreamOf
   constructor(builder: GraphBuilder, edge: Edge, streamOf: StreamOf) {
     super(builder, edge)
-    this.#streamOf = streamOf
+    this.streamOf = streamOf
   }
 
   get failed(): AnyStream {
     checkPort(this.builder, this.edge, 'failed')
-    return this.#streamOf(this.builder, portOf(this.edge, 'failed'))
+    return this.streamOf(this.builder, portOf(this.edge, 'failed'))
   }
 
   emit(when: any): AnyStream {
     checkEmission(this.builder, this.edge, { kind: when })
-    return this.#streamOf(this.builder, this.changes())
+    return this.streamOf(this.builder, this.changes())
   }
 
   filter(name: string, fn: Fn): GraphTable {
@@ -45,21 +47,94 @@ export class GraphTable extends GraphEdge {
     return this.#joined(name, other, fn, [false, false])
   }
 
+  groupBy(name: string, key: string | Fn): GraphGroups {
+    checkKeyBy(this.builder, name, key, undefined)
+    const table = this.materialised(name)
+    const memberships = this.builder.add({
+      kind: 'flatMap',
+      fn: membershipsOf,
+      inputs: [portOf(table, 'changes')],
+    })
+    const keyOf =
+      typeof key === 'string'
+        ? ({ row }: Membership) => row[key]
+        : ({ row }: Membership, record: unknown) => key(row, record)
+    const edge = this.builder.add({
+      kind: 'keyBy',
+      name,
+      key: keyOf,
+      watermarkMs: 100,
+      inputs: [memberships],
+    })
+    return new GraphGroups(this.builder, edge, this.streamOf)
+  }
+
   /** Where the changes of its rows leave. */
   changes(): Edge {
+    return this.edge
+  }
+
+  /** A node that keeps its rows as they are. */
+  protected materialised(_for: string): Edge {
     return this.edge
   }
 
   #selected(name: string, selection: RowSelection): GraphTable {
     checkStoreName(this.builder, selection.kind, name)
     checkCallback(selection.fn, 'the callback', this.place(name))
-    return tableOn(this.builder, this.changes(), name, this.#streamOf, {}, selection)
+    return tableOn(this.builder, this.changes(), name, this.streamOf, {}, selection)
   }
 
   #joined(name: string, other: unknown, fn: Fn, required: readonly boolean[]): GraphTable {
     const sides = required.map(isRequired => ({ isRequired }))
-    return joinTables(this.builder, name, [this, other], sides, fn, this.#streamOf)
+    return joinTables(this.builder, name, [this, other], sides, fn, this.streamOf)
   }
+}
+
+/** The rows of a table in groups; they come and go. */
+class GraphGroups extends GraphEdge {
+  readonly #streamOf: StreamOf
+  constructor(builder: GraphBuilder, edge: Edge, streamOf: StreamOf) {
+    super(builder, edge)
+    this.#streamOf = streamOf
+  }
+
+  get failed(): AnyStream {
+    return this.#streamOf(this.builder, portOf(this.edge, 'failed'))
+  }
+
+  aggregate(name: string, columns: Columns<any>): GraphAggregate {
+    const given = Object.entries(columns).map(([column, entry]) => ({
+      name: column,
+      aggregator: entry?.aggregator,
+    }))
+    checkColumns(this.builder, name, given, undefined)
+    const retractable = given.map(({ name: column, aggregator }) => {
+      const retractable = retracting(aggregator)
+      if (retractable === undefined)
+        this.builder.fail(
+          name,
+          `the column "${column}" cannot take back a row that has changed or gone`,
+          'use count, sum, avg, or custom({ … }) with remove',
+        )
+      return { name: column, aggregator: retractable }
+    })
+    const edge = this.builder.add({
+      kind: 'aggregate',
+      name,
+      columns: retractable,
+      result: 'row',
+      inputs: [this.edge],
+    })
+    const results = (builder: GraphBuilder, updates: Edge) => this.#streamOf(builder, updates)
+    return new GraphAggregate(this.builder, edge, this.#streamOf, results)
+  }
+}
+
+/** What a change of a row means to the groups: the old row leaves its group, the new one comes to its own. */
+function membershipsOf({ before, after }: { before: unknown; after: unknown }): Membership[] {
+  const left = before === null ? [] : [{ row: before, isThere: false }]
+  return after === null ? left : [...left, { row: after, isThere: true }]
 }
 
 /** The table of an aggregate: its changes leave through an `emit`, made when somebody wants them. */
@@ -85,6 +160,10 @@ export class GraphAggregate extends GraphTable {
     checkEmission(this.builder, this.edge, emission)
     const edge = this.builder.add({ kind: 'emit', emission: emission as Emission, inputs: [this.edge] })
     return this.#results(this.builder, edge, this.edge)
+  }
+
+  protected override materialised(name: string): Edge {
+    return tableOn(this.builder, this.changes(), `${name}-rows`, this.streamOf).edge
   }
 
   override changes(): Edge {

@@ -334,6 +334,8 @@ pipeline('tables', p => {
   is<Equal<RowType<typeof grown>['age'], number>>()
   const names = table.map('names', row => (row.name === '' ? null : row.name))
   is<Equal<RowType<typeof names>, string>>()
+  const perAge = table.groupBy('by-age', 'age').aggregate('per-age', { people: count() })
+  is<Equal<KeyType<ReturnType<typeof perAge.emit>>, number>>()
   const latest = keyed.toTable('latest')
   is<Equal<RowType<typeof latest>, View>>()
   const counts = keyed.aggregate('counts', { n: count() })

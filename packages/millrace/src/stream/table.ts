@@ -1,7 +1,8 @@
 import type { DeepReadonly } from '../plan/readonly.ts'
 import type { StreamRecord } from '../plan/record.ts'
 import type { Duration } from '../std/duration.ts'
-import type { NotPromise, RetryOptions, StepCallback } from './callback-types.ts'
+import type { Columns, Row } from './aggregates.ts'
+import type { FieldName, FieldType, NotPromise, RetryOptions, StepCallback } from './callback-types.ts'
 import type { Every } from './emission.ts'
 import type { SourceOptions } from './pipeline.ts'
 import type { KeyedStream, Stream } from './stream.ts'
@@ -29,6 +30,15 @@ export interface Table<R, K, F = unknown> {
   /** A row made of each; where `fn` gives null the key has none. The name is the store's. */
   map<S>(name: string, fn: StepCallback<R, K, NotPromise<S>>): Table<NonNullable<S>, K, R>
 
+  /**
+   * Groups the rows by a field or callback: a row that changes or goes is taken back from its group. The name is that of the
+   * repartition topic.
+   */
+  groupBy<P extends FieldName<R> | StepCallback<R, K, unknown>>(
+    name: string,
+    key: P,
+  ): GroupedTable<R, NonNullable<FieldType<R, P>>>
+
   /** A row for each key that both tables have. The name is the store's. */
   join<O, S>(name: string, other: Table<O, K>, fn: JoinRows<R, O, S>): Table<NonNullable<S>, K>
   /** A row for each key of this table; `fn` gets undefined where the other has none. */
@@ -43,6 +53,17 @@ export interface Table<R, K, F = unknown> {
     other: Table<O, K>,
     fn: JoinRows<R | undefined, O | undefined, S>,
   ): Table<NonNullable<S>, K>
+}
+
+/** The rows of a table in groups. */
+export interface GroupedTable<R, K> {
+  /** Rows that the callback of the key threw on. */
+  readonly failed: Stream<unknown, unknown>
+  /**
+   * One row per group, of `count`, `sum`, `avg`, and `custom` with `remove`. A group that has lost all its rows keeps its row, of 0 and
+   * null. The name is the store's.
+   */
+  aggregate<C extends Columns<DeepReadonly<R>>>(name: string, columns: C): AggregateTable<Row<C>, K, unknown>
 }
 
 /** The table of an aggregate, whose changes may be gathered. */

@@ -21,7 +21,7 @@ import { resultOf, rowEndText, rowValueCode } from './row-change.ts'
 import { rowWriterCode } from './row-writer.ts'
 import { branchCode, failure, fieldCode, filterCode, flatMapCode, mapCode, peekCode } from './steps.ts'
 import { holdCode, joinArrivalCode, pairCode } from './stream-join.ts'
-import { lookupCode, tableCode, tableJoinCode } from './tables.ts'
+import { lookupCode, type TableCode, tableCode, tableJoinCode } from './tables.ts'
 
 export interface ProgramOptions {
   /** By index of the sub-topology's inputs. */
@@ -255,18 +255,23 @@ class Compiler {
         return aggregateCode(code, step, path, go, emit => this.#directRows(emit))
       }
       case 'table':
-        return tableCode(code, node, path, go)
+        return tableCode(code, this.#table(node), node, path, go)
       case 'tableJoin':
-        return tableJoinCode(code, this.#plan.graph, node, path, this.#options.freeze, go)
+        return tableJoinCode(code, this.#table(node), node, path, go)
       case 'hold':
         return holdCode(code, node, path, go)
       case 'lookup':
-        return lookupCode(code, this.#plan.graph, node, path, this.#options.freeze, go)
+        return lookupCode(code, this.#table(node), node, path, go)
       case 'process':
         return code.line(`T.steps[${node.id}].process(${path.raw}, ${argumentsOf(path)}, ${path.start})`)
       default:
         return this.#sink(node, path)
     }
+  }
+
+  #table(node: PlanNode): TableCode {
+    const hasChanges = this.#plan.consumers.has(outputOf(node.id, 'changes'))
+    return { graph: this.#plan.graph, freeze: this.#options.freeze, hasChanges }
   }
 
   /** In development a new value is frozen where it is made. */

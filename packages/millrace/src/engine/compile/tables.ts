@@ -10,8 +10,16 @@ import { keyCheckCode } from './key-check.ts'
 import type { Path } from './path.ts'
 import { type Continue, callOf, failure, guardedCall, recordOf, resultCode } from './steps.ts'
 
+/** What is fixed about the code of a table. */
+export interface TableCode {
+  readonly graph: Graph
+  readonly freeze: boolean
+  /** Somebody asks what the rows were before they changed. */
+  readonly hasChanges: boolean
+}
+
 /** The change of a table by one record. */
-export function tableCode(code: Code, node: TableNode, path: Path, go: Continue): void {
+export function tableCode(code: Code, fixed: TableCode, node: TableNode, path: Path, go: Continue): void {
   const { step, ok } = stepCode(code, node, path)
   const row = code.variable('row')
   code.line(`let ${row} = ${path.v}`)
@@ -26,18 +34,18 @@ export function tableCode(code: Code, node: TableNode, path: Path, go: Continue)
       `if (${ok} && ${row} !== null) try { ${made} } catch (e) { ${ok} = ${failure(node, 'e', path)} }`,
     )
   }
-  changeCode(code, node, step, ok, row, path.t, path, go)
+  changeCode(code, fixed, node, step, ok, row, path.t, path, go)
 }
 
 /** The change of a join of tables by a change of one of them. */
 export function tableJoinCode(
   code: Code,
-  graph: Graph,
+  fixed: TableCode,
   node: TableJoinNode,
   path: Path,
-  freeze: boolean,
   go: Continue,
 ): void {
+  const { graph, freeze } = fixed
   const { step, ok } = stepCode(code, node, path)
   const sides = sidesOf(graph, node)
   const { kb, ks, ke } = path
@@ -58,7 +66,7 @@ export function tableJoinCode(
   code.line('}')
   const time = `${code.constant(joinedTime, 'joinedTime')}(T, ${code.constant(sides, 'sides')}, ${kb}, ${ks}, ${ke}, ${t})`
   code.line(`if (${ok}) ${t} = ${time}`)
-  changeCode(code, node, step, ok, row, t, path, go)
+  changeCode(code, fixed, node, step, ok, row, t, path, go)
 }
 
 function isThereText({ sides }: TableJoinNode, rows: readonly string[]): string {
@@ -86,6 +94,7 @@ function stepCode(code: Code, node: TableNode | TableJoinNode, path: Path): { st
 
 function changeCode(
   code: Code,
+  { freeze, hasChanges }: TableCode,
   node: TableNode | TableJoinNode,
   step: string,
   ok: string,
@@ -94,18 +103,25 @@ function changeCode(
   path: Path,
   go: Continue,
 ): void {
+  const before = code.variable('before')
+  if (hasChanges) code.line(`const ${before} = ${step}.valueOf(${path.kb}, ${path.ks}, ${path.ke}) ?? null`)
   code.line(`if (${ok} && ${step}.change(${row}, ${path.kb}, ${path.ks}, ${path.ke}, ${t})) {`)
-  go(node, 'out', { ...path, v: row, raw: false, t, h: 'null', start: 'NaN' })
+  const next: Path = { ...path, v: row, raw: false, t, h: 'null', start: 'NaN' }
+  go(node, 'out', next)
+  if (hasChanges) {
+    const change = code.variable('change')
+    code.line(`const ${change} = ${frozen(code, `({ before: ${before}, after: ${row} })`, freeze)}`)
+    go(node, 'changes', { ...next, v: change })
+  }
   code.line('}')
 }
 
 /** The meeting of a record with the row of its key. */
 export function lookupCode(
   code: Code,
-  graph: Graph,
+  { graph, freeze }: TableCode,
   node: LookupNode,
   path: Path,
-  freeze: boolean,
   go: Continue,
 ): void {
   const table = tableOf(graph, node.inputs[1]!)

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import {
+  avg,
   count,
+  custom,
   json,
+  max,
   type PipelineBuilder,
   pipeline,
   sum,
@@ -155,6 +158,70 @@ describe('a table', () => {
     ))
 })
 
+describe('the rows of a table in groups', () => {
+  it('are taken back from their group when they change or go', () =>
+    gives(
+      shown('groups', p =>
+        p
+          .table(a)
+          .groupBy('by-parity', ({ n }) => (n % 2 === 0 ? 'even' : 'odd'))
+          .aggregate('groups', {
+            rows: count(),
+            large: count(row => row.n > 10),
+            total: sum('n'),
+            mean: avg('n'),
+            bits: custom({
+              init: () => 0,
+              add: (bits: number, row) => bits ^ row.n,
+              remove: (bits: number, row) => bits ^ row.n,
+              version: 1,
+            }),
+          })
+          .map('list', ({ rows, large, total, mean, bits }) => [rows, large, total, mean, bits]),
+      ),
+      [
+        ['a', 'x', 2],
+        ['a', 'y', 14],
+        ['a', 'x', 3],
+        ['a', 'x', 7],
+        ['a', 'y', null],
+      ],
+      [
+        ['even', [1, 0, 2, 2, 2]],
+        ['even', [2, 1, 16, 8, 12]],
+        ['even', [1, 1, 14, 14, 14]],
+        ['odd', [1, 0, 3, 3, 3]],
+        ['odd', [0, 0, 0, null, 0]],
+        ['odd', [1, 0, 7, 7, 7]],
+        ['even', [0, 0, 0, null, 0]],
+      ],
+    ))
+
+  it('may be those of an aggregate', () =>
+    gives(
+      shown('levels', p =>
+        p
+          .from(a)
+          .byKey()
+          .aggregate('per-key', { n: count() })
+          .groupBy('by-count', row => String(row.n))
+          .aggregate('levels', { keys: count() })
+          .map('list', ({ keys }) => keys),
+      ),
+      [
+        ['a', 'x', 1],
+        ['a', 'y', 1],
+        ['a', 'x', 1],
+      ],
+      [
+        ['1', 1],
+        ['1', 2],
+        ['1', 1],
+        ['2', 1],
+      ],
+    ))
+})
+
 describe('a join of several tables in one step', () => {
   it('has a row where all required ones have one, with what the optional ones have', () =>
     gives(
@@ -228,6 +295,14 @@ describe('a plan with tables', () => {
     refuses(
       p => p.join('two', { a: p.table(a), b: p.table(b) }, () => 1, { optional: ['c'] }),
       /"c", which is none of its tables/,
+    )
+    refuses(
+      p =>
+        p
+          .table(a)
+          .groupBy('g', 'n')
+          .aggregate('max', { max: max('n') }),
+      /"max" cannot take back a row/,
     )
     refuses(p => p.table(a).emit('final'), /cannot emit "final"/)
   })
