@@ -2,7 +2,9 @@ import { q0 } from './queries/q0.ts'
 import { q1 } from './queries/q1.ts'
 import { q2 } from './queries/q2.ts'
 import { q3 } from './queries/q3.ts'
+import { q4 } from './queries/q4.ts'
 import { q5 } from './queries/q5.ts'
+import { q6 } from './queries/q6.ts'
 import { q7 } from './queries/q7.ts'
 import { q8 } from './queries/q8.ts'
 import { q9 } from './queries/q9.ts'
@@ -26,7 +28,9 @@ export const queries: readonly Query[] = [
   q1,
   q2,
   q3,
+  q4,
   q5,
+  q6,
   q7,
   q8,
   q9,

@@ -1,14 +1,10 @@
 import { custom } from 'millrace'
-import { type Auction, type Bid, timeOf } from '../events.ts'
-import { auctionsOf, bidsOf, type Query } from '../query.ts'
-
-interface Valid {
-  readonly auction: Auction
-  readonly bid: Bid
-}
+import { type BidInTime, bidsInTime } from '../bids-in-time.ts'
+import { type Bid, timeOf } from '../events.ts'
+import type { Query } from '../query.ts'
 
 /** The best bid so far: the highest, of several the earliest, of several the least by its other members. */
-const best = custom<Valid, Valid | null, Valid | null>({
+const best = custom<BidInTime, BidInTime | null>({
   init: () => null,
   add: (best, valid) => (best === null || isBetter(valid.bid, best.bid) ? valid : best),
   version: 1,
@@ -19,11 +15,7 @@ export const q9: Query = {
   title: 'the winning bid of each auction',
   results: 'last per key',
   build(p, events, results) {
-    const bids = bidsOf(p, events).keyBy('bid', 'auction')
-    auctionsOf(p, events)
-      .keyBy('auction', 'id')
-      .join('bids', bids, { after: '10m' }, (auction, bid) => ({ auction, bid }))
-      .filter(({ auction, bid }) => bid.dateTime <= auction.expires)
+    bidsInTime(p, events)
       .byKey()
       .aggregate('best', { best })
       .emit('updates')

@@ -46,9 +46,9 @@ export type MapStateKey = string | number | bigint | boolean
  * before the watermark is set to the watermark, and fires right after the record that set it.
  */
 export interface Timers {
-  /** Sets a timer to a time in ms since the epoch. */
+  /** Sets the timer of a tag to a time in ms since the epoch. A key has one of each tag: setting it again moves it. */
   at(time: number | Date, tag?: string): void
-  /** Sets a timer to a time after that of the call. */
+  /** Sets the timer of a tag to a time after that of the call. */
   after(delay: Duration, tag?: string): void
   /** When the timer fires, or undefined where none is set. */
   get(tag?: string): number | undefined
