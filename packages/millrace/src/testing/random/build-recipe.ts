@@ -126,7 +126,7 @@ class RecipeBuilder {
     let keyed = this.#keyed(stream, stage, i)
     if (stage.tap) keyed.to(this.#sinks.next())
     if (stage.keyedFilter !== 'none') keyed = keyed.filter(predicates[stage.keyedFilter])
-    if (stage.process !== 'none') {
+    if (stage.process !== 'none' && this.#hasOneChannel(i)) {
       const { out, aside } = processed(keyed, `process-${i}`, stage.process)
       if (stage.process.aside) aside.to(this.#sinks.next())
       out.to(this.#sinks.next())
@@ -150,6 +150,17 @@ class RecipeBuilder {
     const rows = table.emit('final')
     rows.to(this.#sinks.next())
     return stage.columns.some(isLoose) ? undefined : rows.map(hitOfRow)
+  }
+
+  /** Whether what each task of a stage reads comes from one task before it: what a process step does there is decided. */
+  #hasOneChannel(i: number): boolean {
+    const { sources, stages } = this.#recipe
+    const [source] = sources
+    if (sources.length > 1) return false
+    const { by, before } = stages[i]!.keying
+    if (i === 0 && by === 'own' && before === 0) return true
+    const isOne = ({ keying }: StageRecipe) => (keying.partitions ?? 1) === 1
+    return source!.partitions === 1 && stages.slice(0, i).every(isOne) && (before === 0 || isOne(stages[i]!))
   }
 
   #keyed(stream: Hits, { keying }: StageRecipe, i: number): KeyedHits {

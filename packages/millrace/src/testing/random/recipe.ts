@@ -101,7 +101,7 @@ const stage: fc.Arbitrary<StageRecipe> = fc.record({
   tap: fc.boolean(),
   keyedFilter: fc.constantFrom('none' as const, 'none' as const, 'slow' as const, 'throwing' as const),
   process: fc.oneof(
-    { weight: 2, arbitrary: fc.constant('none' as const) },
+    { weight: 1, arbitrary: fc.constant('none' as const) },
     {
       weight: 1,
       arbitrary: fc.record({
