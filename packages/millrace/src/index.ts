@@ -132,6 +132,7 @@ export type {
 export { type TopicOptions, topic } from './stream/topic.ts'
 export { type CalendarOptions, type CalendarUnit, type CalendarWindow, calendar } from './window/calendar.ts'
 export { type CountWindow, type CountWindowOptions, countWindow } from './window/count-window.ts'
+export { type Cron, type CronOptions, cron } from './window/cron.ts'
 export { type HoppingOptions, type HoppingWindow, hopping } from './window/hopping.ts'
 export { type SessionOptions, type SessionWindow, session } from './window/session.ts'
 export { type SlidingOptions, type SlidingWindow, sliding } from './window/sliding.ts'

@@ -133,6 +133,7 @@ export class AggregateStep implements EmittingStep {
       const at = row + emission.flagAt
       if (table.f64[at] !== 0) continue
       table.f64[at] = 1
+      if (this.#changed.get(emission)!.size === 0) this.#task.ticks.beginWait(emission.node.id)
       this.#remember(emission, start, row, t)
     }
   }

@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { VirtualClock } from '../std/clock.ts'
 import { count, sum } from '../stream/aggregates.ts'
 import { every } from '../stream/emission.ts'
+import { cron } from '../window/cron.ts'
+import { session } from '../window/session.ts'
 import { tumbling } from '../window/tumbling.ts'
 import { hits, other, out, started } from './testkit/hits.ts'
 import { at, rowsIn, storyStart, valuesIn } from './testkit/story.ts'
+
+const hourly = cron('0 * * * *')
 
 for (const mode of ['compiled', 'interpreted'] as const) {
   describe(`emissions, ${mode}`, () => {
@@ -79,6 +84,71 @@ for (const mode of ['compiled', 'interpreted'] as const) {
       tick()
       tick()
       assert.deepEqual(valuesIn(run, 'out'), [{ n: 1 }, { n: 3 }])
+    })
+
+    it('[5.8] every(cron()) gives changed rows at the times of its schedule, and makes up for one that was missed, once', () => {
+      const clock = new VirtualClock(storyStart + 60_000)
+      const { run } = started(
+        mode,
+        p => p.from(hits).byKey().aggregate('n', { n: count() }).emit(every(hourly)).to(out),
+        { clock },
+      )
+      const tickAt = (ms: number) => {
+        clock.advance(ms - clock.now())
+        for (const task of run.tasks.values()) task.fireTicks()
+        run.drain()
+        return valuesIn(run, 'out').map(({ n }) => n)
+      }
+      const next = () => Math.min(...[...run.tasks.values()].map(task => task.nextTickMs))
+      const hourMs = 3_600_000
+      const hour = Math.ceil(clock.now() / hourMs) * hourMs + hourMs
+      tickAt(hour + 1)
+      assert.equal(next(), Number.POSITIVE_INFINITY, 'nothing waits')
+      run.append('hits', 0, [at(1, { id: 1 }), at(2, { id: 2 })])
+      run.drain()
+      assert.equal(next(), hour + hourMs)
+      assert.deepEqual(tickAt(hour + hourMs - 1), [])
+      assert.deepEqual(tickAt(hour + hourMs), [2])
+
+      tickAt(hour + 2.5 * hourMs)
+      run.append('hits', 0, [at(3, { id: 3 })])
+      run.drain()
+      assert.equal(next(), hour + 3 * hourMs, 'a time at which nothing waited is none to make up for')
+      run.crash([...run.tasks.values()])
+      assert.equal(next(), hour + 3 * hourMs)
+      run.crash([...run.tasks.values()])
+      assert.deepEqual(tickAt(hour + 5.5 * hourMs), [2, 3], 'it ran again behind three times of the schedule')
+      run.append('hits', 0, [at(4, { id: 4 })])
+      run.drain()
+      assert.deepEqual(tickAt(hour + 6 * hourMs - 1), [2, 3])
+      assert.deepEqual(tickAt(hour + 6 * hourMs), [2, 3, 4])
+    })
+
+    it('[5.8] every(cron()) of sessions waits from the first changed one', () => {
+      const clock = new VirtualClock(storyStart + 60_000)
+      const { run } = started(
+        mode,
+        p =>
+          p
+            .from(hits)
+            .byKey()
+            .window(session('1h'))
+            .aggregate('n', { n: count() })
+            .emit(every(hourly))
+            .to(out),
+        { clock },
+      )
+      run.append('hits', 0, [at(1, { id: 1 }), at(2, { id: 2 })])
+      run.drain()
+      const [task] = [...run.tasks.values()].filter(each => each.nextTickMs < Number.POSITIVE_INFINITY)
+      assert.equal(task!.nextTickMs, (Math.floor(clock.now() / 3_600_000) + 1) * 3_600_000)
+      clock.advance(task!.nextTickMs - clock.now())
+      task!.fireTicks()
+      run.drain()
+      assert.deepEqual(
+        valuesIn(run, 'out').map(({ n }) => n),
+        [2],
+      )
     })
 
     it('[5.8] every() by event time gives changed rows at multiples of the watermark', () => {

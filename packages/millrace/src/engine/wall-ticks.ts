@@ -1,4 +1,5 @@
 import type { EmitNode } from '../plan/graph.ts'
+import { CronTimes } from '../window/cron.ts'
 import { type EmittingStep, isEmitting } from './emitting-step.ts'
 import type { Task } from './task.ts'
 import { Settled } from './time.ts'
@@ -6,6 +7,7 @@ import { Settled } from './time.ts'
 /** When a wall-clock emission fired last, and how far the event time was then. */
 export interface Tick {
   readonly watermark: number
+  /** Of one by a schedule: since when rows have waited, once there are some. */
   readonly atMs: number
 }
 
@@ -16,11 +18,15 @@ export class WallTicks {
   readonly #last = new Map<number, Tick>()
   /** The same for watermarks whose rows have all gone out. */
   readonly #settled = new Map<number, number>()
+  /** Of the emissions that go by a schedule. */
+  readonly #schedules = new Map<number, CronTimes>()
 
   constructor(task: Task) {
     this.#task = task
-    for (const { id } of task.plan.wallTicks)
+    for (const { id, emission } of task.plan.wallTicks) {
       this.#last.set(id, { watermark: Number.NEGATIVE_INFINITY, atMs: 0 })
+      if ('schedule' in emission) this.#schedules.set(id, new CronTimes(emission.schedule))
+    }
   }
 
   /** The watermark that is behind an emission: the one at its last tick. */
@@ -47,10 +53,15 @@ export class WallTicks {
     this.#last.set(emit, tick)
   }
 
+  /** The first row waits for an emission: a schedule's times that passed without any are none to make up for. */
+  beginWait(emit: number): void {
+    if (this.#schedules.has(emit)) this.#last.set(emit, { ...this.last(emit), atMs: this.#task.clock.now() })
+  }
+
   /** Wall time of the next tick or wall-clock timer; Infinity while nothing waits for one. */
   get nextMs(): number {
     let next = Number.POSITIVE_INFINITY
-    for (const emit of this.#waiting()) next = Math.min(next, this.last(emit.id).atMs + periodOf(emit))
+    for (const emit of this.#waiting()) next = Math.min(next, this.#dueMs(emit))
     for (const step of this.#task.steps) next = Math.min(next, step?.nextWallMs ?? Number.POSITIVE_INFINITY)
     return next
   }
@@ -68,7 +79,7 @@ export class WallTicks {
   /** Fires every emission and timer that is due; false when what became due behind it fills a slice. */
   fire(nowMs: number): boolean {
     for (const emit of [...this.#waiting()]) {
-      if (nowMs < this.last(emit.id).atMs + periodOf(emit)) continue
+      if (nowMs < this.#dueMs(emit)) continue
       if (!this.#fire(emit.id, nowMs)) return false
     }
     for (const step of this.#task.steps) step?.fireWall?.(nowMs)
@@ -86,8 +97,11 @@ export class WallTicks {
     this.#last.set(emit, { watermark: settled - task.plan.reaches[emit]!.holdMs, atMs })
     return task.closing.close(settled)
   }
-}
 
-function periodOf({ emission }: EmitNode): number {
-  return emission.kind === 'every' ? emission.everyMs : Number.POSITIVE_INFINITY
+  #dueMs({ id, emission }: EmitNode): number {
+    const { atMs } = this.last(id)
+    const schedule = this.#schedules.get(id)
+    if (schedule !== undefined) return schedule.nextAfter(atMs)
+    return 'everyMs' in emission ? atMs + emission.everyMs : Number.POSITIVE_INFINITY
+  }
 }

@@ -2,6 +2,7 @@ import { type FieldOptions, type FieldUse, sourceFields } from './fields.ts'
 import type {
   Aggregator,
   Edge,
+  Emission,
   FieldOrFn,
   Graph,
   PlanNode,
@@ -83,9 +84,7 @@ function detailOf(node: PlanNode): string {
     case 'process':
       return processText(node)
     case 'emit':
-      return node.emission.kind === 'every'
-        ? `every ${node.emission.everyMs} ms of ${node.emission.time} time`
-        : node.emission.kind
+      return emissionText(node.emission)
     case 'table':
       return [
         ...(node.selection === undefined ? [] : [`${node.selection.kind}(…)`]),
@@ -108,6 +107,13 @@ function detailOf(node: PlanNode): string {
     default:
       return ''
   }
+}
+
+/** For example `every 5000 ms of wall time`. */
+function emissionText(emission: Emission): string {
+  if (emission.kind !== 'every') return emission.kind
+  if ('everyMs' in emission) return `every ${emission.everyMs} ms of ${emission.time} time`
+  return `at ${emission.schedule.expression}, ${emission.schedule.timeZone}`
 }
 
 /** For example `seen: map, ttl 3600000 ms; timers; sides: alerts`. */

@@ -5,10 +5,11 @@
  * Nodes stand in the order the user wrote them, so a node's inputs always have smaller ids.
  */
 import type { CountWindow } from '../window/count-window.ts'
+import type { Cron } from '../window/cron.ts'
 import { type EventWindow, type GridWindow, hasGrid, isOfEvents, type WindowSpec } from '../window/window.ts'
 import type { Topic } from './topic.ts'
 
-export type { CountWindow }
+export type { CountWindow, Cron }
 export { type EventWindow, type GridWindow, hasGrid, isOfEvents, type WindowSpec }
 
 /** A field of the value by its name, or a callback that computes it (SEMANTICS 5.3). */
@@ -168,12 +169,13 @@ export interface ProcessNode extends NodeOf<'process'> {
 
 /**
  * When an aggregate's results leave it. `final` needs a window. `every` gives changed rows, by the wall
- * clock or at watermark multiples (SEMANTICS 5.8).
+ * clock, at times of a schedule, or at watermark multiples (SEMANTICS 5.8).
  */
 export type Emission =
   | { readonly kind: 'final'; readonly order?: 'key' }
   | { readonly kind: 'updates' }
   | { readonly kind: 'every'; readonly everyMs: number; readonly time: 'wall' | 'event' }
+  | { readonly kind: 'every'; readonly schedule: Cron; readonly time: 'wall' }
 
 export interface EmitNode extends NodeOf<'emit'> {
   readonly emission: Emission

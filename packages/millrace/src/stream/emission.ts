@@ -1,4 +1,4 @@
-import type { Emission } from '../plan/graph.ts'
+import type { Cron, Emission } from '../plan/graph.ts'
 import { type Duration, toMs } from '../std/duration.ts'
 
 export interface EveryOptions {
@@ -6,11 +6,23 @@ export interface EveryOptions {
   readonly time?: 'wall' | 'event'
 }
 
-/** Emits the rows that changed, each once, every `period` (SEMANTICS 5.8). */
-export function every(period: Duration, { time = 'wall' }: EveryOptions = {}): Every {
+/**
+ * Emits the rows that changed, each once, every `period`, or at the times of a schedule: `every('5m')`,
+ * `every(cron('0 * * * *', { timeZone: 'Europe/Berlin' }))` (SEMANTICS 5.8). A time of a schedule at which nothing runs is made up
+ * for, once, when it runs again. Throws `TypeError` for a period of 0, and for a schedule in event time.
+ */
+export function every(period: Duration | Cron, { time = 'wall' }: EveryOptions = {}): Every {
+  if (isCron(period)) {
+    if (time === 'wall') return Object.freeze({ kind: 'every', schedule: period, time })
+    throw new TypeError("every: a schedule goes by the wall clock; leave { time: 'event' } out")
+  }
   const everyMs = toMs(period, 'every')
   if (everyMs === 0) throw new TypeError("every: the period is 0; use emit('updates') for each change")
   return Object.freeze({ kind: 'every', everyMs, time })
+}
+
+function isCron(period: Duration | Cron): period is Cron {
+  return typeof period === 'object' && period?.kind === 'cron'
 }
 
 /** Made by `every()`. */

@@ -3,6 +3,7 @@ import { out } from '../plan/out.ts'
 import { json } from '../serde/json.ts'
 import { keys } from '../serde/keys.ts'
 import { countWindow } from '../window/count-window.ts'
+import { cron } from '../window/cron.ts'
 import { session } from '../window/session.ts'
 import { tumbling } from '../window/tumbling.ts'
 import { avg, count, countDistinct, custom, first, last, max, quantile, sum } from './aggregates.ts'
@@ -211,6 +212,7 @@ pipeline('aggregates', p => {
   // @ts-expect-error without a window nothing is final
   table.emit('final')
   table.emit(every('1s'))
+  table.emit(every(cron('0 * * * *')))
 })
 
 pipeline('windows', p => {

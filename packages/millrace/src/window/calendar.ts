@@ -1,4 +1,5 @@
 import { type Duration, toMs } from '../std/duration.ts'
+import { checkTimeZone } from './time-zone.ts'
 
 const units = ['hour', 'day', 'week', 'month', 'quarter', 'year'] as const
 
@@ -29,12 +30,6 @@ export function calendar(unit: CalendarUnit, options: CalendarOptions = {}): Cal
   const { timeZone = 'UTC', grace = 0 } = options
   if (!units.includes(unit))
     throw new TypeError(`calendar(unit): ${JSON.stringify(unit)} is none of ${units.join(', ')}`)
-  try {
-    new Intl.DateTimeFormat('en', { timeZone })
-  } catch {
-    throw new TypeError(
-      `calendar({ timeZone }): ${JSON.stringify(timeZone)} is not known; give a name such as 'Europe/Berlin', or an offset such as '+05:30'`,
-    )
-  }
+  checkTimeZone(timeZone, 'calendar')
   return Object.freeze({ kind: 'calendar', unit, timeZone, graceMs: toMs(grace, 'calendar({ grace })') })
 }

@@ -197,6 +197,7 @@ export class SessionStep implements EventWindowStep {
     if (f64[at] === isNew) f64[at] = isUntold
     else if (f64[at] === isTold) f64[at] = isChanged
     else return
+    if (ticks.isEmpty) this.#task.ticks.beginWait(ticks.emission.node.id)
     this.#await(ticks, row)
   }
 
