@@ -3,9 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type App, type StartOptions, start } from 'millrace'
 import type { LogFile } from './log-file.ts'
 import { alerts } from './pipelines/alerts.ts'
+import { bots } from './pipelines/bots.ts'
 import { journeys } from './pipelines/journeys.ts'
 import { pages } from './pipelines/pages.ts'
 import { traffic } from './pipelines/traffic.ts'
+import { trending } from './pipelines/trending.ts'
 import { type ReplayOptions, replay } from './replay.ts'
 import { type Report, reportOf } from './report.ts'
 import { collect, Results } from './results.ts'
@@ -20,7 +22,7 @@ const analysis = ({ survey }: LogFile) => {
     // The replay pauses and resumes; only its end-of-input record ends the last hour.
     idle: 'never',
   } as const
-  return [traffic(input), pages(input), journeys(input), alerts(input)]
+  return [traffic, pages, journeys, trending, bots, alerts].map(each => each(input))
 }
 
 /** Analyses a finished log as a bounded batch, where there is nothing yet. */

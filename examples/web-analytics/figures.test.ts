@@ -58,6 +58,65 @@ describe('the report agrees with plain counts over the lines of the log', () => 
     assert.equal(expected.length, 4)
     assert.ok(expected.every(({ read, readOn, downloaded }) => read > readOn && readOn > downloaded))
   })
+
+  it('in the pages that rise', () => {
+    const views = visits.flat()
+    const begins = new Set(
+      views.flatMap(({ ms }) => [0, 1, 2, 3, 4, 5].map(i => (Math.floor(ms / 600_000) - i) * 600_000)),
+    )
+    const between = (from: number, to: number) =>
+      Map.groupBy(
+        views.filter(({ ms }) => ms >= from && ms < to),
+        ({ page }) => page,
+      )
+    const expected = [...begins]
+      .sort((a, b) => a - b)
+      .map(begin => {
+        const before = between(begin - 3_600_000, begin)
+        const top = [...between(begin, begin + 3_600_000)]
+          .map(([name, all]) => ({ name, views: all.length, before: before.get(name)?.length ?? 0 }))
+          .filter(page => page.views > page.before)
+          .sort(
+            (a, b) =>
+              b.views - b.before - a.views + a.before || b.views - a.views || (a.name < b.name ? -1 : 1),
+          )
+        return { hour: new Date(begin).toISOString().replace('.000', ''), top: top.slice(0, 10) }
+      })
+      .filter(({ top }) => top.length > 0)
+    assert.ok(expected.length > 400)
+    assert.deepEqual(report.rising, expected)
+  })
+
+  it('in who behaves like a bot', () => {
+    const found = visitsIn(lines.filter(({ page }) => page !== '-')).flatMap(visit => {
+      const pages = visit.filter(({ isPart, isRobots }) => !isPart && !isRobots).length
+      const spanMs = visit.at(-1)!.ms - visit[0]!.ms
+      const isFast = pages >= 5 && visit.every(({ isPart }) => !isPart) && spanMs <= pages * 12_000
+      const why = visit.some(({ isRobots }) => isRobots) ? 'robots.txt' : isFast ? 'pages alone' : null
+      const [start, end] = [visit[0]!, visit.at(-1)!].map(({ ms }) =>
+        new Date(ms).toISOString().replace('.000', ''),
+      )
+      const saysSo = visit.some(({ isBot }) => isBot)
+      return why === null ? [] : [{ ip: visit[0]!.ip, start: start!, end: end!, pages, why, saysSo }]
+    })
+    found.sort((a, b) => (a.start === b.start ? (a.ip < b.ip ? -1 : 1) : a.start < b.start ? -1 : 1))
+    assert.deepEqual(report.suspects, found)
+
+    const days = [...Map.groupBy(found, ({ end }) => end.slice(0, 10))].sort(([a], [b]) => (a < b ? -1 : 1))
+    const expected = days.map(([day, all]) => {
+      const addresses = (some: typeof found) => new Set(some.map(({ ip }) => ip)).size
+      return {
+        day,
+        addresses: addresses(all),
+        askForRobots: addresses(all.filter(({ why }) => why === 'robots.txt')),
+        takePagesAlone: addresses(all.filter(({ why }) => why === 'pages alone')),
+        saySo: addresses(all.filter(({ saysSo }) => saysSo)),
+        doNotSaySo: addresses(all.filter(({ saysSo }) => !saysSo)),
+      }
+    })
+    assert.deepEqual(report.bots, expected)
+    assert.ok(expected.every(({ takePagesAlone, doNotSaySo }) => takePagesAlone > 0 && doNotSaySo > 0))
+  })
 })
 
 /** The funnel by places in the path: the first page to read, the next other one, a download behind both. */

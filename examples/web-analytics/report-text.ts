@@ -1,3 +1,4 @@
+import { botsText, risingText } from './insights-text.ts'
 import type { Report } from './report.ts'
 import { colored, fit, number, percent, plain, size } from './screen/text.ts'
 import type { Ranked } from './topics.ts'
@@ -41,7 +42,9 @@ export function reportText(report: Report, hasColor: boolean): string {
       heading(day.day),
       ...sideBySide(list('top pages', day.topPages, 46), list('top referrers', day.topReferrers, 31), 46),
     ]),
+    ...risingText(report, paint),
     ...visitsText(report, paint),
+    ...botsText(report, paint),
     '',
     `${number(report.notFound.length)} requests for what is not there (404).`,
     ...brokenLines(report),

@@ -1,11 +1,14 @@
 import { pipeline } from 'millrace'
 import type {
+  Bots,
   BrokenLine,
   Journey,
   NotFound,
   PageViews,
   Period,
   Referrals,
+  RisingPages,
+  Suspect,
   TopList,
   Traffic,
   Visits,
@@ -21,7 +24,10 @@ export class Results {
   readonly visits = new PerPeriod<Visits>()
   readonly topEntries = new PerPeriod<TopList>()
   readonly topExits = new PerPeriod<TopList>()
+  readonly rising = new PerPeriod<RisingPages>()
+  readonly bots = new PerPeriod<Bots>()
   /** By offset. */
+  readonly suspects = new Map<number, Suspect>()
   readonly journeys = new Map<number, Journey>()
   readonly notFound = new Map<number, NotFound>()
   readonly broken = new Map<number, BrokenLine>()
@@ -87,6 +93,9 @@ export const collect = (results: Results) =>
     p.from(topics.visitsDaily).forEach('visits-daily', row => visits.set(row))
     p.from(topics.topEntriesDaily).forEach('top-entries-daily', row => topEntries.set(row))
     p.from(topics.topExitsDaily).forEach('top-exits-daily', row => topExits.set(row))
+    p.from(topics.risingPages).forEach('rising-pages', row => results.rising.set(row))
+    p.from(topics.suspects).forEach('suspects', (row, { offset }) => void results.suspects.set(offset, row))
+    p.from(topics.botsDaily).forEach('bots-daily', row => results.bots.set(row))
     p.from(topics.notFoundAlerts).forEach('not-found', (row, { offset }) => void notFound.set(offset, row))
     p.from(topics.brokenLines).forEach('broken', (row, { offset }) => void broken.set(offset, row))
   })

@@ -61,6 +61,32 @@ export type Visits = Period & {
   downloaded: number
 }
 
+/** A page that had more views within an hour than in the one before. */
+export type Rise = { name: string; views: number; before: number }
+
+/** The steepest rises of one hour, which may begin at any ten minutes. */
+export type RisingPages = Period & { top: readonly Rise[] }
+
+/** A visit that only a program makes; `key` is its address, `start` and `end` are the times of its first and last request. */
+export type Suspect = Period & {
+  key: string
+  pages: number
+  /** It asked for robots.txt, or for pages one after the other without what comes along with them; null when it is none. */
+  why: 'robots.txt' | 'pages alone' | null
+  /** Whether its agent is a bot's, too. */
+  saysSo: boolean
+}
+
+/** The addresses that behaved like programs in visits that ended on one day. */
+export type Bots = Period & {
+  key: string
+  addresses: number
+  askForRobots: number
+  takePagesAlone: number
+  saySo: number
+  doNotSaySo: number
+}
+
 /** Somebody asked for a page that is not there. */
 export type NotFound = { at: number; page: string | null; ip: string; referrer: string | null; bot: boolean }
 
@@ -94,6 +120,11 @@ export const journeysDone = topic('journeys', { value: json<Journey>(), retentio
 export const visitsDaily = topic('visits-daily', { value: json<Visits>(), retention })
 export const topEntriesDaily = topic('top-entries-daily', { value: json<TopList>(), ...byStart })
 export const topExitsDaily = topic('top-exits-daily', { value: json<TopList>(), ...byStart })
+
+export const risingPages = topic('rising-pages', { value: json<RisingPages>(), ...byStart })
+
+export const suspects = topic('suspects', { value: json<Suspect>(), retention })
+export const botsDaily = topic('bots-daily', { value: json<Bots>(), retention })
 
 export const notFoundAlerts = topic('not-found-alerts', { value: json<NotFound>(), retention })
 export const brokenLines = topic('broken-lines', { value: json<BrokenLine>(), retention })

@@ -41,6 +41,19 @@ const view = (hours: readonly Traffic[]): View => ({
     top: [{ name: `/${'x'.repeat(200)}`, views: 1234, visitors: 5 }],
   },
   topReferrers: undefined,
+  rising: {
+    start: begin,
+    end: begin + HOUR_MS,
+    top: [
+      { name: '/\x1b[31mup', views: 7, before: 2 },
+      { name: `/${'y'.repeat(200)}`, views: 5, before: 4 },
+    ],
+  },
+  suspects: [
+    { key: '1.1.1.1', start: begin, end: begin, pages: 9, why: 'pages alone', saysSo: false },
+    { key: '1.1.1.1', start: begin, end: begin, pages: 0, why: 'robots.txt', saysSo: false },
+    { key: '2.2.2.2', start: begin, end: begin, pages: 0, why: 'robots.txt', saysSo: true },
+  ],
   journeys: [
     { ...visit, path: ['/'], pages: 1, durationMs: 0 },
     { ...visit, path: ['/a', '/\x1b[31mb', '/c'], pages: 3, durationMs: 40_000 },
@@ -70,6 +83,12 @@ describe('the screen', () => {
       [small, tall].map(lines => lines!.filter(line => line.includes('1.2.3.4  ')).length),
       [1, 2],
     )
+  })
+
+  it('shows what rises, and who behaves like a bot, as far as it fits', () => {
+    const shown = frame(view([hour(0, 3, 1)]), size80, plain).join('\n')
+    assert.match(shown, /rising 10:00 +\/·\[31mup 2 → 7 +\n/)
+    assert.match(shown, /bots +2 addresses by what they do · 1 of them do not say so /)
   })
 
   it('shows the way of the latest visit', () => {

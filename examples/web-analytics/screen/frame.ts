@@ -1,6 +1,6 @@
-import type { Journey, NotFound, Ranked, TopList, Traffic } from '../topics.ts'
+import type { Journey, NotFound, Ranked, RisingPages, Suspect, TopList, Traffic } from '../topics.ts'
 import { bar, chart } from './bars.ts'
-import { latestVisits } from './insights.ts'
+import { botsSoFar, latestVisits, risingNow } from './insights.ts'
 import { clockTime, dateAndTime, fit, number, type Paint, percent, size } from './text.ts'
 
 /** What there is to show. */
@@ -9,6 +9,8 @@ export interface View {
   readonly hours: readonly Traffic[]
   readonly topPages: TopList | undefined
   readonly topReferrers: TopList | undefined
+  readonly rising: RisingPages | undefined
+  readonly suspects: readonly Suspect[]
   /** The newest last. */
   readonly journeys: readonly Journey[]
   readonly notFound: readonly NotFound[]
@@ -46,6 +48,8 @@ export function frame(view: View, { columns, rows }: Size, paint: Paint): string
     '',
     ...tops(view, heights.tops, width, paint),
     '',
+    ...risingNow(view.rising, width, paint),
+    ...botsSoFar(view.suspects, width, paint),
     ...latestVisits(view.journeys, heights.visits, width, paint),
     ...alerts(view.notFound.slice(-heights.alerts), width, paint),
   ]

@@ -1,8 +1,37 @@
-import type { Journey } from '../topics.ts'
-import { fit, number, type Paint, span } from './text.ts'
+import type { Journey, RisingPages, Suspect } from '../topics.ts'
+import { clockTime, fit, number, type Paint, span } from './text.ts'
 
 const LABEL_WIDTH = 15
 const IP_WIDTH = 17
+
+/** The pages that rose most in the last hour. */
+export function risingNow(rising: RisingPages | undefined, width: number, paint: Paint): string[] {
+  const rises = (rising?.top ?? []).map(({ name, views, before }) => `${name} ${before} → ${views}`)
+  const since = rising === undefined ? '' : ` ${clockTime(rising.start)}`
+  return [labelled(`rising${since}`, rises, width, paint)]
+}
+
+/** How many addresses behaved like programs. */
+export function botsSoFar(suspects: readonly Suspect[], width: number, paint: Paint): string[] {
+  const addresses = (some: readonly Suspect[]) => new Set(some.map(({ key }) => key)).size
+  const quiet = addresses(suspects.filter(({ saysSo }) => !saysSo))
+  const figures = [
+    `${number(addresses(suspects))} addresses by what they do`,
+    `${number(quiet)} of them do not say so`,
+  ]
+  return [labelled('bots', suspects.length === 0 ? [] : figures, width, paint)]
+}
+
+/** Items behind a label, as many as fit. */
+function labelled(name: string, items: readonly string[], width: number, paint: Paint): string {
+  const room = width - LABEL_WIDTH
+  let text = items[0] ?? '–'
+  for (const item of items.slice(1)) {
+    if (`${text} · ${item}`.length > room) break
+    text += ` · ${item}`
+  }
+  return label(name, paint) + fit(text, room)
+}
 
 /** The ways of the visits that ended last, the newest first. */
 export function latestVisits(

@@ -65,6 +65,8 @@ function viewOf(results: Results, app: App, linesTotal: number, rate: (count: nu
     hours: hours.sort((a, b) => a.start - b.start),
     topPages: results.hourly.topPages.all().at(-1),
     topReferrers: results.hourly.topReferrers.all().at(-1),
+    rising: results.rising.all().at(-1),
+    suspects: [...results.suspects.values()],
     journeys: [...results.journeys.values()],
     notFound: [...results.notFound.values()],
     brokenLines,

@@ -52,7 +52,7 @@ export function visitsIn(lines: readonly PlainLine[]): Visit[] {
   })
 }
 
-/** The most frequent names with how often they came and from how many addresses: ten of them, equal ones by name. */
+/** The most frequent names with how often they came and from how many addresses, ten of them, equal ones by name. */
 export function mostFrequent(named: readonly { name: string; ip: string }[]) {
   return [...Map.groupBy(named, each => each.name)]
     .map(([name, all]) => ({ name, views: all.length, visitors: new Set(all.map(({ ip }) => ip)).size }))
