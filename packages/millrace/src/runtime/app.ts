@@ -66,6 +66,12 @@ export interface StartOptions {
   readonly print?: (line: string) => void
   /** Reads every source to its end as of the start, closes all windows, and then resolves `finished` (SEMANTICS 3.5). */
   readonly once?: boolean
+  /**
+   * With `once`: each partition is read up to its first record of this time or later, that one left out. With `start` it makes a run over a
+   * span of time, for example to see what a new version of a pipeline gives: under an `app` of its own, since the end of a bounded run ends
+   * event time for the one that ran.
+   */
+  readonly until?: Date | number
   /** `interpreted` runs the reference interpreter. Default `compiled`. */
   readonly mode?: 'compiled' | 'interpreted'
   /** Freezes values, so that a callback that changes one fails; for development. */

@@ -15,15 +15,9 @@ import type {
   StoreView,
 } from './app.ts'
 import { AppLayouts } from './app-layouts.ts'
+import { endOffsets } from './end-offsets.ts'
 import { checkCommits } from './guarantee.ts'
-import {
-  endKey,
-  type Host,
-  type HostEvents,
-  type HostedPipeline,
-  type PipelineSettings,
-  type RunSettings,
-} from './host.ts'
+import type { Host, HostEvents, HostedPipeline, PipelineSettings, RunSettings } from './host.ts'
 import { LocalHost } from './local-host.ts'
 import { appMetrics } from './metrics/app-metrics.ts'
 import { MembershipMeter } from './metrics/membership-meter.ts'
@@ -168,7 +162,7 @@ export class RunningApp implements App {
       name: graph.name,
       counts,
       recordLimits: await recordLimits(log, [...counts.keys()]),
-      ends: options.once ? await this.#endsOf(graph) : undefined,
+      ends: options.once ? await endOffsets(log, graph, options.until) : undefined,
       snapshots: await this.#snapshotsOf(graph),
     }
   }
@@ -182,17 +176,6 @@ export class RunningApp implements App {
     this.#instanceIds.set(group, instanceId)
     this.#warm.set(group, await partitionsIn(folder, name, graph))
     return folder
-  }
-
-  async #endsOf(graph: Graph): Promise<Map<string, number>> {
-    const ends = new Map<string, number>()
-    for (const node of graph.nodes) {
-      if (node.kind !== 'source') continue
-      const topic = node.topic.name
-      for (const { partition, latest } of await this.#parts.log.offsets(topic))
-        ends.set(endKey({ topic, partition }), latest)
-    }
-    return ends
   }
 
   #events(): HostEvents {

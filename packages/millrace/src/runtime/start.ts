@@ -5,6 +5,7 @@ import { systemClock } from '../std/clock.ts'
 import { systemRandom } from '../std/random.ts'
 import type { App, Logger, StartOptions } from './app.ts'
 import { appName } from './app-name.ts'
+import { checkUntil } from './end-offsets.ts'
 import type { PipelineSource } from './pipeline-source.ts'
 import { loadPipelines } from './pipeline-source.ts'
 import { Places } from './places.ts'
@@ -27,6 +28,7 @@ export async function start(pipelines: readonly PipelineSource[], options: Start
   const clock = options.clock ?? systemClock
   const logger = options.logger ?? silent
   const loaded = await loadPipelines(pipelines)
+  checkUntil(options)
   const home = await nearestPackage(process.cwd())
   const directory = resolve(options.data ?? join(home.directory, '.millrace'))
   const app = new RunningApp({

@@ -14,6 +14,7 @@ interface Flags extends RunFlags {
   readonly createTopics?: boolean
   readonly rollback?: boolean
   readonly start?: string
+  readonly until?: string
   readonly metricsPort?: string
   readonly metricsHost?: string
 }
@@ -29,6 +30,7 @@ export function addRun(program: Command, cli: Cli): void {
       '--start <place>',
       'where topics begin that were never read: earliest, latest, a date, or 10m (ten minutes ago)',
     )
+    .option('--until <time>', 'with --once: read up to a date, or 10m (ten minutes ago)')
     .option(
       '--rollback',
       'this once: go back to an older layout of the state, and drop what only newer code keeps',
@@ -39,6 +41,7 @@ export function addRun(program: Command, cli: Cli): void {
   withExamples(run, [
     ['millrace run pipelines/engagement.ts', 'until Ctrl-C'],
     ['millrace run pipelines/*.ts --once', 'to the end of the input, as a batch'],
+    ['millrace run --once --start 2026-01-01 --until 2026-01-02', 'one day, by the times of records'],
     ['millrace run --threads 4', 'all pipelines of the project, in four threads'],
     ['millrace run --metrics-port 9464', 'with metrics for Prometheus, and health for probes'],
     ['millrace run --brokers localhost:9092', 'on Apache Kafka'],
@@ -53,6 +56,7 @@ async function runFiles(cli: Cli, files: readonly string[], flags: Flags): Promi
     createTopics: flags.createTopics,
     rollback: flags.rollback,
     start: flags.start === undefined ? undefined : startOf(flags.start, cli.clock.now()),
+    until: flags.until === undefined ? undefined : untilOf(flags.until, cli.clock.now()),
     metrics: metricsAddress(flags),
     once: flags.once ?? false,
     freeze: false,
@@ -64,6 +68,12 @@ function metricsAddress({ metricsPort, metricsHost = '127.0.0.1' }: Flags): Metr
   const port = wholeNumber(metricsPort, '--metrics-port')
   if (port > 65_535) throw usageError(`--metrics-port is '${metricsPort}'`, 'a port, for example 9464')
   return { host: metricsHost, port }
+}
+
+function untilOf(text: string, nowMs: number): number {
+  const place = parsePlace(text, '--until', nowMs)
+  if (place.kind === 'time') return place.ms
+  throw usageError(`--until is '${text}'`, "a date, or '10m' (ten minutes ago)")
 }
 
 function startOf(text: string, nowMs: number): 'earliest' | 'latest' | number {

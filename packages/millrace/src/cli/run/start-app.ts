@@ -11,6 +11,8 @@ export interface AppOptions extends RunOptions {
   readonly rollback?: boolean
   /** Where topics begin that were never read; a number is a time. */
   readonly start?: 'earliest' | 'latest' | number
+  /** Where a bounded run ends. */
+  readonly until?: number
   /** Serves metrics and health there. */
   readonly metrics?: MetricsAddress
   /** Values are frozen, so that a callback that changes one fails. */
@@ -57,6 +59,7 @@ export async function startApp(
     createTopics,
     rollback,
     start: options.start,
+    until: options.until,
     threads,
     guarantee,
     commitIntervalMs,
