@@ -11,8 +11,10 @@ import type { ClosingWindow, EmittingStep, FoundRow, WindowFrame } from './emitt
 import { MissedGraces } from './missed-grace.ts'
 import type { EmissionPlan, StepPlan } from './step-plan.ts'
 import type { Task } from './task.ts'
+import { Settled } from './time.ts'
 import { PaneWindows } from './windows/pane-windows.ts'
 import type { ClosingRows, StepWindows } from './windows/step-windows.ts'
+import { UntoldRows } from './windows/untold-rows.ts'
 import { WholeWindows } from './windows/whole-windows.ts'
 
 const keepsRowsGone = isBroken('3.7')
@@ -45,6 +47,8 @@ export class AggregateStep implements EmittingStep {
   readonly #finals: readonly EmissionPlan[]
   /** Event time of the next tick per event-time emission; Infinity when nothing changed. */
   readonly #tickDue = new Map<EmissionPlan, number>()
+  /** Where rows of `final` may come again. */
+  readonly #untold: UntoldRows | undefined
   /** A close that takes several slices: its rows so far, those of them that went out since the last cut. */
   #closing: (ClosingRows & { start: number; gone: number[] }) | undefined
 
@@ -57,6 +61,7 @@ export class AggregateStep implements EmittingStep {
     this.#table = plan.node.window ? undefined : (store as TableStore)
     this.#ticks = plan.emissions.filter(emission => emission.flagAt >= 0)
     this.#finals = plan.emissions.filter(emission => emission.node.emission.kind === 'final')
+    this.#untold = plan.untoldAt < 0 ? undefined : new UntoldRows()
     this.kind = store.keyKind as KeyKind | 0
     this.#changed = new Map(this.#ticks.map(emission => [emission, new Map()]))
     if (this.#table) {
@@ -127,8 +132,12 @@ export class AggregateStep implements EmittingStep {
     return table
   }
 
-  /** Remembers a changed row until the next tick of each ticking emission. `t` is its record's time. */
+  /** Remembers a changed row until it goes out by each emission that does not tell of it with its record. `t` is its record's time. */
   changed(table: KeyTable, row: number, start: number, t: number): void {
+    if (this.#untold !== undefined && table.f64[row + this.plan.untoldAt] === 0) {
+      table.f64[row + this.plan.untoldAt] = 1
+      this.#noteUntold(start, row)
+    }
     for (const emission of this.#ticks) {
       const at = row + emission.flagAt
       if (table.f64[at] !== 0) continue
@@ -136,6 +145,11 @@ export class AggregateStep implements EmittingStep {
       if (this.#changed.get(emission)!.size === 0) this.#task.ticks.beginWait(emission.node.id)
       this.#remember(emission, start, row, t)
     }
+  }
+
+  /** A row that has to go out: with its window, or at once where that has done so. */
+  #noteUntold(start: number, row: number): void {
+    if (this.#untold!.add(start, row)) this.#task.time.lowerNextDue(this.#resultAt(start))
   }
 
   #remember(emission: EmissionPlan, start: number, row: number, t: number): void {
@@ -166,8 +180,11 @@ export class AggregateStep implements EmittingStep {
     this.kind = this.store.keyKind as KeyKind | 0
     const next = this.#windows?.next
     if (next !== undefined) this.#task.time.lowerNextDue(this.#closeAt(next))
+    if (this.#ticks.length === 0 && this.#untold === undefined) return
     for (const [start, table] of this.#openTables()) {
-      for (let row = table.firstRow(); row !== 0 && this.#ticks.length > 0; row = table.nextRow(row)) {
+      for (let row = table.firstRow(); row !== 0; row = table.nextRow(row)) {
+        if (this.#untold !== undefined && table.f64[row + this.plan.untoldAt] !== 0)
+          this.#noteUntold(start, row)
         for (const emission of this.#ticks) {
           if (table.f64[row + emission.flagAt] === 0) continue
           this.#remember(emission, start, row, table.f64[row + this.plan.timeAt]!)
@@ -193,6 +210,12 @@ export class AggregateStep implements EmittingStep {
         run: () => this.#close(start),
       }
     }
+    const untold = this.#untold?.first
+    if (untold !== undefined) {
+      const at = this.#resultAt(untold)
+      if (first === undefined || at < first.at)
+        first = { at, depth: this.plan.depth, name: this.name, run: () => this.#tellUntold(untold) }
+    }
     for (const [emission, at] of this.#tickDue) {
       if (first !== undefined && first.at <= at) continue
       first = { at, depth: this.plan.depth, name: this.name, run: () => this.tick(emission) }
@@ -202,7 +225,15 @@ export class AggregateStep implements EmittingStep {
 
   /** The task watermark at which a window closes; Infinity while a wall-clock emission in front holds it open. */
   #closeAt(start: number): number {
-    const at = this.endOf(start) + this.window!.graceMs
+    return this.#reachedAt(this.endOf(start) + this.plan.graceMs)
+  }
+
+  /** The task watermark at which its rows go out for the first time. */
+  #resultAt(start: number): number {
+    return this.#reachedAt(this.endOf(start) + this.window!.graceMs)
+  }
+
+  #reachedAt(at: number): number {
     for (const emit of this.plan.reach.wallTicks) {
       if (this.#task.ticks.watermark(emit) < at) return Number.POSITIVE_INFINITY
     }
@@ -213,12 +244,12 @@ export class AggregateStep implements EmittingStep {
     const start = this.#windows?.next
     if (start === undefined) return undefined
     const end = this.endOf(start)
-    return { start, end, closesAt: end + this.window!.graceMs + this.plan.reach.holdMs }
+    return { start, end, closesAt: end + this.plan.graceMs + this.plan.reach.holdMs }
   }
 
   noteLate(t: number): void {
     const { grid, reach } = this.plan
-    const closedAt = grid!.endOf(grid!.startOf(t)) + this.window!.graceMs + reach.holdMs
+    const closedAt = grid!.endOf(grid!.startOf(t)) + this.plan.graceMs + reach.holdMs
     const judgedBy = Math.max(this.#task.time.watermark, this.#task.judgedOwn)
     if (Number.isFinite(judgedBy)) this.missedGraces.note(Math.max(0, judgedBy - closedAt))
   }
@@ -274,17 +305,38 @@ export class AggregateStep implements EmittingStep {
     for (const emission of this.#ticks) {
       if (table.f64[row + emission.flagAt] !== 0) this.#emitChanged(emission, table, row, start)
     }
+    if (this.#untold === undefined) this.#tellFinal(table, row, start, end, closeAt - 1)
+  }
+
+  #tellFinal(table: KeyTable, row: number, start: number, end: number, watermark: number): void {
     const task = this.#task
-    task.rowWatermark = closeAt - 1
+    task.rowWatermark = watermark
     for (const emission of this.#finals) {
       task.program.rows.get(emission.node.id)!(task, this, table, row, start, end - 1)
     }
     task.rowWatermark = Number.NaN
   }
 
+  /** Hands out what is new of a window that is past; false when the slice is used up before the end. */
+  #tellUntold(start: number): boolean {
+    const { slice, parked, time } = this.#task
+    const table = this.#windowStore!.openTable(start)!
+    const end = this.endOf(start)
+    const watermark = Math.max(this.#resultAt(start) - 1, time.registers[Settled]!)
+    let told = 0
+    for (const row of this.#untold!.of(start)) {
+      table.f64[row + this.plan.untoldAt] = 0
+      table.touch(row)
+      this.#tellFinal(table, row, start, end, watermark)
+      if (++told === slice.rows || parked.hasCalls) break
+    }
+    return this.#untold!.told(start, told)
+  }
+
   #drop(start: number): void {
     this.#closing = undefined
     for (const byStart of this.#changed.values()) byStart.delete(start)
+    this.#untold?.forget(start)
     // Its slot may be one of those that close.
     this.lastSlot = Number.NaN
     this.lastTable = undefined

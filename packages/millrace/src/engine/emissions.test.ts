@@ -151,6 +151,42 @@ for (const mode of ['compiled', 'interpreted'] as const) {
       )
     })
 
+    it('[3.7] the first rows of a window with allowed lateness go out once, over several slices and a loss in their middle', () => {
+      const { run } = started(
+        mode,
+        p =>
+          p
+            .from(hits, { idle: 'never' })
+            .byKey()
+            .window(tumbling('1m'))
+            .aggregate('n', { n: count() })
+            .emit('final', { allowedLateness: '1m' })
+            .to(out),
+        { slice: { rows: 2, closes: 10 } },
+      )
+      const keys = ['a', 'b', 'c', 'd', 'e']
+      run.append(
+        'hits',
+        0,
+        keys.map(key => at(1, { id: 1 }, key)),
+      )
+      run.drain()
+      run.append('hits', 0, [at(60, { id: 2 }, 'a'), at(2, { id: 3 }, 'e')])
+      const [task] = [...run.tasks.values()].filter(({ inputs }) => inputs[0]!.position === 5)
+      run.poll(task!.inputs[0]!)
+      while (!task!.isClosing && run.step(task!));
+      assert.ok(task!.isClosing, 'the first slice did not end the window')
+      run.commit()
+      assert.equal(valuesIn(run, 'out').length, 2)
+      run.step(task!)
+      run.crash([task!])
+      run.drain()
+      assert.deepEqual(
+        valuesIn(run, 'out').map(({ key, n }) => `${key}=${n}`),
+        ['a=1', 'b=1', 'c=1', 'd=1', 'e=1', 'e=2'],
+      )
+    })
+
     it('[5.8] every() by event time gives changed rows at multiples of the watermark', () => {
       const { run } = started(mode, p =>
         p

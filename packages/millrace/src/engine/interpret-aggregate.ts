@@ -104,8 +104,8 @@ function slotsOf(
 }
 
 /** The task watermark at which the window closes. */
-function closesAt({ node: { window }, grid, reach }: StepPlan, start: number): number {
-  return grid!.endOf(start) + (window as GridWindow).graceMs + reach.holdMs
+function closesAt({ graceMs, grid, reach }: StepPlan, start: number): number {
+  return grid!.endOf(start) + graceMs + reach.holdMs
 }
 
 function isLate(task: Task, plan: StepPlan, flow: Flow, start: number): boolean {

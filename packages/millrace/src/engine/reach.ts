@@ -39,7 +39,7 @@ function passedOn(graph: Graph, node: PlanNode, known: readonly Reach[]): Reach 
       ? { ...reach, holdMs: reach.holdMs + emission.everyMs }
       : { ...reach, wallTicks: [...reach.wallTicks, node.id] }
   }
-  return { ...reach, holdMs: reach.holdMs + heldMs(graph, node) }
+  return { ...reach, holdMs: reach.holdMs + heldMs(graph, node) + (emission.allowedLatenessMs ?? 0) }
 }
 
 /** A result has the time of one of its records, and either may have waited that long for the other. */

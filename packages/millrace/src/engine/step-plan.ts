@@ -1,4 +1,4 @@
-import type { AggregateNode, EmitNode, Graph, WindowSpec } from '../plan/graph.ts'
+import type { AggregateNode, Emission, EmitNode, Graph, WindowSpec } from '../plan/graph.ts'
 import type { LayoutColumn, StoreLayout } from '../state/layout.ts'
 import type { StoreDefinition } from '../state/row-codec.ts'
 import type { CountWindow } from '../window/count-window.ts'
@@ -48,6 +48,10 @@ export interface StepPlan {
   /** The row's double with the largest contributing time; -1 where no emission needs it. */
   readonly timeAt: number
   readonly emissions: readonly EmissionPlan[]
+  /** How long after its end a window takes records: its grace, and the lateness allowed behind it. */
+  readonly graceMs: number
+  /** The row's double that says that its row of `final` has to go out, where that may be again; -1 elsewhere. */
+  readonly untoldAt: number
   readonly width: number
   readonly initial: Float64Array
   readonly reach: Reach
@@ -82,6 +86,8 @@ export function planStep(graph: Graph, node: AggregateNode, reach: Reach): StepP
     node: emit,
     flagAt: emit.emission.kind === 'every' ? initial.push(0) - 1 : -1,
   }))
+  const latenessMs = Math.max(0, ...emits.map(({ emission }) => latenessOf(emission)))
+  const untoldAt = latenessMs > 0 ? initial.push(0) - 1 : -1
   const counted = window?.kind === 'count' ? planCounted(window, initial) : undefined
   return {
     node,
@@ -89,6 +95,8 @@ export function planStep(graph: Graph, node: AggregateNode, reach: Reach): StepP
     offsets,
     timeAt,
     emissions,
+    graceMs: (window !== undefined && 'graceMs' in window ? window.graceMs : 0) + latenessMs,
+    untoldAt,
     width: initial.length,
     initial: Float64Array.from(initial),
     reach,
@@ -99,6 +107,11 @@ export function planStep(graph: Graph, node: AggregateNode, reach: Reach): StepP
     panes: panesOf(window, columns, emits),
     depth: depthOf(graph, node),
   }
+}
+
+/** The lateness that an emission allows behind the grace of its windows. */
+function latenessOf(emission: Emission): number {
+  return emission.kind === 'final' ? (emission.allowedLatenessMs ?? 0) : 0
 }
 
 /** Lays the slots of a row out; `initial` has the columns of the first one so far. */
@@ -123,6 +136,7 @@ export function storeDefinition(plan: StepPlan, keySerde: string, nextSeed: () =
   plan.emissions.forEach(({ flagAt }, i) => {
     if (flagAt >= 0) own.push(ownColumn(`#changed${i}`))
   })
+  if (plan.untoldAt >= 0) own.push(ownColumn('#untold'))
   const layout: StoreLayout = {
     step: node.name,
     kind: plan.eventWindow ? 'sessions' : node.window ? 'windows' : 'table',

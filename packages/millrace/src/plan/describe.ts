@@ -111,6 +111,8 @@ function detailOf(node: PlanNode): string {
 
 /** For example `every 5000 ms of wall time`. */
 function emissionText(emission: Emission): string {
+  if (emission.kind === 'final' && emission.allowedLatenessMs !== undefined)
+    return `final, allowed lateness ${emission.allowedLatenessMs} ms`
   if (emission.kind !== 'every') return emission.kind
   if ('everyMs' in emission) return `every ${emission.everyMs} ms of ${emission.time} time`
   return `at ${emission.schedule.expression}, ${emission.schedule.timeZone}`

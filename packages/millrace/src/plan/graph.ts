@@ -172,7 +172,12 @@ export interface ProcessNode extends NodeOf<'process'> {
  * clock, at times of a schedule, or at watermark multiples (SEMANTICS 5.8).
  */
 export type Emission =
-  | { readonly kind: 'final'; readonly order?: 'key' }
+  | {
+      readonly kind: 'final'
+      readonly order?: 'key'
+      /** How long after its grace a window still takes records, each of which gives its row again; 0 where it is left out. */
+      readonly allowedLatenessMs?: number
+    }
   | { readonly kind: 'updates' }
   | { readonly kind: 'every'; readonly everyMs: number; readonly time: 'wall' | 'event' }
   | { readonly kind: 'every'; readonly schedule: Cron; readonly time: 'wall' }

@@ -92,13 +92,46 @@ export function checkKeyBy(
     builder.fail(step, `partitions is ${partitions}`, 'give a whole number from 1')
 }
 
+/** Throws unless the windows behind `table` can go on taking records, all emissions of `final` alike. */
+function checkLateness(
+  builder: GraphBuilder,
+  table: Edge,
+  { kind, order, allowedLatenessMs = 0 }: Parameters<typeof checkEmission>[2],
+): void {
+  const node = builder.nodes[table.from]!
+  const step = builder.stepName(table)
+  const windowed = node.kind === 'aggregate' && node.window !== undefined
+  if (allowedLatenessMs > 0 && kind !== 'final')
+    builder.fail(step, `emit('${kind}') has no allowedLateness`, "it goes with emit('final')")
+  if (allowedLatenessMs > 0 && windowed && !hasGrid(node.window!))
+    builder.fail(
+      step,
+      `windows of kind "${node.window!.kind}" have no allowedLateness`,
+      "give them more grace, and emit('updates') to see their rows before",
+    )
+  if (allowedLatenessMs > 0 && order === 'key')
+    builder.fail(step, "rows that come again are in no order: 'key'", 'leave one of the two out')
+  if (kind !== 'final') return
+  for (const other of builder.nodes) {
+    if (other.kind !== 'emit' || other.inputs[0]!.from !== table.from || other.emission.kind !== 'final')
+      continue
+    if ((other.emission.allowedLatenessMs ?? 0) !== allowedLatenessMs)
+      builder.fail(
+        step,
+        'it emits "final" with two values of allowedLateness, but has one set of windows',
+        'give both the same',
+      )
+  }
+}
+
 /** Throws unless the aggregate behind `table` can emit this way. */
 export function checkEmission(
   builder: GraphBuilder,
   table: Edge,
-  emission: { readonly kind: string; readonly order?: unknown },
+  emission: { readonly kind: string; readonly order?: unknown; readonly allowedLatenessMs?: number },
 ): void {
   const node = builder.nodes[table.from]!
+  checkLateness(builder, table, emission)
   const windowed = node.kind === 'aggregate' && node.window !== undefined
   const step = builder.stepName(table)
   if (emission.kind !== 'updates' && node.kind !== 'aggregate')

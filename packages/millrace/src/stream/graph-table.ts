@@ -7,6 +7,7 @@ import type { Columns } from './aggregates.ts'
 import { type AnyStream, type Fn, GraphEdge, portOf, type StreamOf } from './graph-edge.ts'
 import { type Membership, retracting } from './retracting-columns.ts'
 import { retryPolicy } from './retry-policy.ts'
+import type { EmitOptions } from './stream.ts'
 import type { JoinOptions, VersionOptions } from './table.ts'
 
 /** A table; `edge` is where the changes of its rows leave. */
@@ -155,8 +156,8 @@ export class GraphAggregate extends GraphTable {
     return this.#results(this.builder, portOf(this.edge, 'late'), this.edge)
   }
 
-  override emit(when: 'final' | 'updates' | Emission, options: object = {}): AnyStream {
-    const emission = typeof when === 'string' ? { kind: when, ...options } : when
+  override emit(when: 'final' | 'updates' | Emission, options: EmitOptions = {}): AnyStream {
+    const emission = typeof when === 'string' ? { kind: when, ...emissionOptions(options) } : when
     checkEmission(this.builder, this.edge, emission)
     const edge = this.builder.add({ kind: 'emit', emission: emission as Emission, inputs: [this.edge] })
     return this.#results(this.builder, edge, this.edge)
@@ -266,4 +267,9 @@ function failWindowed(builder: GraphBuilder, step: string): never {
 function checkStoreName(builder: GraphBuilder, kind: string, name: unknown): void {
   if (typeof name !== 'string')
     builder.fail(kind, 'it keeps rows and has no name for its store', `name it first: ${kind}('name', …)`)
+}
+
+function emissionOptions({ allowedLateness = 0, ...others }: EmitOptions) {
+  const allowedLatenessMs = toMs(allowedLateness, 'emit({ allowedLateness })')
+  return allowedLatenessMs === 0 ? others : { ...others, allowedLatenessMs }
 }

@@ -291,6 +291,11 @@ export interface KeyByOptions {
 export interface EmitOptions {
   /** Rows that close together come in the order of their keys' bytes. */
   readonly order?: 'key'
+  /**
+   * How long after their grace windows on a grid still take records, each of which gives the row of `final` again, for one that
+   * replaces the one before; 0 by default. What comes later than that is late. Not with `order`.
+   */
+  readonly allowedLateness?: Duration
 }
 
 export interface ForEachOptions {

@@ -143,8 +143,9 @@ function closeTimeText(code: Code, plan: StepPlan, start: string): string {
   const window = plan.node.window as GridWindow | EventWindow
   const { holdMs } = plan.reach
   if (isOfEvents(window)) return `${start} + ${1 + window.graceMs + holdMs}`
-  if (!isFixed(window)) return `${endText(code, plan, start)} + ${window.graceMs + holdMs}`
-  const { sizeMs, graceMs } = window
+  const { graceMs } = plan
+  if (!isFixed(window)) return `${endText(code, plan, start)} + ${graceMs + holdMs}`
+  const { sizeMs } = window
   // Without the rule's defence lateness is judged as if the record had moved the time already.
   const ahead = raisesFirst ? sizeMs : 0
   return `${start} + ${sizeMs + graceMs + holdMs - ahead}`

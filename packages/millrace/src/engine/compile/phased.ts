@@ -34,7 +34,7 @@ export function phasedPlan(plan: SubPlan): PhasedPlan | undefined {
   if (node.window?.kind === 'hopping' && step.panes === undefined) return undefined
   if (node.window !== undefined && !isFixed(node.window)) return undefined
   const isFinal = step.emissions.every(({ node: emit }) => emit.emission.kind === 'final')
-  if (!isFinal || !step.columns.every(isPlain)) return undefined
+  if (!isFinal || step.untoldAt >= 0 || !step.columns.every(isPlain)) return undefined
   return { source, step, projection: compileProjection(fieldsOf(source, step)) }
 }
 

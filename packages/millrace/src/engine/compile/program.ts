@@ -97,6 +97,7 @@ class Compiler {
     const name = this.#code.variable('run')
     const hasWindows = this.#plan.aggregates.some(step => step.node.window !== undefined)
     const hasEffects = this.#nodes().some(node => node.kind === 'forEach')
+    const hasTimers = this.#nodes().some(node => node.kind === 'process')
     const origin = input.kind === 'source' ? input.node : input.keyBy
     const phased = phasedPlan(this.#plan)
     readCode(this.#code, {
@@ -106,7 +107,8 @@ class Compiler {
       freeze: this.#options.freeze ? deepFreeze : undefined,
       hasWindows,
       hasEffects,
-      hasTimers: this.#nodes().some(node => node.kind === 'process'),
+      hasTimers,
+      mayBeDue: hasTimers || this.#plan.aggregates.some(({ untoldAt }) => untoldAt >= 0),
       hasRetries: this.#nodes().some(hasRetry),
       mayRepeat: this.#options.mayRepeat,
       single: this.#plan.sub.inputs.length === 1 && input.kind === 'source',

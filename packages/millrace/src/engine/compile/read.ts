@@ -20,6 +20,8 @@ export interface ReadPlan {
   readonly hasRetries: boolean
   /** A record may put something up for a time that is past already. */
   readonly hasTimers: boolean
+  /** A record may have something done that was due before it. */
+  readonly mayBeDue: boolean
   readonly mayRepeat: boolean
   /** The task has this one source channel, so its watermark is the task's (unless it is released). */
   readonly single: boolean
@@ -70,7 +72,7 @@ export function readCode(code: Code, plan: ReadPlan): void {
   if (plan.hasRetries) code.line('if (T.parked.hasCalls) return T.parked.leave(t)')
   if (input.kind === 'repartition' && plan.hasTimers) code.line('T.time.noteTime(I.channel, t)')
   if (input.kind === 'source') raiseCode(code, plan, input.node)
-  if (plan.hasTimers) code.line(`if (X[${NextDue}] <= X[${TaskWatermark}] && !T.settleDue()) return 2`)
+  if (plan.mayBeDue) code.line(`if (X[${NextDue}] <= X[${TaskWatermark}] && !T.settleDue()) return 2`)
   if (plan.hasEffects) code.line('if (T.effects.isFull) return 4')
   code.line('}')
   code.line('}')

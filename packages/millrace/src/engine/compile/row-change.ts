@@ -45,7 +45,7 @@ export function changeCode(
     code.line(`if (${path.t} > ${at}) ${at} = ${path.t}`)
   }
   code.line(`${table}.touch(${row})`)
-  if (plan.emissions.some(({ flagAt }) => flagAt >= 0))
+  if (plan.untoldAt >= 0 || plan.emissions.some(({ flagAt }) => flagAt >= 0))
     code.line(`${step}.changed(${table}, ${row}, ${start}, ${path.t})`)
   const isNew = `${table}.size !== ${size}`
   updateEmissionCode(code, plan, table, row, start, before, isNew, path, go, directSinks)

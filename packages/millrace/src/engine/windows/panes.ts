@@ -70,7 +70,9 @@ export function panesOf(
   if (window?.kind !== 'hopping') return undefined
   const { sizeMs, advanceMs } = window
   const isShared = sizeMs > advanceMs && sizeMs % advanceMs === 0
-  const isFinal = emissions.every(({ emission }) => emission.kind === 'final')
+  const isFinal = emissions.every(
+    ({ emission }) => emission.kind === 'final' && emission.allowedLatenessMs === undefined,
+  )
   return isShared && isFinal && columns.every(({ merge }) => merge !== undefined)
     ? new Panes(window)
     : undefined
