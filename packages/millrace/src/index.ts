@@ -68,7 +68,14 @@ export {
   sum,
 } from './stream/aggregates.ts'
 export type { RetryOptions, StepOptions } from './stream/callback-types.ts'
-export { type Every, type EveryOptions, every } from './stream/emission.ts'
+export {
+  type AfterCount,
+  type AfterCountOptions,
+  afterCount,
+  type Every,
+  type EveryOptions,
+  every,
+} from './stream/emission.ts'
 export type { DedupeOptions } from './stream/operators/dedupe.ts'
 export type { FieldOf } from './stream/operators/field.ts'
 export type { Lagged } from './stream/operators/lag.ts'

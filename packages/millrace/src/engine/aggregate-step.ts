@@ -1,4 +1,4 @@
-import type { GridWindow } from '../plan/graph.ts'
+import type { Emission, GridWindow } from '../plan/graph.ts'
 import type { KeyKind } from '../serde/serde.ts'
 import { WINDOW_START_BYTES } from '../state/changelog-key.ts'
 import type { KeyTable } from '../state/key-table.ts'
@@ -44,6 +44,7 @@ export class AggregateStep implements EmittingStep {
   /** Changed rows per ticking emission, by window start. */
   readonly #changed: Map<EmissionPlan, Map<number, number[]>>
   readonly #ticks: readonly EmissionPlan[]
+  readonly #counts: readonly EmissionPlan[]
   readonly #finals: readonly EmissionPlan[]
   /** Event time of the next tick per event-time emission; Infinity when nothing changed. */
   readonly #tickDue = new Map<EmissionPlan, number>()
@@ -59,7 +60,8 @@ export class AggregateStep implements EmittingStep {
     this.#windowStore = plan.node.window ? (store as WindowStore) : undefined
     this.#windows = this.#windowStore && windowsOf(plan, this.#windowStore)
     this.#table = plan.node.window ? undefined : (store as TableStore)
-    this.#ticks = plan.emissions.filter(emission => emission.flagAt >= 0)
+    this.#ticks = plan.emissions.filter(({ node }) => node.emission.kind === 'every')
+    this.#counts = plan.emissions.filter(({ node }) => node.emission.kind === 'count')
     this.#finals = plan.emissions.filter(emission => emission.node.emission.kind === 'final')
     this.#untold = plan.untoldAt < 0 ? undefined : new UntoldRows()
     this.kind = store.keyKind as KeyKind | 0
@@ -144,6 +146,28 @@ export class AggregateStep implements EmittingStep {
       table.f64[at] = 1
       if (this.#changed.get(emission)!.size === 0) this.#task.ticks.beginWait(emission.node.id)
       this.#remember(emission, start, row, t)
+    }
+    for (const emission of this.#counts) this.#count(emission, table, row)
+  }
+
+  /** Hands a row out whose record is the last of so many. */
+  #count({ node, flagAt }: EmissionPlan, table: KeyTable, row: number): void {
+    const { records, reset } = node.emission as Extract<Emission, { kind: 'count' }>
+    const taken = table.f64[row + flagAt]! + 1
+    table.f64[row + flagAt] = taken < records ? taken : 0
+    if (taken < records) return
+    const time = table.f64[row + this.plan.timeAt]!
+    this.#task.program.rows.get(node.id)!(this.#task, this, table, row, noWindow, time)
+    if (reset) this.#beginAgain(table, row)
+  }
+
+  #beginAgain(table: KeyTable, row: number): void {
+    const { columns, offsets, timeAt } = this.plan
+    table.f64[row + timeAt] = Number.NEGATIVE_INFINITY
+    for (const [i, { object, initial }] of columns.entries()) {
+      const at = row + offsets[i]!
+      if (object === undefined) table.f64.set(initial, at)
+      else table.objects[table.f64[at]!] = object.initial()
     }
   }
 

@@ -33,7 +33,7 @@ function passedOn(graph: Graph, node: PlanNode, known: readonly Reach[]): Reach 
   if (node.kind === 'process') return { ...reach, holdMs: reach.holdMs + node.holdBackMs }
   if (node.kind !== 'emit') return reach
   const { emission } = node
-  if (emission.kind === 'updates') return reach
+  if (emission.kind === 'updates' || emission.kind === 'count') return reach
   if (emission.kind === 'every') {
     return emission.time === 'event'
       ? { ...reach, holdMs: reach.holdMs + emission.everyMs }

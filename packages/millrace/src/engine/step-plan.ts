@@ -12,7 +12,7 @@ import { type Panes, panesOf } from './windows/panes.ts'
 /** One emission of an aggregate step. */
 export interface EmissionPlan {
   readonly node: EmitNode
-  /** The row's double that says "changed since the last tick"; -1 for emissions without ticks. */
+  /** The row's double that says "changed since the last tick", or counts the records since the last row; -1 for other emissions. */
   readonly flagAt: number
 }
 
@@ -84,7 +84,7 @@ export function planStep(graph: Graph, node: AggregateNode, reach: Reach): StepP
   const timeAt = needsTime ? initial.push(Number.NEGATIVE_INFINITY) - 1 : -1
   const emissions = emits.map(emit => ({
     node: emit,
-    flagAt: emit.emission.kind === 'every' ? initial.push(0) - 1 : -1,
+    flagAt: emit.emission.kind === 'every' || emit.emission.kind === 'count' ? initial.push(0) - 1 : -1,
   }))
   const latenessMs = Math.max(0, ...emits.map(({ emission }) => latenessOf(emission)))
   const untoldAt = latenessMs > 0 ? initial.push(0) - 1 : -1
@@ -133,8 +133,9 @@ export function storeDefinition(plan: StepPlan, keySerde: string, nextSeed: () =
   if (plan.counted !== undefined) return countedDefinition(plan, plan.counted, keySerde, nextSeed)
   const own: LayoutColumn[] = []
   if (plan.timeAt >= 0) own.push(ownColumn(plan.eventWindow ? '#last' : '#time'))
-  plan.emissions.forEach(({ flagAt }, i) => {
-    if (flagAt >= 0) own.push(ownColumn(`#changed${i}`))
+  plan.emissions.forEach(({ node, flagAt }, i) => {
+    const name = node.emission.kind === 'count' ? `#taken${i}` : `#changed${i}`
+    if (flagAt >= 0) own.push(ownColumn(name))
   })
   if (plan.untoldAt >= 0) own.push(ownColumn('#untold'))
   const layout: StoreLayout = {

@@ -113,6 +113,8 @@ function detailOf(node: PlanNode): string {
 function emissionText(emission: Emission): string {
   if (emission.kind === 'final' && emission.allowedLatenessMs !== undefined)
     return `final, allowed lateness ${emission.allowedLatenessMs} ms`
+  if (emission.kind === 'count')
+    return `with every ${emission.records} records${emission.reset ? ', begins again' : ''}`
   if (emission.kind !== 'every') return emission.kind
   if ('everyMs' in emission) return `every ${emission.everyMs} ms of ${emission.time} time`
   return `at ${emission.schedule.expression}, ${emission.schedule.timeZone}`

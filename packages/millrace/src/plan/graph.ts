@@ -179,6 +179,8 @@ export type Emission =
       readonly allowedLatenessMs?: number
     }
   | { readonly kind: 'updates' }
+  /** A row with every so many records of its key; `reset` makes it begin again behind that. */
+  | { readonly kind: 'count'; readonly records: number; readonly reset: boolean }
   | { readonly kind: 'every'; readonly everyMs: number; readonly time: 'wall' | 'event' }
   | { readonly kind: 'every'; readonly schedule: Cron; readonly time: 'wall' }
 

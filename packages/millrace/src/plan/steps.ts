@@ -124,14 +124,34 @@ function checkLateness(
   }
 }
 
+/** Throws where rows would begin again that something else reads on. */
+function checkReset(builder: GraphBuilder, table: Edge, reset: boolean): void {
+  const others = builder.nodes.filter(node => node.kind === 'emit' && node.inputs[0]!.from === table.from)
+  const isReset = others.some(
+    node => node.kind === 'emit' && node.emission.kind === 'count' && node.emission.reset,
+  )
+  if (isReset || (reset && others.length > 0))
+    builder.fail(
+      builder.stepName(table),
+      'its rows begin again with afterCount(…, { reset: true }), so nothing else can read their changes',
+      'make another aggregate for the other emission, or leave reset out',
+    )
+}
+
 /** Throws unless the aggregate behind `table` can emit this way. */
 export function checkEmission(
   builder: GraphBuilder,
   table: Edge,
-  emission: { readonly kind: string; readonly order?: unknown; readonly allowedLatenessMs?: number },
+  emission: {
+    readonly kind: string
+    readonly order?: unknown
+    readonly allowedLatenessMs?: number
+    readonly reset?: boolean
+  },
 ): void {
   const node = builder.nodes[table.from]!
   checkLateness(builder, table, emission)
+  checkReset(builder, table, emission.reset ?? false)
   const windowed = node.kind === 'aggregate' && node.window !== undefined
   const step = builder.stepName(table)
   if (emission.kind !== 'updates' && node.kind !== 'aggregate')
@@ -156,8 +176,18 @@ export function checkEmission(
       "emit('final') needs a window: without one no result is ever final",
       "use emit('updates')",
     )
-  if (!['final', 'updates', 'every'].includes(emission.kind))
-    builder.fail(step, `it cannot emit "${emission.kind}"`, "use 'final', 'updates' or every('1s')")
+  if (windowed && emission.kind === 'count')
+    builder.fail(
+      step,
+      'rows of windows cannot go out with every so many records',
+      "leave the window out, or use 'updates' or countWindow()",
+    )
+  if (!['final', 'updates', 'every', 'count'].includes(emission.kind))
+    builder.fail(
+      step,
+      `it cannot emit "${emission.kind}"`,
+      "use 'final', 'updates', every('1s') or afterCount(100)",
+    )
 }
 
 /** Throws unless `topic` is one that this pipeline may write. */

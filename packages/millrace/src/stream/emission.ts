@@ -27,3 +27,21 @@ function isCron(period: Duration | Cron): period is Cron {
 
 /** Made by `every()`. */
 export type Every = Extract<Emission, { kind: 'every' }>
+
+export interface AfterCountOptions {
+  /** The row begins again behind the one that goes out; false by default. */
+  readonly reset?: boolean
+}
+
+/**
+ * Emits the row of a key with every `records`-th record of that key: `emit(afterCount(100))`, with `{ reset: true }` each time of the
+ * last hundred records alone. For tables without a window. Throws `RangeError` unless `records` is a whole number from 1.
+ */
+export function afterCount(records: number, { reset = false }: AfterCountOptions = {}): AfterCount {
+  if (!(Number.isSafeInteger(records) && records > 0))
+    throw new RangeError(`afterCount(records): ${records} is no whole number from 1`)
+  return Object.freeze({ kind: 'count', records, reset })
+}
+
+/** Made by `afterCount()`. */
+export type AfterCount = Extract<Emission, { kind: 'count' }>

@@ -128,7 +128,7 @@ class GraphGroups extends GraphEdge {
       inputs: [this.edge],
     })
     const results = (builder: GraphBuilder, updates: Edge) => this.#streamOf(builder, updates)
-    return new GraphAggregate(this.builder, edge, this.#streamOf, results)
+    return new GraphGroupRows(this.builder, edge, this.#streamOf, results)
   }
 }
 
@@ -176,7 +176,21 @@ export class GraphAggregate extends GraphTable {
         node.kind === 'emit' && node.emission.kind === 'updates' && node.inputs[0]!.from === this.edge.from,
     )
     if (known !== undefined) return { from: known.id, port: 'out' }
+    checkEmission(this.builder, this.edge, { kind: 'updates' })
     return this.builder.add({ kind: 'emit', emission: { kind: 'updates' }, inputs: [this.edge] })
+  }
+}
+
+/** The rows of groups: what left a group after its row began again would be taken back from nothing. */
+class GraphGroupRows extends GraphAggregate {
+  override emit(when: 'final' | 'updates' | Emission, options: EmitOptions = {}): AnyStream {
+    if (typeof when === 'object' && when.kind === 'count' && when.reset)
+      this.builder.fail(
+        this.builder.stepName(this.edge),
+        'rows that leave a group could not be taken back once it began again',
+        'leave reset out',
+      )
+    return super.emit(when, options)
   }
 }
 

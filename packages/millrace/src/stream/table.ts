@@ -3,7 +3,7 @@ import type { StreamRecord } from '../plan/record.ts'
 import type { Duration } from '../std/duration.ts'
 import type { Columns, Row } from './aggregates.ts'
 import type { FieldName, FieldType, NotPromise, RetryOptions, StepCallback } from './callback-types.ts'
-import type { Every } from './emission.ts'
+import type { AfterCount, Every } from './emission.ts'
 import type { SourceOptions } from './pipeline.ts'
 import type { KeyedStream, Stream } from './stream.ts'
 
@@ -70,6 +70,8 @@ export interface GroupedTable<R, K> {
 export interface AggregateTable<R, K, F> extends Table<R, K, F> {
   /** Each change of a result, null where it was deleted; or with `every()` the changed ones, from time to time. */
   emit(when: 'updates' | Every): KeyedStream<R | null, K>
+  /** The row with every so many records of its key. */
+  emit(when: AfterCount): KeyedStream<R, K>
 }
 
 /** The table of a topic. */

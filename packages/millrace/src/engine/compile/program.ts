@@ -9,6 +9,7 @@ import { carriedSerde, type Decode } from '../decode.ts'
 import type { Side } from '../joins/join-buffer.ts'
 import { inputOf, outputOf, splitOutput } from '../output-name.ts'
 import type { Arrival, PairArrival, Program, RowArrival, RunStop, SideArrival } from '../program.ts'
+import type { StepPlan } from '../step-plan.ts'
 import type { SubPlan } from '../sub-plan.ts'
 import type { Task } from '../task.ts'
 import type { TaskInput } from '../task-input.ts'
@@ -108,7 +109,7 @@ class Compiler {
       hasWindows,
       hasEffects,
       hasTimers,
-      mayBeDue: hasTimers || this.#plan.aggregates.some(({ untoldAt }) => untoldAt >= 0),
+      mayBeDue: hasTimers || this.#plan.aggregates.some(tellsWithRecords),
       hasRetries: this.#nodes().some(hasRetry),
       mayRepeat: this.#options.mayRepeat,
       single: this.#plan.sub.inputs.length === 1 && input.kind === 'source',
@@ -328,4 +329,9 @@ function copies(plan: SubPlan, node: ToTopicNode): boolean {
 
 function hasRetry(node: PlanNode): boolean {
   return node.kind !== 'forEach' && 'retry' in node && node.retry !== undefined && node.retry.retries > 0
+}
+
+/** Rows go out with records, at times that may be past. */
+function tellsWithRecords({ untoldAt, emissions }: StepPlan): boolean {
+  return untoldAt >= 0 || emissions.some(({ node }) => node.emission.kind === 'count')
 }
