@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { count, json, pipeline, topic, tumbling } from '../index.ts'
+import { CommitError } from '../log/log.ts'
+import { MemoryBroker } from '../log/memory/broker.ts'
 import { MemoryLog } from '../log/memory/memory-log.ts'
 import { start } from './start.ts'
 import { readTopic } from './testkit/read-topic.ts'
@@ -34,6 +36,53 @@ async function added(log: MemoryLog, options: { start?: number; until?: Date | n
   const values = (await readTopic(log, 'rows')).slice(before).map(({ value }) => JSON.parse(value!))
   return values.map(({ key, start: from, n }) => `${key}@${(from - t0) / 1_000}=${n}`).sort()
 }
+
+describe('a bounded run of a task with several inputs', () => {
+  const names = topic('names', {
+    value: json<{ name: string }>(),
+    key: 'name',
+    partitions: 2,
+    cleanup: 'compact',
+  })
+  const joined = topic('joined', { value: json<unknown>() })
+
+  it('[6.2] goes on where its task is made anew behind the end of a table', async () => {
+    let commits = 0
+    const failing = () => {
+      commits++
+      return commits === 2 ? new CommitError('aborted', 'provoked') : undefined
+    }
+    const broker = new MemoryBroker({ faults: point => (point === 'commit.before' ? failing() : undefined) })
+    const log = new MemoryLog(broker)
+    const joining = pipeline('joining', { commitInterval: 1 }, p => {
+      p.from(hits)
+        .keyBy('user')
+        .join(p.table(names), ({ at }, { name }) => ({ at, name }))
+        .to(joined)
+    })
+    {
+      await using app = await start([], { app: 'test', log })
+      for (const name of ['a', 'b', 'c']) await app.send(names, { name }, { timestamp: t0 })
+      for (let i = 0; i < 300; i++) await app.send(hits, { user: 'abcd'[i % 4]!, at: t0 + 1_000 * i })
+    }
+    await using app = await start([joining], { app: 'test', log, once: true })
+    await Promise.race([app.finished, app.failed])
+    assert.ok(commits > 2, 'the commit that failed was not the last')
+    assert.equal((await readTopic(log, 'joined')).length, 225)
+  })
+
+  it('[6.1] ends where one of them is empty', async () => {
+    const others = topic('others', { value: json<Hit>(), key: 'user', timestamp: 'at', partitions: 2 })
+    const both = pipeline('both', p => {
+      const all = p.from(hits).byKey().merge(p.from(others).byKey())
+      all.window(tumbling('10s')).aggregate('per-user', { n: count() }).emit('final').to(rows)
+    })
+    const log = await filled()
+    await using app = await start([both], { app: 'test', log, once: true })
+    await Promise.race([app.finished, app.failed])
+    assert.equal((await readTopic(log, 'rows')).length, 8)
+  })
+})
 
 describe('a bounded run until a time', () => {
   it('[3.5] ends before the first record of that time, with every window closed', async () => {

@@ -40,6 +40,13 @@ export class TaskRunner {
     this.#preparations = preparations
     this.#tables = new TableLoading(task.inputs)
     this.beganAtEnd = task.time.watermark === Number.POSITIVE_INFINITY
+    this.#knowEnds()
+  }
+
+  /** An input that begins at its end is never fetched, and still nothing to wait for. */
+  #knowEnds(): void {
+    for (const input of this.task.inputs)
+      if (input.fetchOffset >= this.#endOf(input)) input.highWatermark = input.fetchOffset
   }
 
   /** The positions to fetch: inputs that have room. */
@@ -69,6 +76,7 @@ export class TaskRunner {
   unreachable(input: TaskInput): void {
     input.highWatermark = -1
     input.drainedSinceMs = undefined
+    this.#knowEnds()
   }
 
   #endOf(input: TaskInput): number {
