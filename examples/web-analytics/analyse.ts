@@ -6,11 +6,13 @@ import { alerts } from './pipelines/alerts.ts'
 import { bots } from './pipelines/bots.ts'
 import { journeys } from './pipelines/journeys.ts'
 import { pages } from './pipelines/pages.ts'
+import { sections } from './pipelines/sections.ts'
 import { traffic } from './pipelines/traffic.ts'
 import { trending } from './pipelines/trending.ts'
 import { type ReplayOptions, replay } from './replay.ts'
 import { type Report, reportOf } from './report.ts'
 import { collect, Results } from './results.ts'
+import { loadPages } from './site-pages.ts'
 import type { Where } from './where.ts'
 
 /** A live log has no measure of its disorder; 2 minutes is what one would choose. */
@@ -22,11 +24,12 @@ const analysis = ({ survey }: LogFile) => {
     // The replay pauses and resumes; only its end-of-input record ends the last hour.
     idle: 'never',
   } as const
-  return [traffic, pages, journeys, trending, bots, alerts].map(each => each(input))
+  return [traffic, pages, journeys, trending, sections, bots, alerts].map(each => each(input))
 }
 
 /** Analyses a finished log as a bounded batch, where there is nothing yet. */
 export async function analyseOnce(log: LogFile, where: Where, signal?: AbortSignal): Promise<Report> {
+  await loadPages(where)
   {
     await using sender = await start([], where)
     await replay(sender, log.lines(), { speed: Number.POSITIVE_INFINITY, signal })
@@ -54,6 +57,7 @@ export async function analyseLive(
   log: LogFile,
   { where, clock, watch, ...options }: LiveOptions,
 ): Promise<Report> {
+  await loadPages(where)
   {
     await using app = await start(analysis(log), { ...where, clock })
     const results = new Results()

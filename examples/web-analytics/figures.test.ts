@@ -59,6 +59,25 @@ describe('the report agrees with plain counts over the lines of the log', () => 
     assert.ok(expected.every(({ read, readOn, downloaded }) => read > readOn && readOn > downloaded))
   })
 
+  it('in the views and visitors of each section and day', async () => {
+    const pages = (await readFile(join(import.meta.dirname, 'data', 'pages.tsv'), 'utf8')).split('\n')
+    const sectionOf = (page: string) =>
+      pages.find(row => row.startsWith(`${page}\t`))?.slice(page.length + 1) ?? 'not listed'
+    const days = [...Map.groupBy(visits.flat(), ({ day }) => day)].sort(([a], [b]) => (a < b ? -1 : 1))
+    const expected = days.map(([day, all]) => ({
+      day,
+      top: mostFrequent(
+        all.map(({ page, ip }) => ({ name: sectionOf(page), ip })),
+        Number.POSITIVE_INFINITY,
+      ),
+    }))
+    assert.deepEqual(report.sections, expected)
+    assert.equal(expected.length, 4)
+    assert.ok(
+      expected.every(({ top }) => ['blog', 'not listed'].every(name => top.some(each => each.name === name))),
+    )
+  })
+
   it('in the pages that rise', () => {
     const views = visits.flat()
     const begins = new Set(

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { App } from 'millrace'
+import type { App, Topic } from 'millrace'
 import { timeOf } from './access-log.ts'
 import { accessLog } from './topics.ts'
 
@@ -40,7 +40,7 @@ export async function replay(
   lines: AsyncIterable<string>,
   { speed, signal, timer = wallTimer }: ReplayOptions,
 ): Promise<void> {
-  const sent = await recordsIn(app)
+  const sent = await recordsIn(app, accessLog)
   const timed = timing(speed)
   let position = 0
   let due = timer.now()
@@ -63,11 +63,11 @@ export async function replay(
   if (!isEnded) await app.endInput(accessLog)
 }
 
-/** How many records the input topic holds; none before the first one made it. */
-async function recordsIn(app: App): Promise<number> {
-  const [topic] = await app.log.describeTopics([accessLog.name])
+/** How many records a topic of one partition holds; none before the first one made it. */
+export async function recordsIn(app: App, { name }: Pick<Topic, 'name'>): Promise<number> {
+  const [topic] = await app.log.describeTopics([name])
   if (topic === undefined) return 0
-  const [partition] = await app.log.offsets(accessLog.name)
+  const [partition] = await app.log.offsets(name)
   return partition?.latest ?? 0
 }
 

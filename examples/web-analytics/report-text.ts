@@ -1,6 +1,7 @@
 import { botsText, risingText } from './insights-text.ts'
 import type { Report } from './report.ts'
 import { colored, fit, number, percent, plain, size } from './screen/text.ts'
+import { sectionsText } from './sections-text.ts'
 import type { Ranked } from './topics.ts'
 import { visitsText } from './visits-text.ts'
 
@@ -42,6 +43,7 @@ export function reportText(report: Report, hasColor: boolean): string {
       heading(day.day),
       ...sideBySide(list('top pages', day.topPages, 46), list('top referrers', day.topReferrers, 31), 46),
     ]),
+    ...sectionsText(report, paint),
     ...risingText(report, paint),
     ...visitsText(report, paint),
     ...botsText(report, paint),

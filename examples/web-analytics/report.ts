@@ -21,6 +21,8 @@ export interface Report {
   readonly visits: readonly VisitsReport[]
   /** Each visit, by its beginning. */
   readonly journeys: readonly JourneyReport[]
+  /** What people looked at by section of the site, per day. */
+  readonly sections: readonly SectionsReport[]
   /** The steepest rises of each hour in which there was one; an hour begins every ten minutes. */
   readonly rising: readonly { readonly hour: string; readonly top: readonly Rise[] }[]
   /** Who behaved like a program, by the day on which the visit ended. */
@@ -47,6 +49,11 @@ export interface VisitsReport extends Omit<Visits, 'key' | 'start' | 'end'> {
   readonly topExits: readonly Ranked[]
 }
 
+export interface SectionsReport {
+  readonly day: string
+  readonly top: readonly Ranked[]
+}
+
 interface JourneyReport extends Omit<Journey, 'key' | 'start' | 'end'> {
   readonly ip: string
   readonly start: string
@@ -64,7 +71,7 @@ interface SuspectReport extends Omit<Suspect, 'key' | 'start' | 'end'> {
 
 /** The report on what the pipelines have written; complete when they have seen the end of their input. */
 export function reportOf(results: Results): Report {
-  const { hourly, daily, journeys, rising, bots, suspects, notFound, broken } = results
+  const { hourly, daily, journeys, sections, rising, bots, suspects, notFound, broken } = results
   return {
     days: daily.traffic.all().map(row => ({ day: iso(row.start).slice(0, 10), ...periodReport(row, daily) })),
     hours: hourly.traffic.all().map(row => ({ hour: iso(row.start), ...periodReport(row, hourly) })),
@@ -72,6 +79,10 @@ export function reportOf(results: Results): Report {
     journeys: [...journeys.values()]
       .sort(byStart)
       .map(({ key: ip, start, end, ...rest }) => ({ ip, start: iso(start), ...rest })),
+    sections: sections.starts().map(start => ({
+      day: iso(start).slice(0, 10),
+      top: sections.get(start).map(ranked).sort(byViews),
+    })),
     rising: rising.all().map(({ start, top }) => ({ hour: iso(start), top })),
     bots: bots.all().map(({ key, start, end, ...figures }) => ({ day: iso(start).slice(0, 10), ...figures })),
     suspects: [...suspects.values()]

@@ -8,6 +8,7 @@ import type {
   Period,
   Referrals,
   RisingPages,
+  SectionViews,
   Suspect,
   TopList,
   Traffic,
@@ -24,6 +25,9 @@ export class Results {
   readonly visits = new PerPeriod<Visits>()
   readonly topEntries = new PerPeriod<TopList>()
   readonly topExits = new PerPeriod<TopList>()
+  readonly sections = new PerKey<SectionViews>()
+  /** Days as they were a moment ago, also the one that is not over. */
+  readonly sectionsNow = new PerKey<SectionViews>()
   readonly rising = new PerPeriod<RisingPages>()
   readonly bots = new PerPeriod<Bots>()
   /** By offset. */
@@ -69,6 +73,11 @@ class PerKey<R extends Period & { key: string }> {
     this.#rows.set(row.start, ofPeriod.set(row.key, row))
   }
 
+  /** By time. */
+  starts(): number[] {
+    return [...this.#rows.keys()].sort((a, b) => a - b)
+  }
+
   get(start: number): R[] {
     return [...(this.#rows.get(start)?.values() ?? [])]
   }
@@ -93,6 +102,8 @@ export const collect = (results: Results) =>
     p.from(topics.visitsDaily).forEach('visits-daily', row => visits.set(row))
     p.from(topics.topEntriesDaily).forEach('top-entries-daily', row => topEntries.set(row))
     p.from(topics.topExitsDaily).forEach('top-exits-daily', row => topExits.set(row))
+    p.from(topics.sectionsNow).forEach('sections-now', row => results.sectionsNow.set(row))
+    p.from(topics.sectionsDaily).forEach('sections-daily', row => results.sections.set(row))
     p.from(topics.risingPages).forEach('rising-pages', row => results.rising.set(row))
     p.from(topics.suspects).forEach('suspects', (row, { offset }) => void results.suspects.set(offset, row))
     p.from(topics.botsDaily).forEach('bots-daily', row => results.bots.set(row))

@@ -61,6 +61,12 @@ export type Visits = Period & {
   downloaded: number
 }
 
+/** A page of the site, from `data/pages.tsv`. */
+export type SitePage = { path: string; section: string }
+
+/** What people looked at in one section on one day; `key` is its name. */
+export type SectionViews = Period & { key: string; views: number; visitors: number }
+
 /** A page that had more views within an hour than in the one before. */
 export type Rise = { name: string; views: number; before: number }
 
@@ -120,6 +126,11 @@ export const journeysDone = topic('journeys', { value: json<Journey>(), retentio
 export const visitsDaily = topic('visits-daily', { value: json<Visits>(), retention })
 export const topEntriesDaily = topic('top-entries-daily', { value: json<TopList>(), ...byStart })
 export const topExitsDaily = topic('top-exits-daily', { value: json<TopList>(), ...byStart })
+
+/** The table of pages, written once before anything is analysed. */
+export const sitePages = topic('pages', { value: json<SitePage>(), key: 'path', retention })
+export const sectionsNow = topic('sections-now', { value: json<SectionViews>() })
+export const sectionsDaily = topic('sections-daily', { value: json<SectionViews>(), retention })
 
 export const risingPages = topic('rising-pages', { value: json<RisingPages>(), ...byStart })
 

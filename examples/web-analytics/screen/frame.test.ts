@@ -41,6 +41,11 @@ const view = (hours: readonly Traffic[]): View => ({
     top: [{ name: `/${'x'.repeat(200)}`, views: 1234, visitors: 5 }],
   },
   topReferrers: undefined,
+  sections: [
+    { key: 'projects', start: begin, end: begin + HOUR_MS, views: 12, visitors: 5 },
+    { key: 'blog', start: begin, end: begin + HOUR_MS, views: 1234, visitors: 5 },
+    { key: '\x1b[31mz'.repeat(30), start: begin, end: begin + HOUR_MS, views: 1, visitors: 1 },
+  ],
   rising: {
     start: begin,
     end: begin + HOUR_MS,
@@ -83,6 +88,11 @@ describe('the screen', () => {
       [small, tall].map(lines => lines!.filter(line => line.includes('1.2.3.4  ')).length),
       [1, 2],
     )
+  })
+
+  it('shows the sections by views, as far as they fit', () => {
+    const shown = frame(view([hour(0, 3, 1)]), size80, plain).join('\n')
+    assert.match(shown, /sections today blog 1,234 · projects 12 +\n/)
   })
 
   it('shows what rises, and who behaves like a bot, as far as it fits', () => {

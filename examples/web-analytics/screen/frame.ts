@@ -1,6 +1,15 @@
-import type { Journey, NotFound, Ranked, RisingPages, Suspect, TopList, Traffic } from '../topics.ts'
+import type {
+  Journey,
+  NotFound,
+  Ranked,
+  RisingPages,
+  SectionViews,
+  Suspect,
+  TopList,
+  Traffic,
+} from '../topics.ts'
 import { bar, chart } from './bars.ts'
-import { botsSoFar, latestVisits, risingNow } from './insights.ts'
+import { botsSoFar, latestVisits, risingNow, sectionsToday } from './insights.ts'
 import { clockTime, dateAndTime, fit, number, type Paint, percent, size } from './text.ts'
 
 /** What there is to show. */
@@ -9,6 +18,8 @@ export interface View {
   readonly hours: readonly Traffic[]
   readonly topPages: TopList | undefined
   readonly topReferrers: TopList | undefined
+  /** Of the latest day. */
+  readonly sections: readonly SectionViews[]
   readonly rising: RisingPages | undefined
   readonly suspects: readonly Suspect[]
   /** The newest last. */
@@ -48,6 +59,7 @@ export function frame(view: View, { columns, rows }: Size, paint: Paint): string
     '',
     ...tops(view, heights.tops, width, paint),
     '',
+    ...sectionsToday(view.sections, width, paint),
     ...risingNow(view.rising, width, paint),
     ...botsSoFar(view.suspects, width, paint),
     ...latestVisits(view.journeys, heights.visits, width, paint),

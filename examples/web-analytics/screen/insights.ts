@@ -1,8 +1,15 @@
-import type { Journey, RisingPages, Suspect } from '../topics.ts'
+import type { Journey, RisingPages, SectionViews, Suspect } from '../topics.ts'
 import { clockTime, fit, number, type Paint, span } from './text.ts'
 
 const LABEL_WIDTH = 15
 const IP_WIDTH = 17
+
+/** What people have looked at today by section of the site, the most viewed first. */
+export function sectionsToday(sections: readonly SectionViews[], width: number, paint: Paint): string[] {
+  const shown = sections.toSorted((a, b) => b.views - a.views || (a.key < b.key ? -1 : 1))
+  const items = shown.map(({ key, views }) => `${key} ${number(views)}`)
+  return [labelled('sections today', items, width, paint)]
+}
 
 /** The pages that rose most in the last hour. */
 export function risingNow(rising: RisingPages | undefined, width: number, paint: Paint): string[] {

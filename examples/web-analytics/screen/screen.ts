@@ -1,6 +1,7 @@
 import type { WriteStream } from 'node:tty'
 import type { App } from 'millrace'
 import type { Results } from '../results.ts'
+import type { SectionViews } from '../topics.ts'
 import { frame, hourLine, linesSeen, type View } from './frame.ts'
 import { colored, plain } from './text.ts'
 
@@ -65,6 +66,7 @@ function viewOf(results: Results, app: App, linesTotal: number, rate: (count: nu
     hours: hours.sort((a, b) => a.start - b.start),
     topPages: results.hourly.topPages.all().at(-1),
     topReferrers: results.hourly.topReferrers.all().at(-1),
+    sections: sectionsOfLatestDay(results),
     rising: results.rising.all().at(-1),
     suspects: [...results.suspects.values()],
     journeys: [...results.journeys.values()],
@@ -75,6 +77,14 @@ function viewOf(results: Results, app: App, linesTotal: number, rate: (count: nu
     lag: reader?.lag ?? 0,
     watermark: reader?.watermark ?? Number.NEGATIVE_INFINITY,
   }
+}
+
+/** As they were a moment ago, or at the end of the day where that is over. */
+function sectionsOfLatestDay({ sectionsNow, sections }: Results): SectionViews[] {
+  const latest = sectionsNow.starts().at(-1)
+  if (latest === undefined) return []
+  const rows = [...sectionsNow.get(latest), ...sections.get(latest)]
+  return [...new Map(rows.map(row => [row.key, row])).values()]
 }
 
 /** How fast a count grows, over the last seconds. */

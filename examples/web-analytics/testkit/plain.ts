@@ -52,10 +52,10 @@ export function visitsIn(lines: readonly PlainLine[]): Visit[] {
   })
 }
 
-/** The most frequent names with how often they came and from how many addresses, ten of them, equal ones by name. */
-export function mostFrequent(named: readonly { name: string; ip: string }[]) {
+/** The most frequent names with how often they came and from how many addresses, equal ones by name. */
+export function mostFrequent(named: readonly { name: string; ip: string }[], max = 10) {
   return [...Map.groupBy(named, each => each.name)]
     .map(([name, all]) => ({ name, views: all.length, visitors: new Set(all.map(({ ip }) => ip)).size }))
     .sort((a, b) => b.views - a.views || (a.name < b.name ? -1 : 1))
-    .slice(0, 10)
+    .slice(0, max)
 }
