@@ -90,10 +90,8 @@ describe('what is made of process gives what its oracle gives', () => {
     const limited = (limit: number, perMs: number) => (input: readonly SeenTick[]) => {
       const passed: number[] = []
       return input.flatMap(tick => {
-        const counted = [
-          ...passed.filter(at => at + perMs > tick.watermark || passed.indexOf(at) > 0),
-          tick.at,
-        ]
+        while (passed.length > 0 && passed[0]! + perMs <= tick.watermark) passed.shift()
+        const counted = [...passed, tick.at]
         const most = Math.max(
           ...counted.map(from => counted.filter(at => at >= from && at < from + perMs).length),
         )
