@@ -249,19 +249,12 @@ export class AggregateStep implements EmittingStep {
 
   /** The task watermark at which a window closes; Infinity while a wall-clock emission in front holds it open. */
   #closeAt(start: number): number {
-    return this.#reachedAt(this.endOf(start) + this.plan.graceMs)
+    return this.#task.ticks.dueAt(this.plan.reach, this.endOf(start) + this.plan.graceMs)
   }
 
   /** The task watermark at which its rows go out for the first time. */
   #resultAt(start: number): number {
-    return this.#reachedAt(this.endOf(start) + this.window!.graceMs)
-  }
-
-  #reachedAt(at: number): number {
-    for (const emit of this.plan.reach.wallTicks) {
-      if (this.#task.ticks.watermark(emit) < at) return Number.POSITIVE_INFINITY
-    }
-    return at + this.plan.reach.holdMs
+    return this.#task.ticks.dueAt(this.plan.reach, this.endOf(start) + this.window!.graceMs)
   }
 
   get nextWindow(): ClosingWindow | undefined {
@@ -274,8 +267,7 @@ export class AggregateStep implements EmittingStep {
   noteLate(t: number): void {
     const { grid, reach } = this.plan
     const closedAt = grid!.endOf(grid!.startOf(t)) + this.plan.graceMs + reach.holdMs
-    const judgedBy = Math.max(this.#task.time.watermark, this.#task.judgedOwn)
-    if (Number.isFinite(judgedBy)) this.missedGraces.note(Math.max(0, judgedBy - closedAt))
+    this.missedGraces.note(this.#task, closedAt)
   }
 
   tick(emission: EmissionPlan): boolean {

@@ -1,3 +1,5 @@
+import type { Task } from './task.ts'
+
 /** Late records that would have been in time with this much more grace. */
 export interface MissedGrace {
   readonly graceMs: number
@@ -13,8 +15,13 @@ const hourMs = 60 * minuteMs
 export class MissedGraces {
   readonly #records = new Map<number, number>()
 
-  /** Counts a record that came so many ms after its last window had closed; 0 is the very ms. */
-  note(lateByMs: number): void {
+  /** Counts a record that is late since the task watermark `lateFrom`; without a watermark it is late by what has closed alone. */
+  note(task: Task, lateFrom: number): void {
+    const judgedBy = Math.max(task.time.watermark, task.judgedOwn)
+    if (Number.isFinite(judgedBy)) this.#add(Math.max(0, judgedBy - lateFrom))
+  }
+
+  #add(lateByMs: number): void {
     const step = lateByMs < minuteMs ? secondMs : lateByMs < hourMs ? minuteMs : hourMs
     const graceMs = (Math.floor(lateByMs / step) + 1) * step
     this.#records.set(graceMs, (this.#records.get(graceMs) ?? 0) + 1)

@@ -191,6 +191,11 @@ export class Task {
       : Number.NEGATIVE_INFINITY
   }
 
+  /** The watermark of the source partition that the record in work is judged by; of a row, the last one before it went out. */
+  get ownWatermark(): number {
+    return this.rowKeyKind === undefined ? this.time.registers[this.input.judgedAt]! : this.rowWatermark
+  }
+
   get judgedTask(): number {
     return this.rowKeyKind === undefined ? this.time.watermark : Number.NEGATIVE_INFINITY
   }

@@ -1,6 +1,7 @@
 import type { EmitNode } from '../plan/graph.ts'
 import { CronTimes } from '../window/cron.ts'
 import { type EmittingStep, isEmitting } from './emitting-step.ts'
+import type { Reach } from './reach.ts'
 import type { Task } from './task.ts'
 import { Settled } from './time.ts'
 
@@ -32,6 +33,12 @@ export class WallTicks {
   /** The watermark that is behind an emission: the one at its last tick. */
   watermark(emit: number): number {
     return this.#last.get(emit)!.watermark
+  }
+
+  /** The task watermark at which event time reaches `time` at a node; Infinity while a wall-clock emission in front holds it back. */
+  dueAt({ wallTicks, holdMs }: Reach, time: number): number {
+    for (const emit of wallTicks) if (this.watermark(emit) < time) return Number.POSITIVE_INFINITY
+    return time + holdMs
   }
 
   /** What an emission passes on: behind it, everything due up to here has gone out (SEMANTICS 3.2). */

@@ -7,7 +7,7 @@ import type { StepPlan } from '../step-plan.ts'
 import type { Code } from './code.ts'
 import { countWindowCode } from './count-window.ts'
 import { eventWindowCode } from './event-window.ts'
-import { keyCheckCode } from './key-check.ts'
+import { keyedStepCode } from './key-check.ts'
 import { argumentsOf, type Path } from './path.ts'
 import { changeCode, customCode, type DirectSinks, endText, statesCode, tableCode } from './row-change.ts'
 import { type Continue, callOf, failure, fieldCode } from './steps.ts'
@@ -26,14 +26,7 @@ export function aggregateCode(
   directSinks: DirectSinks,
 ): void {
   const { node } = plan
-  const step = code.variable('S')
-  code.line(`const ${step} = T.steps[${node.id}]`)
-  const ok = keyCheckCode(
-    code,
-    node,
-    path,
-    kind => `${step}.kind !== ${kind} && !${step}.acceptsKind(${kind})`,
-  )
+  const { step, ok } = keyedStepCode(code, node, path)
   code.line(`if (${ok}) {`)
   const { counted } = plan
   const start = counted === undefined ? windowCode(code, plan, step, path) : '0'

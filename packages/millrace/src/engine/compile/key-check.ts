@@ -4,6 +4,14 @@ import type { Code } from './code.ts'
 import type { Path } from './path.ts'
 import { failure } from './steps.ts'
 
+/** Declares the step of a node, whose keys are of the kind of its first one, and whether the record can be worked on by its key. */
+export function keyedStepCode(code: Code, node: PlanNode, path: Path): { step: string; ok: string } {
+  const step = code.variable('S')
+  code.line(`const ${step} = T.steps[${node.id}]`)
+  const refuses = (kind: string) => `${step}.kind !== ${kind} && !${step}.acceptsKind(${kind})`
+  return { step, ok: keyCheckCode(code, node, path, refuses) }
+}
+
 /**
  * Declares a variable that says whether the record can be worked on by its key, and sends it to `.failed` where not (SEMANTICS 5.1).
  * `refuses` is the expression that is true for a kind of keys the step has not.

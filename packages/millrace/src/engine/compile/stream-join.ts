@@ -3,20 +3,13 @@ import { deepFreeze } from '../../serde/freeze.ts'
 import { analyseCallback } from '../../serde/json/analyse.ts'
 import type { Side } from '../joins/join-buffer.ts'
 import type { Code } from './code.ts'
-import { keyCheckCode } from './key-check.ts'
+import { keyedStepCode } from './key-check.ts'
 import { argumentsOf, arrivalPath, type Path } from './path.ts'
 import { type Continue, guardedCall, recordOf, resultCode } from './steps.ts'
 
 /** A record comes to a join of streams. */
 export function joinArrivalCode(code: Code, node: StreamJoinNode, side: Side, path: Path): void {
-  const step = code.variable('S')
-  code.line(`const ${step} = T.steps[${node.id}]`)
-  const ok = keyCheckCode(
-    code,
-    node,
-    path,
-    kind => `${step}.kind !== ${kind} && !${step}.acceptsKind(${kind})`,
-  )
+  const { step, ok } = keyedStepCode(code, node, path)
   const { v, kb, ks, ke, t } = path
   const own = path.late?.own ?? '-Infinity'
   const w = code.variable('w')
@@ -48,14 +41,7 @@ export function pairCode(code: Code, node: StreamJoinNode, freeze: boolean, go: 
 
 /** A record is held until its time, or goes on at once where that has passed. */
 export function holdCode(code: Code, node: HoldNode, path: Path, go: Continue): void {
-  const step = code.variable('S')
-  code.line(`const ${step} = T.steps[${node.id}]`)
-  const ok = keyCheckCode(
-    code,
-    node,
-    path,
-    kind => `${step}.kind !== ${kind} && !${step}.acceptsKind(${kind})`,
-  )
+  const { step, ok } = keyedStepCode(code, node, path)
   const { v, kb, ks, ke, t, h } = path
   code.line(`if (!${ok});`)
   code.line(`else if (${step}.mustHold(${t})) ${step}.hold(${v}, ${kb}, ${ks}, ${ke}, ${t}, ${h})`)

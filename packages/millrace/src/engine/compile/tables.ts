@@ -6,7 +6,7 @@ import { isTrue } from '../results.ts'
 import { checkedRow, hasKeysOf, joinedTime, rowOf, sidesOf } from '../tables/rows.ts'
 import { valueAt } from '../tables/table-step.ts'
 import type { Code } from './code.ts'
-import { keyCheckCode } from './key-check.ts'
+import { keyCheckCode, keyedStepCode } from './key-check.ts'
 import type { Path } from './path.ts'
 import { type Continue, callOf, failure, guardedCall, recordOf, resultCode } from './steps.ts'
 
@@ -20,7 +20,7 @@ export interface TableCode {
 
 /** The change of a table by one record. */
 export function tableCode(code: Code, fixed: TableCode, node: TableNode, path: Path, go: Continue): void {
-  const { step, ok } = stepCode(code, node, path)
+  const { step, ok } = keyedStepCode(code, node, path)
   const row = code.variable('row')
   code.line(`let ${row} = ${path.v}`)
   const { selection } = node
@@ -46,7 +46,7 @@ export function tableJoinCode(
   go: Continue,
 ): void {
   const { graph, freeze } = fixed
-  const { step, ok } = stepCode(code, node, path)
+  const { step, ok } = keyedStepCode(code, node, path)
   const sides = sidesOf(graph, node)
   const { kb, ks, ke } = path
   const rows = sides.map(side => {
@@ -78,18 +78,6 @@ function isThereText({ sides }: TableJoinNode, rows: readonly string[]): string 
 function argumentsText({ sides }: TableJoinNode, rows: readonly string[]): string {
   if (sides[0]!.name === undefined) return rows.join(', ')
   return `{ ${rows.map((row, i) => `[${JSON.stringify(sides[i]!.name)}]: ${row}`).join(', ')} }`
-}
-
-function stepCode(code: Code, node: TableNode | TableJoinNode, path: Path): { step: string; ok: string } {
-  const step = code.variable('S')
-  code.line(`const ${step} = T.steps[${node.id}]`)
-  const ok = keyCheckCode(
-    code,
-    node,
-    path,
-    kind => `${step}.kind !== ${kind} && !${step}.acceptsKind(${kind})`,
-  )
-  return { step, ok }
 }
 
 function changeCode(

@@ -155,19 +155,13 @@ export class SessionStep implements EventWindowStep {
   #tellGone(gone: number, row: number): void {
     const { f64 } = this.table
     const t = this.store.lastOf(row)
-    for (const emission of this.#updates) this.#tellDeleted(emission, gone, t, this.#ownWatermark())
+    for (const emission of this.#updates) this.#tellDeleted(emission, gone, t, this.#task.ownWatermark)
     for (const { emission } of this.#ticks) {
       const flag = f64[gone + emission.flagAt]!
       if (flag === isNew || flag === isUntold) continue
       this.#tellDeleted(emission, gone, t, Number.NaN)
       this.#tellChanged(emission, row)
     }
-  }
-
-  /** The watermark by which the record in work is judged. */
-  #ownWatermark(): number {
-    const task = this.#task
-    return task.rowKeyKind === undefined ? task.time.registers[task.input.judgedAt]! : task.rowWatermark
   }
 
   #tellDeleted(emission: EmissionPlan, gone: number, t: number, ownWatermark: number): void {
@@ -227,10 +221,7 @@ export class SessionStep implements EventWindowStep {
 
   /** The task watermark at which a session closes; Infinity while a wall-clock emission in front holds it open. */
   #closeAt(last: number): number {
-    const at = last + this.#closeMs
-    for (const emit of this.plan.reach.wallTicks)
-      if (this.#task.ticks.watermark(emit) < at) return Number.POSITIVE_INFINITY
-    return at + this.plan.reach.holdMs
+    return this.#task.ticks.dueAt(this.plan.reach, last + this.#closeMs)
   }
 
   nextDue(): Due | undefined {
@@ -301,9 +292,7 @@ export class SessionStep implements EventWindowStep {
   }
 
   noteLate(t: number): void {
-    const judgedBy = Math.max(this.#task.time.watermark, this.#task.judgedOwn)
-    const lateFrom = t + 1 + this.#graceMs + this.plan.reach.holdMs
-    if (Number.isFinite(judgedBy)) this.missedGraces.note(Math.max(0, judgedBy - lateFrom))
+    this.missedGraces.note(this.#task, t + 1 + this.#graceMs + this.plan.reach.holdMs)
   }
 
   find(start: number | undefined, key: Buffer, keyStart: number, keyEnd: number): FoundRow | undefined {

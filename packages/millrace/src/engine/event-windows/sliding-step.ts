@@ -128,7 +128,7 @@ export class SlidingStep implements EventWindowStep {
     for (const [start, results] of this.#resultsAround(table.keyBytes, ks, ke, t)) {
       const known = before.get(start)
       if (known !== undefined && results.every((each, i) => Object.is(each, known[i]))) continue
-      this.#tellWhole(this.#updates, row, start, undefined, this.#ownWatermark())
+      this.#tellWhole(this.#updates, row, start, undefined, this.#task.ownWatermark)
     }
   }
 
@@ -153,12 +153,6 @@ export class SlidingStep implements EventWindowStep {
     }
     const { f64, objects } = this.#whole
     return columns.map(({ result }, i) => fingerprint(result(f64, row + offsets[i]!, objects)))
-  }
-
-  /** The watermark by which the record in work is judged. */
-  #ownWatermark(): number {
-    const task = this.#task
-    return task.rowKeyKind === undefined ? task.time.registers[task.input.judgedAt]! : task.rowWatermark
   }
 
   /** Sends out a window of a row's key at `t`, by default the time of its newest record. */
@@ -255,10 +249,7 @@ export class SlidingStep implements EventWindowStep {
 
   /** The task watermark at which a window closes; Infinity while a wall-clock emission in front holds it open. */
   #closeAt(end: number): number {
-    const at = end + this.#closeMs
-    for (const emit of this.plan.reach.wallTicks)
-      if (this.#task.ticks.watermark(emit) < at) return Number.POSITIVE_INFINITY
-    return at + this.plan.reach.holdMs
+    return this.#task.ticks.dueAt(this.plan.reach, end + this.#closeMs)
   }
 
   nextDue(): Due | undefined {
@@ -329,8 +320,6 @@ export class SlidingStep implements EventWindowStep {
   }
 
   noteLate(t: number): void {
-    const judgedBy = Math.max(this.#task.time.watermark, this.#task.judgedOwn)
-    const lateFrom = t + 1 + this.#graceMs + this.plan.reach.holdMs
-    if (Number.isFinite(judgedBy)) this.missedGraces.note(Math.max(0, judgedBy - lateFrom))
+    this.missedGraces.note(this.#task, t + 1 + this.#graceMs + this.plan.reach.holdMs)
   }
 }

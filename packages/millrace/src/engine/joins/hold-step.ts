@@ -89,9 +89,7 @@ export class HoldStep implements StatefulStep {
 
   /** The watermark of the task at which what reaches this step has passed `t`: rows of that very time may come until then. */
   #dueAt(t: number): number {
-    const { holdMs, wallTicks } = this.#plan.reach
-    const isOpen = wallTicks.some(emit => this.#task.ticks.watermark(emit) < t)
-    return isOpen ? Number.POSITIVE_INFINITY : t + 1 + holdMs
+    return this.#task.ticks.dueAt(this.#plan.reach, t) + 1
   }
 
   get hasChanges(): boolean {

@@ -113,9 +113,8 @@ export class JoinStep implements StatefulStep {
 
   /** Nothing closes while a wall-clock emission in front may still bring rows. */
   #unlessHeld(at: number): number {
-    const { wallTicks, holdMs } = this.plan.reach
-    const isHeld = wallTicks.some(emit => this.#task.ticks.watermark(emit) < at - holdMs)
-    return isHeld ? Number.POSITIVE_INFINITY : at
+    const { reach } = this.plan
+    return this.#task.ticks.dueAt(reach, at - reach.holdMs)
   }
 
   get hasChanges(): boolean {

@@ -233,9 +233,7 @@ export class ProcessStep implements StatefulStep {
 
   /** The task watermark at which event time reaches `time` here; Infinity while a wall-clock emission in front holds it back. */
   #dueAt(time: number): number {
-    const { wallTicks, holdMs } = this.plan.reach
-    for (const emit of wallTicks) if (this.#task.ticks.watermark(emit) < time) return Number.POSITIVE_INFINITY
-    return time + holdMs
+    return this.#task.ticks.dueAt(this.plan.reach, time)
   }
 
   nextDue(): Due | undefined {
