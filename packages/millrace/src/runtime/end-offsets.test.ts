@@ -111,10 +111,11 @@ describe('a bounded run until a time', () => {
   it('refuses what is no time, and a run without an end', async () => {
     const log = new MemoryLog()
     const starting = (options: object) => start([counting], { app: 'test', log, ...options })
-    await assert.rejects(
-      starting({ once: true, until: 17 }),
-      /until is 17; give a Date, or ms since the epoch/,
-    )
+    for (const until of [17, 'latest'])
+      await assert.rejects(
+        starting({ once: true, until }),
+        /until is (17|latest); give a Date, or ms since the epoch/,
+      )
     await assert.rejects(
       starting({ until: t0 }),
       /until is where a bounded run ends, and this one goes on; add once: true/,

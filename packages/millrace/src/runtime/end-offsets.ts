@@ -40,8 +40,9 @@ export function checkUntil({
 }
 
 function untilTime(until: Date | number): number {
-  return checkedStart(
-    until,
-    () => new Error(`until is ${String(until)}; give a Date, or ms since the epoch`),
-  ) as number
+  const refusal = () => new Error(`until is ${String(until)}; give a Date, or ms since the epoch`)
+  const time = checkedStart(until, refusal)
+  // A rule such as 'latest', which untyped code may give.
+  if (typeof time !== 'number') throw refusal()
+  return time
 }
