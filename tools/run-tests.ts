@@ -55,6 +55,8 @@ export interface TestProgress extends TestCounts {
 export interface TestRun extends TestCounts {
   /** Set when the process did not end as a test run ends; it counts as one more failure. */
   readonly ended?: string
+  /** What failed at first and passed when it was run again, by itself. */
+  readonly mended?: readonly FailedTest[]
 }
 
 export interface RunTestsOptions {
@@ -141,16 +143,14 @@ const againFilesMax = 3
  * Runs the files, and those with failures once more by themselves where they are few. A test that passes then is
  * counted as passed and named in `mended`: on a shared machine a process can stand still for seconds.
  */
-export async function runTestsTwice(
-  options: RunTestsOptions,
-): Promise<TestRun & { readonly mended: readonly FailedTest[] }> {
+export async function runTestsTwice(options: RunTestsOptions): Promise<TestRun> {
   const first = await runTests(options)
   const files = [...new Set(first.failures.map(({ place }) => place.replace(/:\d+$/, '')))]
   const isFew = files.length > 0 && files.length <= againFilesMax && options.files.length > files.length
-  if (!isFew || first.ended !== undefined) return { ...first, mended: [] }
+  if (!isFew || first.ended !== undefined) return first
   console.log(`\nOnce more, by themselves: ${files.join(', ')}`)
   const second = await runTests({ ...options, files })
-  if (second.ended !== undefined) return { ...first, mended: [] }
+  if (second.ended !== undefined) return first
   const mended = first.failures.filter(each => !second.failures.some(({ title }) => title === each.title))
   return {
     passed: first.passed + first.failures.length - second.failures.length,

@@ -16,15 +16,15 @@ if (files.length === 0) {
   process.exit(1)
 }
 const began = performance.now()
-const options = { files, print: true, timeoutMs: 20 * 60_000 }
-const run = values.twice ? await runTestsTwice(options) : { ...(await runTests(options)), mended: [] }
+const runAll = values.twice ? runTestsTwice : runTests
+const run = await runAll({ files, print: true, timeoutMs: 20 * 60_000 })
 const seconds = ((performance.now() - began) / 1000).toFixed(1)
 const empty = run.passed + run.failed + run.skipped === 0
 if (run.failures.length > 1) {
   console.log('\nFailed:')
   for (const failure of run.failures) console.log(`  ${failure.place}  ${failure.title}`)
 }
-for (const test of run.mended) console.log(`↻ passed the second time: ${test.place}  ${test.title}`)
+for (const test of run.mended ?? []) console.log(`↻ passed the second time: ${test.place}  ${test.title}`)
 if (run.ended) console.log(`\n✖ The test process ${run.ended}.`)
 if (empty) console.log('\n✖ The files hold no test.')
 console.log(`\n${files.length} files in ${seconds} s`)
