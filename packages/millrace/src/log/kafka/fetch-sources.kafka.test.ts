@@ -60,26 +60,33 @@ describe('a reader on Kafka', { timeout: 120_000, concurrency: true }, () => {
     t.after(() => log.close())
     await log.createTopics([{ name: topic, partitions: count, retentionMs: -1 }])
     const offsets = new Array<number>(count).fill(0)
-    const fetch = async () => {
+    const fetch = async (): Promise<number[]> => {
       const at = offsets.map((offset, partition) => ({ topic, partition, offset }))
       const found = await log.fetch(at, { ...AT_ONCE, maxWaitMs: 200 })
       assert.equal(found.length, count)
+      // A broker under load takes a second and more to lead what was just created.
+      if (found.some(({ error }) => error?.retriable)) return fetch()
       for (const { partition, batches, error, highWatermark } of found) {
         assert.equal(error, undefined)
         if (batches.length > 0) offsets[partition] = highWatermark
       }
       return found.map(({ highWatermark }) => highWatermark)
     }
-    assert.deepEqual(await fetch(), offsets)
-    assert.deepEqual(await fetch(), offsets)
-    assert.ok(sizes.at(-2)! > count * 30, `the first names all: ${sizes}`)
-    assert.ok(sizes.at(-1)! < 150, `the second names none: ${sizes}`)
+    // A broker that answers a moment before the time is asked once more within the same fetch.
+    const sizesOfFetch = async () => {
+      const before = sizes.length
+      assert.deepEqual(await fetch(), offsets)
+      return sizes.slice(before)
+    }
+    const [first, second] = [await sizesOfFetch(), await sizesOfFetch()]
+    assert.ok(first[0]! > count * 30, `the first names all: ${first}`)
+    assert.ok(Math.max(...second) < 150, `the second names none: ${second}`)
     for (const partition of [7, 31]) {
       await log.append([outgoing(topic, partition, 'a')])
       while (offsets[partition] === 0) await fetch()
     }
-    assert.deepEqual(await fetch(), offsets)
-    assert.ok(sizes.at(-1)! < 250, `the last names at most the one that changed: ${sizes}`)
+    const last = await sizesOfFetch()
+    assert.ok(Math.max(...last) < 250, `the last names at most the one that changed: ${last}`)
     await log.deleteTopics([topic])
   })
 
