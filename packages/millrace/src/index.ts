@@ -124,6 +124,9 @@ export type {
 export type { JoinInterval, JoinPair, JoinResults } from './stream/stream-join.ts'
 export type {
   AggregateTable,
+  GlobalJoinOptions,
+  GlobalTable,
+  GlobalTableOptions,
   GroupedTable,
   JoinedTables,
   JoinOptions,

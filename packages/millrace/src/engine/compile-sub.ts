@@ -32,7 +32,7 @@ export function buildPrograms(graph: Graph, settings: ProgramSettings): SubProgr
     const freeze = settings.freeze || !isCompiled
     const plan = planSubTopology(graph, sub, { ...settings, freeze })
     const options = { closedLog: settings.closedLog, project: isCompiled }
-    const decoders = sub.inputs.map(input => decoderOf(graph, input, options))
+    const decoders = [...sub.inputs, ...sub.globals].map(input => decoderOf(graph, input, options))
     const program = isCompiled
       ? compileProgram(plan, { decoders, freeze: settings.freeze, mayRepeat: settings.mayRepeat ?? false })
       : interpretProgram(plan, decoders)

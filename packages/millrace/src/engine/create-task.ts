@@ -17,12 +17,13 @@ import { RepartitionLane } from './repartition-lane.ts'
 import { SideStreams } from './side-streams.ts'
 import type { StatefulStep } from './stateful-step.ts'
 import type { SubPlan } from './sub-plan.ts'
+import { openGlobalTable } from './tables/global-step.ts'
 import { Task } from './task.ts'
 import { TaskInput } from './task-input.ts'
 import { TaskTime, watermarkOf } from './time.ts'
 
 const forgetsTime = isBroken('2.1')
-/** A re-keyed record's channel is known from the marker in front of it. */
+/** A re-keyed record's channel is known from the marker in front of it; one of a global topic has none. */
 const unknownChannel = -1
 
 /** The world a task lives in: what it may ask about its surroundings, and where its side effects go. */
@@ -51,9 +52,16 @@ export function taskName(plan: SubPlan, partition: number): string {
   return `${plan.sub.name}/${partition}`
 }
 
+/** Where a task reads a partition of a global topic from. */
+export interface GlobalStart {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+}
+
 /**
- * Makes a task that goes on from committed positions, one per input. Its stores are empty: fill them with
- * `apply` and call `Task.restored` before the first record.
+ * Makes a task that goes on from committed positions, one per input, and reads global topics from `globals`. Its stores are empty:
+ * fill them with `apply` and call `Task.restored` before the first record.
  */
 export function createTask(
   plan: SubPlan,
@@ -61,17 +69,19 @@ export function createTask(
   partition: number,
   positions: readonly StartPosition[],
   world: TaskWorld,
+  globals: readonly GlobalStart[] = [],
 ): Task {
   const metadata = positions.map(position => decodeMetadata(position.metadata))
   const channels = channelsOf(plan, world)
   const isSource = plan.sub.inputs.every(input => input.kind === 'source')
-  const time = new TaskTime(channels.length, plan.sub.inputs.length, isSource)
-  const inputs = plan.sub.inputs.map((origin, index) => {
+  const time = new TaskTime(channels.length, plan.sub.inputs.length + globals.length, isSource)
+  const ordinary = plan.sub.inputs.map((origin, index) => {
     const position = positions[index]!
     const channel =
       origin.kind === 'source' ? channels.find(({ input }) => input === index)!.channel : unknownChannel
     return new TaskInput({
       index,
+      loop: index,
       topic: position.topic,
       partition,
       origin,
@@ -82,6 +92,7 @@ export function createTask(
       committedOffset: position.committedOffset,
     })
   })
+  const inputs = [...ordinary, ...globalInputs(plan, time, globals)]
   const task = new Task({
     plan,
     partition,
@@ -105,6 +116,27 @@ export function createTask(
     if (known.task !== undefined) restoreTask(task, known.task)
   }
   return task
+}
+
+/** They stand behind the others: the first input is the one that a commit keeps the task's own fields with. */
+function globalInputs(plan: SubPlan, time: TaskTime, starts: readonly GlobalStart[]): TaskInput[] {
+  const before = plan.sub.inputs.length
+  return starts.map(({ topic, partition, offset }, i) => {
+    const which = plan.sub.globals.findIndex(({ node }) => node.topic.name === topic)
+    const origin = plan.sub.globals[which]!
+    return new TaskInput({
+      index: before + i,
+      loop: before + which,
+      topic,
+      partition,
+      origin,
+      channel: unknownChannel,
+      judgedAt: time.ownOf(before + i),
+      keyKind: origin.node.topic.keySerde.kind,
+      offset,
+      committedOffset: offset,
+    })
+  })
 }
 
 function restoreTask(task: Task, known: NonNullable<ReturnType<typeof decodeMetadata>['task']>): void {
@@ -184,6 +216,7 @@ function stepsOf(task: Task, world: TaskWorld): StatefulStep[] {
   const steps: StatefulStep[] = []
   for (const plan of task.plan.stateful)
     steps[plan.node.id] = plan.open(task, keySerdeOf(task.plan), world.nextSeed)
+  for (const node of task.plan.globalTables) steps[node.id] = openGlobalTable(node, world.nextSeed)
   return steps
 }
 

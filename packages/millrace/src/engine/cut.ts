@@ -60,7 +60,8 @@ function stateTooLarge(task: Task, step: StatefulStep, error: RowTooLargeError):
 }
 
 function positionsOf(task: Task): PositionUpdate[] {
-  return task.inputs.map(input => {
+  const committed = task.inputs.filter(input => !input.isGlobal)
+  return committed.map(input => {
     const { topic, partition, position: offset, index } = input
     const metadata = encodeMetadata({
       channels: channelsOf(task, index),

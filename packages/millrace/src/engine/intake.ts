@@ -97,7 +97,7 @@ export class Intake {
 
   /** Ends the channel: its watermark becomes +∞. False when a slice of closing is used up. */
   endOfInput(input: TaskInput): boolean {
-    if (ignoresEnds) return true
+    if (ignoresEnds || input.isGlobal) return true
     this.#task.time.raise(input.channel, Number.POSITIVE_INFINITY)
     return this.#task.advance()
   }

@@ -1,8 +1,9 @@
-import type { LookupNode, TableJoinNode, TableNode } from '../plan/graph.ts'
+import type { GlobalTableNode, LookupNode, TableJoinNode, TableNode } from '../plan/graph.ts'
 import { tableOf } from '../plan/walk.ts'
 import { deepFreeze } from '../serde/freeze.ts'
-import { call, checkKey, type Flow } from './interpret-flow.ts'
+import { call, checkKey, type Flow, fieldOf } from './interpret-flow.ts'
 import { isTrue } from './results.ts'
+import type { GlobalTableStep } from './tables/global-step.ts'
 import { checkedRow, hasKeysOf, joinedTime, rowOf, sidesOf } from './tables/rows.ts'
 import type { TableStep } from './tables/table-step.ts'
 import type { Task } from './task.ts'
@@ -21,6 +22,13 @@ function selectedRow(task: Task, { selection }: TableNode, flow: Flow): unknown 
   if (selection === undefined || flow.v === null) return flow.v
   if (selection.kind === 'filter') return isTrue(call(task, selection.fn, flow)) ? flow.v : null
   return deepFreeze(checkedRow(call(task, selection.fn, flow)))
+}
+
+/** Takes a record of a global topic into its table. Throws what cannot be one of its rows. */
+export function changeGlobalTable(task: Task, node: GlobalTableNode, flow: Flow): void {
+  const step = task.steps[node.id] as GlobalTableStep
+  checkKey(node.name, flow, task.keyKindInWork, kind => step.acceptsKind(kind))
+  step.change(flow.v, flow.kb, flow.ks, flow.ke, flow.t)
 }
 
 /** What a join of tables makes of a change of one of them. */
@@ -59,8 +67,13 @@ interface Change {
 export function lookUp(task: Task, node: LookupNode, flow: Flow): { readonly value: unknown } | undefined {
   const { kb, ks, ke, t } = flow
   const table = task.steps[tableOf(task.plan.graph, node.inputs[1]!).id]!
-  checkKey(node.name ?? 'join', flow, task.keyKindInWork, kind => hasKeysOf(table, kind))
-  const row = deepFreeze(rowOf(table, kb, ks, ke, t))
+  if (node.key === undefined)
+    checkKey(node.name ?? 'join', flow, task.keyKindInWork, kind => hasKeysOf(table, kind))
+  const found =
+    node.key === undefined
+      ? rowOf(table, kb, ks, ke, t)
+      : (table as GlobalTableStep).rowUnder(fieldOf(task, node.key, flow))
+  const row = deepFreeze(found)
   if (row === undefined && node.how === 'inner') return undefined
   return { value: call(task, (v, record) => (node.fn as JoinCallback)(v, row, record), flow) }
 }

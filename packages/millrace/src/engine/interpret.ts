@@ -12,7 +12,7 @@ import { foldEvent } from './interpret-event-window.ts'
 import { call, type Flow, fieldOf } from './interpret-flow.ts'
 import { holdRecord, joinRecord, pairOf } from './interpret-joins.ts'
 import { readHead } from './interpret-read.ts'
-import { changeJoin, changeTable, lookUp } from './interpret-tables.ts'
+import { changeGlobalTable, changeJoin, changeTable, lookUp } from './interpret-tables.ts'
 import type { Side } from './joins/join-buffer.ts'
 import { inputOf, outputOf, splitOutput } from './output-name.ts'
 import { headerSection, notWindowed } from './outputs.ts'
@@ -54,9 +54,9 @@ export function interpretProgram(plan: SubPlan, decoders: readonly Decode[]): Pr
     }
   }
   const run = (task: Task, input: TaskInput, until: number) => {
-    const origin = plan.sub.inputs[input.index]!
+    const { origin } = input
     const from = origin.kind === 'source' ? origin.node : origin.keyBy
-    return interpreter.run(task, input, until, decoders[input.index]!, from)
+    return interpreter.run(task, input, until, decoders[input.loop]!, from)
   }
   const pairs = new Map(plan.joins.map(({ node }) => [node.id, interpreter.pairsOf(node)]))
   const outs = new Map<number, Arrival>()
@@ -214,6 +214,8 @@ class Interpreter {
         go('out', next)
         return go('changes', { ...next, v: deepFreeze({ before, after: next.v }) })
       }
+      case 'globalTable':
+        return void attempt(task, node, flow, () => changeGlobalTable(task, node, flow))
       case 'hold': {
         const passes = attempt(task, node, flow, () => !holdRecord(task, node, flow))
         return passes?.value ? go('out', { ...flow, raw: false }) : undefined

@@ -208,6 +208,8 @@ export class SideStreams {
     h: Headers,
   ): void {
     this.#announce(side, incident)
+    // Every task reads it, at every start: it would be written again and again.
+    if (this.#task.input.isGlobal && this.#task.rowKeyKind === undefined) return
     const { cursor } = this.#task.input
     const headers =
       h === undefined

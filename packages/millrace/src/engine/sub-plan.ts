@@ -1,6 +1,7 @@
 import type {
   AggregateNode,
   EmitNode,
+  GlobalTableNode,
   Graph,
   HoldNode,
   PlanNode,
@@ -28,6 +29,7 @@ export interface SubPlan {
   readonly joins: readonly JoinPlan[]
   /** Every step with a store, in node order. */
   readonly stateful: readonly StatefulPlan[]
+  readonly globalTables: readonly GlobalTableNode[]
   /** The emissions of `every(t)` on the wall clock, in node order: whose last tick a commit remembers. */
   readonly wallTicks: readonly EmitNode[]
   readonly reaches: readonly Reach[]
@@ -68,6 +70,7 @@ export function planSubTopology(graph: Graph, sub: SubTopology, settings: SubPla
     aggregates,
     joins,
     stateful,
+    globalTables: nodes.filter(node => node.kind === 'globalTable'),
     wallTicks: nodes.filter(
       (node): node is EmitNode =>
         node.kind === 'emit' && node.emission.kind === 'every' && node.emission.time === 'wall',

@@ -9,6 +9,7 @@ import { TaskInput } from './task-input.ts'
 function inputAt(offset: number): TaskInput {
   const origin = {} as TaskInput['origin']
   return new TaskInput({
+    loop: 0,
     index: 0,
     topic: 't',
     partition: 0,

@@ -1,15 +1,21 @@
 import { type FetchedPartition, LogError } from '../log/log.ts'
-import type { SubTopologyInput } from '../plan/sub-topology.ts'
+import { isTableInput, type SubTopologyInput } from '../plan/sub-topology.ts'
 import { batchInfo } from '../record/batch.ts'
 import { RecordCursor } from '../record/cursor.ts'
 import type { KeyKind } from '../serde/serde.ts'
+
+/** More than a task has inputs. */
+const ranksOfGlobals = 2 ** 32
 
 /**
  * One partition that a task reads: its buffered batches, the cursor on the one in work, and the position
  * that a commit stores.
  */
 export class TaskInput {
+  /** Its place among the task's inputs. */
   readonly index: number
+  /** Which of the program's loops reads it: partitions of a global topic share one. */
+  readonly loop: number
   readonly topic: string
   readonly partition: number
   readonly origin: SubTopologyInput
@@ -55,6 +61,7 @@ export class TaskInput {
 
   constructor(options: {
     index: number
+    loop: number
     topic: string
     partition: number
     origin: SubTopologyInput
@@ -65,6 +72,7 @@ export class TaskInput {
     committedOffset: number
   }) {
     this.index = options.index
+    this.loop = options.loop
     this.topic = options.topic
     this.partition = options.partition
     this.origin = options.origin
@@ -75,6 +83,16 @@ export class TaskInput {
     this.committedOffset = options.committedOffset
     this.fetchOffset = options.offset
     this.#nextOffset = options.offset
+  }
+
+  /** One of all partitions of its topic: it has no part in event time, nor in what is committed (SEMANTICS 6.4). */
+  get isGlobal(): boolean {
+    return this.origin.kind === 'source' && this.origin.node.isGlobal
+  }
+
+  /** Of two heads of one time that of the smaller rank goes first (SEMANTICS 6.1); global tables do before all. */
+  get rank(): number {
+    return this.isGlobal && isTableInput(this.origin) ? this.index - ranksOfGlobals : this.index
   }
 
   #openBatch(batch: Uint8Array): void {

@@ -141,6 +141,7 @@ export class Task {
    */
   raise(input: TaskInput, t: number): boolean {
     const { origin, cursor } = input
+    if (input.isGlobal) return true
     if (origin.kind !== 'source') {
       this.time.noteTime(input.channel, t)
       return true
@@ -257,7 +258,7 @@ export class Task {
   get hasProgress(): boolean {
     return (
       this.sealed.length > 0 ||
-      this.inputs.some(input => input.position !== input.committedOffset) ||
+      this.inputs.some(input => !input.isGlobal && input.position !== input.committedOffset) ||
       this.steps.some(step => step?.hasChanges) ||
       this.outputs.hasRecords ||
       this.outputs.hasNews

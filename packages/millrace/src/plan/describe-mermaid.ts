@@ -12,6 +12,7 @@ const stores: readonly StepDescription['kind'][] = [
   'aggregate',
   'process',
   'table',
+  'globalTable',
   'tableJoin',
   'streamJoin',
   'hold',

@@ -49,7 +49,8 @@ function stepText({ kind, label, detail }: StepDescription): string {
   return detail === '' ? named : `${named}: ${detail}`
 }
 
-function decodesText({ name, decodes }: InputDescription): string {
+function decodesText({ name: topic, decodes, isGlobal }: InputDescription): string {
+  const name = isGlobal ? `${topic} (all partitions)` : topic
   if ('whole' in decodes) return `  ${name} decodes the whole record because ${decodes.whole}`
   return `  ${name} decodes ${decodes.fields.length === 0 ? 'nothing' : decodes.fields.join(', ')}`
 }

@@ -33,6 +33,8 @@ export interface InputDescription {
   readonly name: string
   /** What is decoded of its records: the fields that are read, or the whole record and why. */
   readonly decodes: FieldUse
+  /** Every task reads all of its partitions. */
+  readonly isGlobal?: true
 }
 
 export interface StepDescription {
@@ -60,9 +62,10 @@ export function describeGraph(graph: Graph, options?: FieldOptions): PipelineDes
 }
 
 function describeSub(graph: Graph, sub: SubTopology, options?: FieldOptions): SubTopologyDescription {
-  const inputs = sub.inputs.map(input => ({
+  const inputs = [...sub.inputs, ...sub.globals].map(input => ({
     name: inputName(input),
     decodes: sourceFields(graph, input.kind === 'source' ? input.node : input.keyBy, options),
+    ...(input.kind === 'source' && input.node.isGlobal && { isGlobal: true as const }),
   }))
   return { name: sub.name, inputs, steps: sub.nodeIds, keyed: sub.keyed }
 }
@@ -70,6 +73,7 @@ function describeSub(graph: Graph, sub: SubTopology, options?: FieldOptions): Su
 function detailOf(node: PlanNode): string {
   switch (node.kind) {
     case 'source': {
+      if (node.isGlobal) return topicText(node.topic)
       const idle = Number.isFinite(node.idleMs) ? `${node.idleMs} ms` : 'never'
       return `${topicText(node.topic)}, out of order ${node.outOfOrderMs} ms, idle ${idle}`
     }
@@ -97,7 +101,9 @@ function detailOf(node: PlanNode): string {
         .map(({ name, isRequired }, i) => `${name ?? ['left', 'right'][i]}${isRequired ? '' : ' or none'}`)
         .join(', ')
     case 'lookup':
-      return node.how
+      return node.key === undefined ? node.how : `${node.how}, key ${fieldText(node.key)}`
+    case 'globalTable':
+      return 'all partitions in every task'
     case 'streamJoin':
       return `${node.how}, right from ${node.beforeMs} ms before to ${node.afterMs} ms after left, grace ${node.graceMs} ms`
     case 'to':

@@ -112,12 +112,18 @@ function readStep(reads: Reads, graph: Graph, node: PlanNode, options: FieldOpti
     case 'peek':
     case 'process':
     case 'forEach':
+      reads.callback(step, node.fn)
+      break
     case 'lookup':
       reads.callback(step, node.fn)
+      if (node.key !== undefined) reads.fieldOrFn(`${step}, key`, node.key)
       break
     case 'table':
       if (node.selection?.kind === 'map') reads.callback(step, node.selection.fn)
       else reads.whole(`${step}: a table keeps whole values`)
+      break
+    case 'globalTable':
+      reads.whole(`${step}: a table keeps whole values`)
       break
     case 'hold':
       reads.whole(`${step}: it keeps whole values`)

@@ -75,6 +75,8 @@ export interface SourceNode extends NodeOf<'source'> {
   readonly outOfRange: OutOfRange
   /** Its records are the rows of a table: they come before those of streams (SEMANTICS 6.2). */
   readonly isTable: boolean
+  /** Every task that uses its records reads all of its partitions, from their beginnings at each start (SEMANTICS 6.4). */
+  readonly isGlobal: boolean
 }
 export interface FilterNode extends NodeOf<'filter'>, Callback {}
 /** The callback's result is the new value, or `out(value, { key, headers, timestamp })`. */
@@ -205,6 +207,12 @@ export interface TableNode extends NodeOf<'table'> {
   readonly versionsMs?: number
 }
 
+/** The latest value of each key of a global topic, in every task that looks something up in it. No record leaves it. */
+export interface GlobalTableNode extends NodeOf<'globalTable'> {
+  readonly name: string
+  readonly topic: Topic
+}
+
 /** One of the tables of a join. */
 export interface JoinSide {
   /** How the callback gets its row; joins of two pass rows one by one. */
@@ -223,6 +231,8 @@ export interface TableJoinNode extends NodeOf<'tableJoin'> {
 /** Calls its function with a record and the row of its key. The second input is the table, on the port `rows`. */
 export interface LookupNode extends NodeOf<'lookup'>, Callback {
   readonly how: 'inner' | 'left'
+  /** Of a global table: the key of the row; elsewhere it is that of the record. */
+  readonly key?: FieldOrFn
 }
 
 /** Holds records until the watermark has passed their times. */
@@ -274,6 +284,7 @@ export type PlanNode =
   | ProcessNode
   | EmitNode
   | TableNode
+  | GlobalTableNode
   | TableJoinNode
   | LookupNode
   | StreamJoinNode

@@ -28,7 +28,7 @@ export function keepsState(node: PlanNode): node is StatefulNode {
 
 /** Whether a step finds something by its records' keys: in its own store, or in that of another step. */
 export function worksByKey(node: PlanNode): boolean {
-  return keepsState(node) || node.kind === 'lookup'
+  return keepsState(node) || (node.kind === 'lookup' && node.key === undefined)
 }
 
 /** Whether a store closes from its earliest rows on, so that its changelog is trimmed at its beginning (SEMANTICS 2.6). */

@@ -2,6 +2,9 @@ import type { Graph, KeyByNode, PlanNode, SourceNode } from './graph.ts'
 import { worksByKey } from './stateful.ts'
 import { consumersOf, crossesTopic } from './walk.ts'
 
+/** A topic that each task reads as a whole. */
+export type GlobalInput = Extract<SubTopologyInput, { kind: 'source' }>
+
 /** A topic that a sub-topology reads. */
 export type SubTopologyInput =
   | { readonly kind: 'source'; readonly node: SourceNode }
@@ -17,6 +20,8 @@ export interface SubTopology {
   readonly name: string
   /** Tables first, and then in the order written. Several only where their records meet in one store. */
   readonly inputs: readonly SubTopologyInput[]
+  /** Topics of which each of its tasks reads all partitions (SEMANTICS 6.4). */
+  readonly globals: readonly GlobalInput[]
   /** Everything its records pass, sources included, up to sinks and to the keyBys that write; in graph order. */
   readonly nodeIds: readonly number[]
   /** Whether it holds a store: its records have to be in the partition of their key. */
@@ -29,12 +34,37 @@ export function subTopologies(graph: Graph): SubTopology[] {
   const reached = inputsOf(graph).map(input => ({ inputs: [input], nodes: reach(graph, consumers, input) }))
   // A keyBy that nothing reads has no far side.
   const inhabited = reached.filter(({ nodes }) => nodes.size > 0)
-  return unite(graph, inhabited).map(({ inputs, nodes }) => ({
-    name: inputs.map(inputName).join('+'),
-    inputs,
-    nodeIds: [...nodes].sort((a, b) => a - b),
-    keyed: [...nodes].some(id => worksByKey(graph.nodes[id]!)),
-  }))
+  const globals = globalsOf(graph, consumers, inhabited)
+  return unite(graph, inhabited).map(({ inputs, nodes }) => {
+    const used = globals.filter(({ meets }) => meets.some(id => nodes.has(id)))
+    return {
+      name: inputs.map(inputName).join('+'),
+      inputs,
+      globals: used.map(({ input }) => input),
+      nodeIds: [...nodes, ...used.flatMap(({ own }) => own)].sort((a, b) => a - b),
+      keyed: [...nodes].some(id => worksByKey(graph.nodes[id]!)),
+    }
+  })
+}
+
+/** A global input: what its records alone pass, and the steps behind that where they meet others. */
+interface GlobalReach {
+  readonly input: GlobalInput
+  readonly own: readonly number[]
+  readonly meets: readonly number[]
+}
+
+function globalsOf(
+  graph: Graph,
+  consumers: ReturnType<typeof consumersOf>,
+  others: readonly Reached[],
+): GlobalReach[] {
+  return graph.nodes.flatMap((node): GlobalReach[] => {
+    if (node.kind !== 'source' || !node.isGlobal) return []
+    const input = { kind: 'source' as const, node }
+    const own = [...reach(graph, consumers, input)].filter(id => !others.some(({ nodes }) => nodes.has(id)))
+    return [{ input, own, meets: own.flatMap(id => consumers[id]!.map(each => each.node.id)) }]
+  })
 }
 
 /** The logical name of an input: the source's topic, or `<keyBy>.repartition`. */
@@ -49,7 +79,7 @@ interface Reached {
 
 function inputsOf(graph: Graph): SubTopologyInput[] {
   return graph.nodes.flatMap((node): SubTopologyInput[] => {
-    if (node.kind === 'source') return [{ kind: 'source', node }]
+    if (node.kind === 'source') return node.isGlobal ? [] : [{ kind: 'source', node }]
     return node.kind === 'keyBy' ? [{ kind: 'repartition', keyBy: node }] : []
   })
 }

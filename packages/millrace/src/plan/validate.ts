@@ -3,6 +3,7 @@ import type { Edge, Graph, PlanNode } from './graph.ts'
 import { checkCoPartitioning } from './partitions.ts'
 import { PlanError } from './plan-error.ts'
 import { worksByKey } from './stateful.ts'
+import { subTopologies } from './sub-topology.ts'
 import { labelOf } from './walk.ts'
 
 /** Checks what only the whole graph shows. Throws `PlanError`. */
@@ -14,6 +15,7 @@ export function checkGraph(graph: Graph): void {
     if (worksByKey(node)) checkKeyed(graph, node)
     if (node.kind === 'to' || node.kind === 'source') checkOneDeclaration(graph, node)
   }
+  checkGlobals(graph)
   checkKeptKeys(graph)
   checkCoPartitioning(graph, topic => declaredPartitions(graph, topic))
 }
@@ -79,6 +81,18 @@ function checkKeptKeys(graph: Graph): void {
         "put keyBy('name', …) between them in place of byKey()",
       )
   }
+}
+
+/** The tasks of streams read global topics; without a stream there is no task. */
+function checkGlobals(graph: Graph): void {
+  const used = new Set(subTopologies(graph).flatMap(({ globals }) => globals.map(({ node }) => node.id)))
+  const idle = graph.nodes.find(node => node.kind === 'source' && node.isGlobal && !used.has(node.id))
+  if (idle?.kind === 'source')
+    throw new PlanError(
+      { pipeline: graph.name, topic: idle.topic.name },
+      'no stream uses this global table, so no task would read it',
+      "join a stream with it: stream.joinGlobal(table, { key: 'field' }, fn)",
+    )
 }
 
 /** One topic, one declaration: two would read or write its bytes differently. */

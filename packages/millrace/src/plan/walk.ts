@@ -35,6 +35,7 @@ const makers: ReadonlySet<PlanNode['kind']> = new Set([
   'process',
   'emit',
   'table',
+  'globalTable',
   'tableJoin',
   'lookup',
   'streamJoin',

@@ -19,7 +19,7 @@ import { Backoff, isRetriable } from './backoff.ts'
 import type { Guarantee } from './guarantee.ts'
 import { InputPreparation } from './input-preparation.ts'
 import { keyPreparation, preparationOf, prepareWriting } from './preparation.ts'
-import { type RestoreSource, restoreTask, startPositions } from './restore.ts'
+import { globalStarts, type RestoreSource, restoreTask, startPositions } from './restore.ts'
 import type { SnapshotSubject } from './snapshots.ts'
 import { TaskRunner } from './task-runner.ts'
 import { type Start, TaskStarts } from './task-starts.ts'
@@ -164,7 +164,16 @@ export class AssignedTasks {
   }
 
   hasStep(step: string): boolean {
-    return this.#programs.some(({ plan }) => plan.stateful.some(({ node }) => node.name === step))
+    return this.#programs.some(({ plan }) =>
+      [...plan.stateful.map(({ node }) => node), ...plan.globalTables].some(({ name }) => name === step),
+    )
+  }
+
+  /** Topics that tasks of these programs read as a whole. */
+  get globalTopics(): string[] {
+    return [
+      ...new Set(this.#programs.flatMap(({ plan }) => plan.sub.globals.map(({ node }) => node.topic.name))),
+    ]
   }
 
   /** Takes partitions on; `start` makes their tasks. */
@@ -256,13 +265,14 @@ export class AssignedTasks {
     await this.#prepareWriting()
     const inputs = plan.sub.inputs.map((origin, i) => ({ origin, topic: topics[i]!, partition }))
     const positions = await startPositions(log, this.group, inputs)
+    const globals = await globalStarts(log, plan)
     if (plan.stateful.length > 0) this.#warnOfForeign(positions)
     const pause = async () => {
       await nextTurn()
       signal.throwIfAborted()
     }
     const restored = async (source: typeof snapshotOf) => {
-      const task = createTask(plan, program, partition, positions, this.#world)
+      const task = createTask(plan, program, partition, positions, this.#world, globals)
       const keys = keyPreparation(task)
       const startMs = clock.monotonic()
       const how = { log, clock, keys, snapshotOf: source, pause, signal, onProgress }
@@ -278,7 +288,8 @@ export class AssignedTasks {
       return restored(async () => undefined)
     })
     const ends =
-      endOf && inputs.map(input => (input.origin.kind === 'source' ? endOf(input) : Number.POSITIVE_INFINITY))
+      endOf &&
+      task.inputs.map(input => (input.origin.kind === 'source' ? endOf(input) : Number.POSITIVE_INFINITY))
     const preparations = task.inputs.map(input => {
       const preparation = preparationOf(graph, input)
       return preparation && new InputPreparation({ input, preparation, clock, warn, wake })

@@ -316,6 +316,25 @@ export class PipelineRun {
     })
   }
 
+  /** Topics that each task reads as a whole. */
+  get globalTopics(): readonly string[] {
+    return this.#tasks.globalTopics
+  }
+
+  /** A global topic has so many partitions: tasks that read fewer are made anew, and read it from its beginning. */
+  readGlobals(topic: string, partitions: number): void {
+    const isBehind = (task: Task) => {
+      const read = task.inputs.filter(input => input.isGlobal && input.topic === topic)
+      return read.length > 0 && read.length < partitions
+    }
+    if (this.isStopped || !this.tasks.some(isBehind)) return
+    this.#serially(async () => {
+      await this.#commits.commitNow()
+      this.#tasks.drop()
+      this.#startTasks()
+    })
+  }
+
   /** The first time at once; a log that goes on refusing is given time. */
   async #startTasksAgain(): Promise<void> {
     const { failures } = this.#commits

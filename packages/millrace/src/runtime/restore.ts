@@ -1,4 +1,4 @@
-import type { StartPosition } from '../engine/create-task.ts'
+import type { GlobalStart, StartPosition } from '../engine/create-task.ts'
 import { nextOffset } from '../engine/next-offset.ts'
 import type { StatefulStep } from '../engine/stateful-step.ts'
 import type { Task } from '../engine/task.ts'
@@ -53,6 +53,19 @@ export async function startPositions(
       return { topic, partition, offset, committedOffset: -1, metadata: new Uint8Array(0) }
     }),
   )
+}
+
+/** The beginnings of all partitions of the global topics that the tasks of a plan read. */
+export async function globalStarts(log: Log, { sub }: Task['plan']): Promise<GlobalStart[]> {
+  const starts = sub.globals.map(async ({ node }) => {
+    const topic = node.topic.name
+    return (await log.offsets(topic)).map(({ partition, earliest }) => ({
+      topic,
+      partition,
+      offset: earliest,
+    }))
+  })
+  return (await Promise.all(starts)).flat()
 }
 
 async function earliestOffset(log: Log, topic: string, partition: number): Promise<number> {

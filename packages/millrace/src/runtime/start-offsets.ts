@@ -47,7 +47,7 @@ async function unreadSources(
 ): Promise<Unread[]> {
   const everywhere = override === undefined ? undefined : checkedStart(override, refusal)
   const asked = graph.nodes.flatMap((node): Unread[] => {
-    if (node.kind !== 'source') return []
+    if (node.kind !== 'source' || node.isGlobal) return []
     const start = everywhere ?? node.start
     return start === 'earliest' ? [] : [{ topic: node.topic.name, start }]
   })

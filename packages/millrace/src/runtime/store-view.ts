@@ -1,6 +1,7 @@
 import { type EmittingStep, isEmitting } from '../engine/emitting-step.ts'
 import { rowResult } from '../engine/interpret-aggregate.ts'
 import { ProcessStep } from '../engine/process/process-step.ts'
+import { GlobalTableStep } from '../engine/tables/global-step.ts'
 import { TableStep } from '../engine/tables/table-step.ts'
 import type { Task } from '../engine/task.ts'
 import type { GroupMember } from '../log/log.ts'
@@ -15,6 +16,8 @@ import type { KeyResult, RangeQuery, StoreQuery, StoreView, WindowQuery, WindowR
 import type { PipelineRun } from './pipeline-run.ts'
 import { firstRows, isWithin, type KeyBounds, type StoredRow, withoutBytes } from './store-rows.ts'
 
+/** How often a table is looked at that is being read. */
+const lookAgainMs = 5
 const neverWaits = isBroken('2.7')
 
 /** A step's state was asked for that this process does not have. */
@@ -58,6 +61,7 @@ export class LocalStore implements StoreView {
 
   async get(key: unknown, query: StoreQuery = {}): Promise<unknown> {
     for (;;) {
+      await this.#whole()
       const { task, step, bytes } = await this.#reach(key)
       const value = this.#read(step, bytes, query.start)
       if (query.consistency !== 'committed' || neverWaits) return value
@@ -85,7 +89,7 @@ export class LocalStore implements StoreView {
   /** The rows of a range in this thread, with the bytes of their keys. */
   async rows(query: RangeQuery): Promise<readonly StoredRow[]> {
     await this.#prepared()
-    const tasks = this.#tasks()
+    const tasks = await this.#whole()
     const bounds = { from: this.#boundOf(query.from, tasks), to: this.#boundOf(query.to, tasks) }
     return firstRows(
       tasks.flatMap(task => this.#rowsOf(task, bounds)),
@@ -109,7 +113,10 @@ export class LocalStore implements StoreView {
       const bytes = table.keyBytes.subarray(table.keyStart(row), table.keyEnd(row))
       if (!isWithin(bytes, bounds)) continue
       const keyBytes = Buffer.from(bytes)
-      const key = task.readKey(step.kind, keyBytes, 0, keyBytes.length)
+      const key =
+        step instanceof GlobalTableStep
+          ? step.keySerde.deserialize(keyBytes, 0, keyBytes.length)
+          : task.readKey(step.kind, keyBytes, 0, keyBytes.length)
       const value = this.#valueOf(step, keyBytes, undefined)
       // Under a key of a process step nothing may be left until the next cut.
       if (value !== undefined) rows.push({ key, keyBytes, value })
@@ -127,8 +134,26 @@ export class LocalStore implements StoreView {
     return this.#run.tasks.filter(task => task.steps.some(step => step?.name === this.#step))
   }
 
+  /** The tasks that have rows to give. Of a global table each has all of them, once it has read them. */
+  async #whole(): Promise<readonly Task[]> {
+    for (;;) {
+      const tasks = this.#tasks()
+      const [task] = tasks
+      if (task === undefined || !this.#isGlobal(tasks)) return tasks
+      if (!this.#run.runners.get(task.name)?.isLoading) return [task]
+      await new Promise<void>(resolve => task.clock.after(lookAgainMs, resolve))
+    }
+  }
+
+  #isGlobal([task]: readonly Task[]): boolean {
+    return task !== undefined && this.#stepOf(task) instanceof GlobalTableStep
+  }
+
   /** The serde of keys that are those of a source; undefined where they are of any kind. */
   #keySerde([task]: readonly Task[]): KeySerde<unknown> | undefined {
+    const step = task && this.#stepOf(task)
+    if (step instanceof GlobalTableStep)
+      return step.keySerde.kind === KeyKind.serde ? step.keySerde : undefined
     const origin = task?.inputs[0]?.origin
     if (origin?.kind !== 'source') return undefined
     const { keySerde } = origin.node.topic
@@ -194,6 +219,7 @@ export class LocalStore implements StoreView {
   #find(key: unknown): Found {
     const tasks = this.#tasks()
     const bytes = this.#bytesOf(key, tasks)
+    if (this.#isGlobal(tasks)) return { task: tasks[0]!, step: this.#stepOf(tasks[0]!), bytes }
     const count = this.#run.partitionsOfStep(this.#step)
     const partition = partitionOf(bytes.buffer, 0, bytes.position, count)
     const task = tasks.find(each => each.partition === partition)

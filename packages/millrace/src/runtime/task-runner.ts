@@ -63,7 +63,7 @@ export class TaskRunner {
       ? fetched.batches.filter(batch => nextOffset(batch) <= end)
       : fetched.batches
     const { time, clock } = this.task
-    if (batches.length > 0 && input.origin.kind === 'source') time.setReleased(input.channel, false)
+    if (batches.length > 0 && isTimed(input)) time.setReleased(input.channel, false)
     input.offer(
       { ...fetched, batches, highWatermark: Math.min(fetched.highWatermark, end) },
       nextOffset,
@@ -122,7 +122,7 @@ export class TaskRunner {
     if (heads.length === 0) return false
     if (heads.length < inputs.length) task.counters.passedOver++
     this.#waitingSinceMs = undefined
-    heads.sort((a, b) => a.heldTime - b.heldTime || a.index - b.index)
+    heads.sort((a, b) => a.heldTime - b.heldTime || a.rank - b.rank)
     const [first, second] = heads as [TaskInput, TaskInput | undefined]
     task.program.run(task, first, this.#bound(first, second))
     return true
@@ -132,7 +132,7 @@ export class TaskRunner {
   #bound(first: TaskInput, second: TaskInput | undefined): number {
     if (second === undefined) return Number.POSITIVE_INFINITY
     // The number before a time: at equal times the input with the smaller index goes first.
-    return first.index < second.index ? second.heldTime : second.heldTime * (1 - Number.EPSILON / 2)
+    return first.rank < second.rank ? second.heldTime : second.heldTime * (1 - Number.EPSILON / 2)
   }
 
   #findHead(input: TaskInput): 'head' | 'none' | 'stopped' {
@@ -161,7 +161,7 @@ export class TaskRunner {
     const { task } = this
     let ended = false
     for (const input of task.inputs) {
-      if (input.origin.kind !== 'source' || !input.isEmpty || input.position < this.#endOf(input)) continue
+      if (!isTimed(input) || !input.isEmpty || input.position < this.#endOf(input)) continue
       if (task.time.registers[watermarkOf(input.channel)] === Number.POSITIVE_INFINITY) continue
       task.time.raise(input.channel, Number.POSITIVE_INFINITY)
       ended = true
@@ -175,7 +175,7 @@ export class TaskRunner {
     const { task } = this
     const now = task.clock.monotonic()
     for (const input of task.inputs) {
-      if (input.origin.kind !== 'source' || task.time.isReleased(input.channel)) continue
+      if (!isTimed(input) || task.time.isReleased(input.channel)) continue
       if (input.drainedSinceMs === undefined || now - input.drainedSinceMs < input.origin.node.idleMs)
         continue
       task.time.setReleased(input.channel, true)
@@ -183,6 +183,11 @@ export class TaskRunner {
     const before = task.time.watermark
     task.advance()
     return task.isClosing || (task.time.watermark > before && task.sealed.length > 0)
+  }
+
+  /** A table has still to be read up to its end as of the start (SEMANTICS 6.2). */
+  get isLoading(): boolean {
+    return this.#tables.inputs.length > 0
   }
 
   /** As far as time, what is buffered and the ends of the sources tell, a bounded run of this task is over. */
@@ -228,7 +233,7 @@ export class TaskRunner {
     const now = task.clock.monotonic()
     let wake = task.isParked ? Math.max(0, task.parkedUntilMs - task.clock.now()) : Number.POSITIVE_INFINITY
     for (const input of task.inputs) {
-      if (input.origin.kind !== 'source' || input.drainedSinceMs === undefined) continue
+      if (!isTimed(input) || input.drainedSinceMs === undefined) continue
       if (!task.time.isReleased(input.channel)) {
         wake = Math.min(wake, Math.max(0, input.drainedSinceMs + input.origin.node.idleMs - now))
       }
@@ -237,4 +242,9 @@ export class TaskRunner {
     if (task.time.allReleased && task.hasRepartition) wake = Math.min(wake, carryMs)
     return wake
   }
+}
+
+/** Whether an input is a source whose records move the task's time. */
+function isTimed(input: TaskInput): input is TaskInput & { origin: { kind: 'source' } } {
+  return input.origin.kind === 'source' && !input.isGlobal
 }

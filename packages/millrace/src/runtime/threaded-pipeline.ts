@@ -144,7 +144,11 @@ export class ThreadedPipeline implements HostedPipeline {
   }
 
   hasStep(step: string): boolean {
-    return this.#graph.nodes.some(node => keepsState(node) && node.name === step)
+    return this.#isGlobal(step) || this.#graph.nodes.some(node => keepsState(node) && node.name === step)
+  }
+
+  #isGlobal(step: string): boolean {
+    return this.#graph.nodes.some(node => node.kind === 'globalTable' && node.name === step)
   }
 
   store(step: string): StoreView {
@@ -154,7 +158,11 @@ export class ThreadedPipeline implements HostedPipeline {
         (await this.#read(step, { kind: 'windows', key, query })) as readonly WindowResult[],
       range: async (query = {}) => {
         const parts = await this.#readAll(step, { kind: 'rows', query })
-        return firstRows(parts.flat() as StoredRow[], query).map(withoutBytes)
+        // Each thread that has a task has all rows of a global table.
+        const rows = this.#isGlobal(step)
+          ? (parts.find(part => (part as StoredRow[]).length > 0) ?? [])
+          : parts.flat()
+        return firstRows(rows as StoredRow[], query).map(withoutBytes)
       },
     }
   }

@@ -3,6 +3,7 @@ import type { FetchedPartition, FetchOptions, Log } from '../log/log.ts'
 import type { Clock } from '../std/clock.ts'
 import { isRetriable } from './backoff.ts'
 import { FetchRetries } from './fetch-retries.ts'
+import { GlobalWatch } from './global-watch.ts'
 import type { FetchFigures } from './metrics/figures.ts'
 import { isOutOfRange } from './out-of-range.ts'
 import type { PipelineRun } from './pipeline-run.ts'
@@ -43,6 +44,7 @@ export class Worker {
   readonly #fetches = { count: 0, failed: 0, bytes: 0, ms: 0 }
   readonly #stallMs: number
   #stallWatch: StallWatch | undefined
+  #globalWatch: GlobalWatch | undefined
   #fetchBegunMs = 0
 
   constructor(log: Log, clock: Clock, runs: readonly PipelineRun[], stallMs = stallMsDefault) {
@@ -55,6 +57,7 @@ export class Worker {
 
   start(): void {
     this.#loop = this.#run()
+    this.#globalWatch = new GlobalWatch({ log: this.#log, clock: this.#clock, runs: this.runs })
     this.#stallWatch = new StallWatch({
       log: this.#log,
       clock: this.#clock,
@@ -79,6 +82,7 @@ export class Worker {
   async stop(): Promise<void> {
     this.#stopping = true
     this.#stallWatch?.stop()
+    this.#globalWatch?.stop()
     this.#fetch?.abort.abort()
     this.wake()
     await this.#loop

@@ -6,6 +6,7 @@ import type { Topic, TopicToWrite } from '../plan/topic.ts'
 import { toMs } from '../std/duration.ts'
 import type { Columns } from './aggregates.ts'
 import type { StepOptions } from './callback-types.ts'
+import { globalLookup } from './global-table.ts'
 import type { AnyStream, Fn } from './graph-edge.ts'
 import { GraphOperators } from './graph-operators.ts'
 import { GraphAggregate, GraphTable, joinTables, lookup, tableOn } from './graph-table.ts'
@@ -13,7 +14,14 @@ import { type StreamJoinArguments, streamJoin } from './join-streams.ts'
 import { type ProcessOptions, processNode } from './process.ts'
 import { retryPolicy } from './retry-policy.ts'
 import type { ForEachOptions, KeyByOptions, Sink, SourceStream } from './stream.ts'
-import type { JoinedTables, JoinOptions, SourceTable, Table, VersionOptions } from './table.ts'
+import type {
+  GlobalJoinOptions,
+  JoinedTables,
+  JoinOptions,
+  SourceTable,
+  Table,
+  VersionOptions,
+} from './table.ts'
 
 type LookupArguments = [table: unknown, fn: Fn, options?: JoinOptions]
 type JoinArguments = LookupArguments | StreamJoinArguments
@@ -152,6 +160,14 @@ class GraphStream extends GraphStep {
     if (typeof args[0] !== 'string' && how !== 'outer')
       return stream(this.builder, lookup(this, how, ...(args as LookupArguments)))
     return stream(this.builder, streamJoin(this, how, ...(args as StreamJoinArguments)))
+  }
+
+  joinGlobal(table: unknown, options: GlobalJoinOptions<string | Fn>, fn: Fn): AnyStream {
+    return stream(this.builder, globalLookup(this, 'inner', table, options, fn))
+  }
+
+  leftJoinGlobal(table: unknown, options: GlobalJoinOptions<string | Fn>, fn: Fn): AnyStream {
+    return stream(this.builder, globalLookup(this, 'left', table, options, fn))
   }
 
   get late(): AnyStream {

@@ -4,6 +4,7 @@ import type { GraphBuilder } from '../plan/graph-builder.ts'
 import { checkColumns, checkEmission, checkKeyBy, checkPort } from '../plan/steps.ts'
 import { toMs } from '../std/duration.ts'
 import type { Columns } from './aggregates.ts'
+import { GraphGlobalTable } from './global-table.ts'
 import { type AnyStream, type Fn, GraphEdge, portOf, type StreamOf } from './graph-edge.ts'
 import { type Membership, retracting } from './retracting-columns.ts'
 import { retryPolicy } from './retry-policy.ts'
@@ -259,6 +260,8 @@ export function lookup(
 /** Throws unless it is a table of this pipeline, and one without windows. */
 function tableGiven(builder: GraphBuilder, step: string, table: unknown): GraphTable {
   new GraphEdge(builder, { from: 0, port: 'out' }).edgeOf(step, table, 'table')
+  if (table instanceof GraphGlobalTable)
+    builder.fail(step, 'it was given a global table', "join it with joinGlobal(table, { key: 'field' }, …)")
   if (!(table instanceof GraphTable))
     builder.fail(
       step,

@@ -7,9 +7,12 @@ import type { Topic } from '../plan/topic.ts'
 import { checkGraph } from '../plan/validate.ts'
 import { type Duration, toMs } from '../std/duration.ts'
 import type { NotPromise } from './callback-types.ts'
+import { globalTableOf } from './global-table.ts'
 import { joinedTables, sourceStream, sourceTable } from './graph-stream.ts'
 import type { SourceStream } from './stream.ts'
 import type {
+  GlobalTable,
+  GlobalTableOptions,
   JoinedTables,
   JoinTablesOptions,
   KeyOfTables,
@@ -68,6 +71,16 @@ export interface PipelineBuilder {
    */
   table<V, K>(topic: Topic<V, K, any>, options?: TableOptions): SourceTable<V, NonNullable<K>>
 
+  /**
+   * The rows of a topic, all of them in every task: a stream is joined with it by any field, without re-keying. Its records do not move
+   * event time. The topic is read from its beginning at each start, so it should be compacted.
+   *
+   * @example
+   * const products = p.globalTable(catalogue)
+   * p.from(orders).joinGlobal(products, { key: 'product' }, (order, { price }) => ({ ...order, price })).to(priced)
+   */
+  globalTable<V, K>(topic: Topic<V, K, any>, options?: GlobalTableOptions): GlobalTable<V, NonNullable<K>>
+
   /** A row for each key that all these tables have, of the optional ones what they have. The name is the store's. */
   join<T extends JoinedTables, S, O extends keyof T & string = never>(
     name: string,
@@ -91,6 +104,7 @@ export function pipeline(name: string, ...rest: [unknown, unknown?]): Pipeline {
   const result: unknown = build({
     from: (topic: Topic, source?: SourceOptions) => from(builder, topic, source),
     table: (topic: Topic, options?: TableOptions) => table(builder, topic, options),
+    globalTable: (topic: Topic, options?: GlobalTableOptions) => globalTable(builder, topic, options),
     join: (name: string, tables: JoinedTables, fn: unknown, options?: JoinTablesOptions<string>) =>
       joinedTables(builder, name, tables, fn, options?.optional ?? []),
   })
@@ -126,8 +140,20 @@ function source(builder: GraphBuilder, topic: Topic, options: SourceOptions, isT
 
 function table(builder: GraphBuilder, topic: Topic, options: TableOptions = {}): SourceTable<any, any> {
   const edge = source(builder, topic, { ...options, nulls: true, start: 'earliest' }, true)
-  const name = options.name ?? topic.name.replaceAll(/[^A-Za-z0-9_-]/g, '-').slice(0, 80)
-  return sourceTable(builder, edge, name, options)
+  return sourceTable(builder, edge, options.name ?? storeNameOf(topic), options)
+}
+
+function globalTable(builder: GraphBuilder, topic: Topic, options: GlobalTableOptions = {}) {
+  checkSource(builder, topic)
+  const draft = sourceDraft(topic, { nulls: true, outOfRange: 'earliest' }, true)
+  // Its rows count whatever their times are: nothing waits for them.
+  const global = { ...draft, isGlobal: true, maxFutureMs: Number.POSITIVE_INFINITY }
+  const source = sameSource(builder, global) ?? builder.add(global)
+  return globalTableOf(builder, source, topic, options.name ?? storeNameOf(topic))
+}
+
+function storeNameOf(topic: Topic): string {
+  return topic.name.replaceAll(/[^A-Za-z0-9_-]/g, '-').slice(0, 80)
 }
 
 function sourceDraft(topic: Topic, options: SourceOptions, isTable: boolean): Omit<SourceNode, 'id'> {
@@ -152,6 +178,7 @@ function sourceDraft(topic: Topic, options: SourceOptions, isTable: boolean): Om
     start: checkedStart(start, (message, wayOut) => new PlanError({ topic: topic.name }, message, wayOut)),
     outOfRange: checkedOutOfRange(topic.name, outOfRange),
     isTable,
+    isGlobal: false,
     inputs: [],
   }
 }

@@ -18,7 +18,15 @@ import type { Every } from './emission.ts'
 import type { KeyedOperators } from './keyed-operators.ts'
 import type { ProcessCallback, ProcessOptions, ProcessResults, SideOutputs, States } from './process.ts'
 import type { JoinInterval, JoinPair, JoinResults } from './stream-join.ts'
-import type { AggregateTable, JoinOptions, JoinRow, Table, VersionOptions } from './table.ts'
+import type {
+  AggregateTable,
+  GlobalJoinOptions,
+  GlobalTable,
+  JoinOptions,
+  JoinRow,
+  Table,
+  VersionOptions,
+} from './table.ts'
 
 /** The end of a path. Its side stream takes records that could not be written. */
 export interface Sink<F> {
@@ -61,6 +69,19 @@ export interface Stream<V, K, F = unknown> {
     key: P,
     options?: KeyByOptions,
   ): KeyedStream<V, KeyFrom<FieldType<V, P>>, V>
+
+  /** Calls `fn` with each record for whose `key` the global table has a row. */
+  joinGlobal<R, S, P extends FieldName<V> | StepCallback<V, K, unknown>>(
+    table: GlobalTable<R, any>,
+    options: GlobalJoinOptions<P>,
+    fn: JoinRow<V, K, R, S>,
+  ): Stream<ValueOf<S>, KeyOf<S, K>, V>
+  /** Calls `fn` with each record and its row of the global table, undefined where it has none. */
+  leftJoinGlobal<R, S, P extends FieldName<V> | StepCallback<V, K, unknown>>(
+    table: GlobalTable<R, any>,
+    options: GlobalJoinOptions<P>,
+    fn: JoinRow<V, K, R | undefined, S>,
+  ): Stream<ValueOf<S>, KeyOf<S, K>, V>
 
   /** Groups by the record's own key, without re-keying. */
   byKey(): KeyedStream<V, NonNullable<K>, F>

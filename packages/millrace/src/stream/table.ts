@@ -74,6 +74,12 @@ export interface AggregateTable<R, K, F> extends Table<R, K, F> {
   emit(when: AfterCount): KeyedStream<R, K>
 }
 
+/** The current row `R` of each key of a topic, all of them in every task. */
+export interface GlobalTable<R, K> {
+  /** Phantom, for inference only. */
+  readonly globalRows?: { readonly row: R; readonly key: K }
+}
+
 /** The table of a topic. */
 export interface SourceTable<R, K> extends Table<R, K> {
   /** Records that could not be read, or lie too far in the future, as the bytes they came in. */
@@ -94,6 +100,23 @@ export interface TableOptions extends Omit<SourceOptions, 'nulls' | 'start'> {
   /** The store's name; the topic's by default. */
   readonly name?: string
   readonly versions?: VersionOptions['versions']
+}
+
+export interface GlobalTableOptions {
+  /** The table's name, for `app.store` and errors; the topic's by default. */
+  readonly name?: string
+}
+
+/** How a record is joined with a global table. */
+export interface GlobalJoinOptions<P> {
+  /**
+   * The key of the row: a field of the value, or a callback. A record whose key is null or undefined has no row; one of another type
+   * than the table's goes to `.failed`.
+   */
+  readonly key: P
+  /** What `describe`, errors and metrics call the step. */
+  readonly name?: string
+  readonly retry?: RetryOptions
 }
 
 export interface VersionOptions {

@@ -24,7 +24,7 @@ export interface PhasedPlan {
 
 /** Finds out whether the sub-topology is one that can be run in phases. */
 export function phasedPlan(plan: SubPlan): PhasedPlan | undefined {
-  const [input, ...others] = plan.sub.inputs
+  const [input, ...others] = [...plan.sub.inputs, ...plan.sub.globals]
   if (input?.kind !== 'source' || others.length > 0 || isRuleBroken) return undefined
   const source = input.node
   const node = onlyAggregate(plan, source)

@@ -22,7 +22,7 @@ import { resultOf, rowEndText, rowValueCode } from './row-change.ts'
 import { rowWriterCode } from './row-writer.ts'
 import { branchCode, failure, fieldCode, filterCode, flatMapCode, mapCode, peekCode } from './steps.ts'
 import { holdCode, joinArrivalCode, pairCode } from './stream-join.ts'
-import { lookupCode, type TableCode, tableCode, tableJoinCode } from './tables.ts'
+import { globalTableCode, lookupCode, type TableCode, tableCode, tableJoinCode } from './tables.ts'
 
 export interface ProgramOptions {
   /** By index of the sub-topology's inputs. */
@@ -41,7 +41,7 @@ export function compileProgram(plan: SubPlan, options: ProgramOptions): Program 
   const { runs, rows, pairs, outs, retries, sides } = compiler.compile()
   return {
     kind: 'compiled',
-    run: runs.length === 1 ? runs[0]! : (task, input, until) => runs[input.index]!(task, input, until),
+    run: runs.length === 1 ? runs[0]! : (task, input, until) => runs[input.loop]!(task, input, until),
     rows: new Map(rows),
     pairs: new Map(pairs),
     outs: new Map(outs),
@@ -73,7 +73,8 @@ class Compiler {
   }
 
   compile(): Compiled {
-    const runs = this.#plan.sub.inputs.map((input, i) => this.#run(input, i))
+    const { inputs, globals } = this.#plan.sub
+    const runs = [...inputs, ...globals].map((input, i) => this.#run(input, i))
     const rows = this.#plan.aggregates.flatMap(step => step.emissions.map(({ node }) => this.#rows(node)))
     const pairs = this.#plan.joins.map(({ node }) => `[${node.id}, ${this.#pairs(node)}]`)
     const outs = this.#nodes()
@@ -112,7 +113,7 @@ class Compiler {
       mayBeDue: hasTimers || this.#plan.aggregates.some(tellsWithRecords),
       hasRetries: this.#nodes().some(hasRetry),
       mayRepeat: this.#options.mayRepeat,
-      single: this.#plan.sub.inputs.length === 1 && input.kind === 'source',
+      single: this.#plan.sub.inputs.length + this.#plan.sub.globals.length === 1 && input.kind === 'source',
       phases: phased && phasedCode(this.#code, phased, this.#options.mayRepeat),
       body: path => this.#continue(origin, 'out', path),
     })
@@ -259,6 +260,8 @@ class Compiler {
       }
       case 'table':
         return tableCode(code, this.#table(node), node, path, go)
+      case 'globalTable':
+        return globalTableCode(code, node, path)
       case 'tableJoin':
         return tableJoinCode(code, this.#table(node), node, path, go)
       case 'hold':

@@ -1,4 +1,4 @@
-import type { Graph, LookupNode, TableJoinNode, TableNode } from '../../plan/graph.ts'
+import type { GlobalTableNode, Graph, LookupNode, TableJoinNode, TableNode } from '../../plan/graph.ts'
 import { tableOf } from '../../plan/walk.ts'
 import { deepFreeze } from '../../serde/freeze.ts'
 import { analyseCallback } from '../../serde/json/analyse.ts'
@@ -8,7 +8,7 @@ import { valueAt } from '../tables/table-step.ts'
 import type { Code } from './code.ts'
 import { keyCheckCode, keyedStepCode } from './key-check.ts'
 import type { Path } from './path.ts'
-import { type Continue, callOf, failure, guardedCall, recordOf, resultCode } from './steps.ts'
+import { type Continue, callOf, failure, fieldCode, guardedCall, recordOf, resultCode } from './steps.ts'
 
 /** What is fixed about the code of a table. */
 export interface TableCode {
@@ -35,6 +35,12 @@ export function tableCode(code: Code, fixed: TableCode, node: TableNode, path: P
     )
   }
   changeCode(code, fixed, node, step, ok, row, path.t, path, go)
+}
+
+/** The change of a global table by one record. */
+export function globalTableCode(code: Code, node: GlobalTableNode, path: Path): void {
+  const { step, ok } = keyedStepCode(code, node, path)
+  code.line(`if (${ok}) ${step}.change(${path.v}, ${path.kb}, ${path.ks}, ${path.ke}, ${path.t})`)
 }
 
 /** The change of a join of tables by a change of one of them. */
@@ -115,17 +121,24 @@ export function lookupCode(
   const table = tableOf(graph, node.inputs[1]!)
   const step = code.variable('S')
   code.line(`const ${step} = T.steps[${table.id}]`)
-  const ok = keyCheckCode(
-    code,
-    node,
-    path,
-    kind =>
-      `${step}.kind !== ${kind} && (${kind} === 0 || !${code.constant(hasKeysOf, 'hasKeysOf')}(${step}, ${kind}))`,
-  )
   const row = code.variable('row')
   const { kb, ks, ke, v } = path
   code.line(`let ${row}`)
-  if (table.kind === 'aggregate' || (table.kind === 'table' && table.versionsMs !== undefined)) {
+  const ok =
+    node.key === undefined
+      ? keyCheckCode(
+          code,
+          node,
+          path,
+          kind =>
+            `${step}.kind !== ${kind} && (${kind} === 0 || !${code.constant(hasKeysOf, 'hasKeysOf')}(${step}, ${kind}))`,
+        )
+      : code.variable('ok')
+  if (node.key !== undefined) {
+    code.line(`let ${ok} = true`)
+    const found = `${step}.rowUnder(${fieldCode(code, node.key, path)})`
+    code.line(`try { ${row} = ${found} } catch (e) { ${ok} = ${failure(node, 'e', path)} }`)
+  } else if (table.kind === 'aggregate' || (table.kind === 'table' && table.versionsMs !== undefined)) {
     code.line(`if (${ok}) ${row} = ${code.constant(rowOf, 'rowOf')}(${step}, ${kb}, ${ks}, ${ke}, ${path.t})`)
   } else {
     // Written out: this is what a join does for every record.

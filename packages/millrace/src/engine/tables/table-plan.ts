@@ -11,9 +11,9 @@ export function tablePlan(node: TableNode | TableJoinNode): StatefulPlan {
   const versionsMs = node.kind === 'table' ? node.versionsMs : undefined
   return {
     node,
-    layout: keySerde => definition(node.name, versionsMs !== undefined, keySerde, () => 0).layout,
+    layout: keySerde => tableDefinition(node.name, versionsMs !== undefined, keySerde, () => 0).layout,
     open(task, keySerde, nextSeed) {
-      const store = new TableStore(definition(node.name, versionsMs !== undefined, keySerde, nextSeed))
+      const store = new TableStore(tableDefinition(node.name, versionsMs !== undefined, keySerde, nextSeed))
       return versionsMs === undefined
         ? new TableStep(node.name, store)
         : new VersionedStep(node.name, store, task, versionsMs)
@@ -22,7 +22,7 @@ export function tablePlan(node: TableNode | TableJoinNode): StatefulPlan {
 }
 
 /** A row is the place of its value, or of its versions, and the value's time, where `TableStep` looks for them. */
-function definition(
+export function tableDefinition(
   step: string,
   isVersioned: boolean,
   keySerde: string,

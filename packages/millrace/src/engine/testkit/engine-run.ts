@@ -265,9 +265,16 @@ export class EngineRun {
       if (known !== undefined) return { ...known, committedOffset: known.offset }
       return { topic, partition, offset: 0, metadata: new Uint8Array(0), committedOffset: -1 }
     })
-    const task = createTask(plan, program, partition, positions, this.#world())
-    for (const step of task.steps) {
-      if (step === undefined) continue
+    const globals = plan.sub.globals.flatMap(({ node }) =>
+      Array.from({ length: this.partitionsOf(node.topic.name) }, (_, partition) => ({
+        topic: node.topic.name,
+        partition,
+        offset: 0,
+      })),
+    )
+    const task = createTask(plan, program, partition, positions, this.#world(), globals)
+    for (const { node } of plan.stateful) {
+      const step = task.steps[node.id]!
       for (const record of this.topics.walk(this.changelogOf(step.name), partition)) {
         step.store.apply(record, this.clock.now())
       }
@@ -302,10 +309,10 @@ export class EngineRun {
 
 /** SEMANTICS 6.1: timestamp, input index; offsets are in order within an input. */
 function byHead(a: TaskInput, b: TaskInput): number {
-  return a.heldTime - b.heldTime || a.index - b.index
+  return a.heldTime - b.heldTime || a.rank - b.rank
 }
 
 /** The largest time at which `first` still goes before `second`; times are whole ms. */
 function boundBefore(first: TaskInput, second: TaskInput): number {
-  return first.index < second.index ? second.heldTime : second.heldTime - 1
+  return first.rank < second.rank ? second.heldTime : second.heldTime - 1
 }

@@ -19,7 +19,8 @@ export function taskFigures(task: Task): TaskFigures {
     failed: counters.failed,
     isParked: task.isParked,
     watermarkMs: task.time.watermark,
-    inputs: inputs.map(input => inputFigures(input, nowMs)),
+    // Of a global topic every task is behind by itself; no group has a position in it.
+    inputs: inputs.filter(({ isGlobal }) => !isGlobal).map(input => inputFigures(input, nowMs)),
     steps: task.plan.stateful.map(({ node }) => {
       const { store } = task.steps[node.id]!
       return { step: node.name, rows: store.size, bytes: store.byteLength }
