@@ -326,7 +326,8 @@ export class LogError extends Error {
 
 /**
  * A commit that did not succeed. `aborted`: certainly nothing of it happened. `fenced`: nothing of it
- * happened and the tasks belong to somebody else now. `unknown`: the committed positions decide.
+ * happened and the tasks belong to somebody else now; a member whose identity it was is told of its loss, or given another one.
+ * `unknown`: the committed positions decide.
  */
 export class CommitError extends Error {
   override readonly name = 'CommitError'

@@ -7,7 +7,6 @@ import {
   type TopicPartition,
 } from '../log.ts'
 import { assign, type JoinedMembers, offersOf } from './assign.ts'
-import type { Cluster } from './cluster.ts'
 import { CommitGate } from './commit-gate.ts'
 import { type Era, newEra } from './era.ts'
 import { KafkaError } from './errors.ts'
@@ -15,26 +14,13 @@ import { type Assignment, decodeAssignment, encodeAssignment, encodeSubscription
 import { FencedInstanceError, GroupRequests, LostMembershipError } from './group-requests.ts'
 import { KnownFloors } from './known-floors.ts'
 import { toLogError } from './log-error.ts'
+import type { MembershipOptions } from './membership-options.ts'
 import { partitionKey } from './partition-key.ts'
 import { TopicWatch } from './topic-watch.ts'
 
 /** Long sessions have several heartbeats to lose while a coordinator moves. */
 const BEAT_MAX_MS = 500
 const REVOKED_TOO_LATE = 'the revoke took longer than the rebalance timeout'
-
-export interface MembershipOptions {
-  readonly cluster: Cluster
-  readonly join: JoinOptions
-  readonly lane: string
-  /** Under which its process's transactions run. */
-  readonly transactionalIds: readonly string[]
-  /** Whether a transactional id is of a process that has, or had, this one's name. */
-  isOwnId(transactionalId: string): boolean
-  readonly host: string
-  readonly pid: number
-  /** Ends what transactions of these ids are open. */
-  fence(transactionalIds: readonly string[]): Promise<void>
-}
 
 /**
  * A place in a group, by Kafka's classic protocol with an assignor of our own. Partitions move in two generations: in the first
@@ -117,13 +103,24 @@ export class KafkaMembership implements Membership {
     const isKept = partitions.every(
       partition => (this.#ownedSince.get(partitionKey(partition)) ?? Infinity) <= identity.generation,
     )
-    if (era.isOver || !isKept || this.#isExpired()) throw fencedError(this.group)
+    // Whoever is refused gives its identity up and waits for news, which an answer to a heartbeat that is under way would not be.
+    if (this.#isExpired()) this.#lose(expired())
+    if (era.isOver || !isKept) throw fencedError(this.group)
     this.#gate.enter()
     try {
       return await work({ ...identity, generation: this.#generation })
+    } catch (error) {
+      if (error instanceof CommitError && error.outcome === 'fenced') this.#refused(era, error)
+      throw error
     } finally {
       this.#gate.leave()
     }
+  }
+
+  /** A commit was refused as a stranger's. Unless a rebalance is about to say who the member is, it joins anew to find out. */
+  #refused(era: Era, error: CommitError): void {
+    const isSettled = this.#gate.isOpen && !this.#rejoinWanted
+    if (this.#era === era && !this.#isOver && isSettled) this.#lose(new LostMembershipError(error.message))
   }
 
   async #run(): Promise<void> {
@@ -309,7 +306,7 @@ export class KafkaMembership implements Membership {
 
   async #beat(): Promise<void> {
     const era = this.#era
-    if (this.#isExpired()) return this.#lose(new LostMembershipError('its session has run out'))
+    if (this.#isExpired()) return this.#lose(expired())
     if (this.#requests.isJoining || this.#generation < 0) return
     try {
       const isRebalancing = await this.#requests.heartbeat(this.#generation)
@@ -389,6 +386,10 @@ export class KafkaMembership implements Membership {
     this.#era.end()
     this.#rouse()
   }
+}
+
+function expired(): LostMembershipError {
+  return new LostMembershipError('its session has run out')
 }
 
 function fencedError(group: string): CommitError {

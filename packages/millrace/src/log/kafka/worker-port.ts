@@ -24,7 +24,7 @@ type ToControl =
       readonly identity: MemberIdentity
       readonly partitions: readonly TopicPartition[]
     }
-  | { readonly kind: 'leave'; readonly id: number }
+  | { readonly kind: 'leave'; readonly id: number; readonly fenced?: string }
   | { readonly kind: 'call'; readonly id: number; readonly name: string }
 
 type ToWorker =
@@ -45,15 +45,15 @@ export function sendable(properties: KafkaProperties): Pick<KafkaLogPort, 'prope
 
 /** The control thread's end: holds the commit gate open for a worker's commits, and calls functions for it. */
 export function serveWorker(port: MessagePort, owners: LocalOwnership, properties: KafkaProperties): void {
-  /** Commits under way in the worker; each is ended by calling it. */
-  const inside = new Map<number, () => void>()
+  /** Commits under way in the worker; each is ended by calling it, with what it was refused for as a stranger's. */
+  const inside = new Map<number, (fenced?: string) => void>()
   let isGone = false
   const tell = (message: ToWorker) => port.postMessage(message)
   const enter = async ({ id, identity, partitions }: Extract<ToControl, { kind: 'enter' }>) => {
     const hold = (current: MemberIdentity) => {
       if (isGone) return Promise.resolve()
-      const { promise, resolve } = Promise.withResolvers<void>()
-      inside.set(id, resolve)
+      const { promise, resolve, reject } = Promise.withResolvers<void>()
+      inside.set(id, fenced => (fenced === undefined ? resolve() : reject(new CommitError('fenced', fenced))))
       tell({ kind: 'entered', id, identity: current })
       return promise
     }
@@ -77,7 +77,7 @@ export function serveWorker(port: MessagePort, owners: LocalOwnership, propertie
     if (message.kind === 'enter') void enter(message)
     else if (message.kind === 'call') void call(message)
     else {
-      inside.get(message.id)?.()
+      inside.get(message.id)?.(message.fenced)
       inside.delete(message.id)
     }
   })
@@ -117,10 +117,15 @@ export class RemoteOwnership implements Ownership {
     const answer = await this.#ask({ kind: 'enter', id, identity, partitions: places })
     if (answer.kind !== 'entered')
       throw new CommitError('fenced', 'message' in answer ? answer.message : answer.kind)
+    let fenced: string | undefined
     try {
       return await work(answer.identity)
+    } catch (error) {
+      if (error instanceof CommitError && error.outcome === 'fenced') fenced = error.message
+      throw error
     } finally {
-      if (!this.#isClosed) this.#port.postMessage({ kind: 'leave', id } satisfies ToControl)
+      const left: ToControl = { kind: 'leave', id, ...(fenced !== undefined && { fenced }) }
+      if (!this.#isClosed) this.#port.postMessage(left)
     }
   }
 
