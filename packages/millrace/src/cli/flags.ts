@@ -24,12 +24,22 @@ export function withDataFlags(command: Command): Command {
     .option('--config <file>', 'configuration file (default millrace.config.ts beside package.json)')
 }
 
-/** On which logs a command can run pipelines. */
-export type RunsOn = 'any log' | 'embedded log'
-
-/** The flags of the commands that run pipelines; on the embedded log alone unless `brokers` are named too. */
-export function withRunFlags(command: Command, on: RunsOn): Command {
-  return (on === 'any log' ? withKafkaRunFlags : withDataFlags)(command)
+/** The flags of the commands that run pipelines. */
+export function withRunFlags(command: Command): Command {
+  return withLogFlags(command)
+    .option(
+      '--instance <id>',
+      'on Kafka: the name of this process in its groups (MILLRACE_INSTANCE; default: one kept in the data directory)',
+    )
+    .option(
+      '--standbys <n>',
+      "on Kafka: how many other processes keep a copy of each task's state (MILLRACE_STANDBYS; default 0)",
+    )
+    .option('--create-topics', 'on Kafka: create sources and sinks that do not exist')
+    .option(
+      '--rollback',
+      'this once: go back to an older layout of the state, and drop what only newer code keeps',
+    )
     .option('--threads <n>', 'worker threads (MILLRACE_THREADS; default: everything in one thread)')
     .option(
       '--guarantee <which>',
@@ -46,18 +56,6 @@ export function withRunFlags(command: Command, on: RunsOn): Command {
     )
     .option('--fresh', 'delete all topics and state first')
     .option('-y, --yes', 'do not ask')
-}
-
-function withKafkaRunFlags(command: Command): Command {
-  return withLogFlags(command)
-    .option(
-      '--instance <id>',
-      'on Kafka: the name of this process in its groups (MILLRACE_INSTANCE; default: one kept in the data directory)',
-    )
-    .option(
-      '--standbys <n>',
-      "on Kafka: how many other processes keep a copy of each task's state (MILLRACE_STANDBYS; default 0)",
-    )
 }
 
 /** Examples and exit codes below a command's help. */

@@ -11,8 +11,6 @@ import { runApp } from '../run/run-app.ts'
 
 interface Flags extends RunFlags {
   readonly once?: boolean
-  readonly createTopics?: boolean
-  readonly rollback?: boolean
   readonly start?: string
   readonly until?: string
   readonly metricsPort?: string
@@ -23,18 +21,13 @@ export function addRun(program: Command, cli: Cli): void {
   const run = program
     .command('run [files...]')
     .description('run pipelines until stopped (default: all of the project)')
-  withRunFlags(run, 'any log')
+  withRunFlags(run)
     .option('--once', 'read every input to its end, close all windows, and end')
-    .option('--create-topics', 'on Kafka: create sources and sinks that do not exist')
     .option(
       '--start <place>',
       'where topics begin that were never read: earliest, latest, a date, or 10m (ten minutes ago)',
     )
     .option('--until <time>', 'with --once: read up to a date, or 10m (ten minutes ago)')
-    .option(
-      '--rollback',
-      'this once: go back to an older layout of the state, and drop what only newer code keeps',
-    )
     .option('--metrics-port <port>', 'serve /metrics, /health/live and /health/ready there')
     .option('--metrics-host <address>', 'address to serve them on', '127.0.0.1')
     .action((files: string[], flags: Flags) => runFiles(cli, files, flags))
@@ -49,12 +42,10 @@ export function addRun(program: Command, cli: Cli): void {
 }
 
 async function runFiles(cli: Cli, files: readonly string[], flags: Flags): Promise<void> {
-  const settings = await prepareRun(cli, flags, 'any log')
+  const settings = await prepareRun(cli, flags)
   const pipelines = await loadPipelines(chosenFiles('run', files, settings, cli.cwd), cli.cwd)
   await runApp(cli, pipelines, {
     ...runOptions(settings, flags),
-    createTopics: flags.createTopics,
-    rollback: flags.rollback,
     start: flags.start === undefined ? undefined : startOf(flags.start, cli.clock.now()),
     until: flags.until === undefined ? undefined : untilOf(flags.until, cli.clock.now()),
     metrics: metricsAddress(flags),

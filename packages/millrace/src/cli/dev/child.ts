@@ -6,10 +6,11 @@ import { explainError } from '../explain.ts'
 import { type LoadedPipeline, loadPipelines } from '../load/load-pipeline.ts'
 import type { RunOptions } from '../run/prepare.ts'
 import { startApp } from '../run/start-app.ts'
+import { loadSettings } from '../settings.ts'
 import { Terminal } from '../terminal.ts'
 import { quietWarnings } from '../warnings.ts'
 import { noteLoadedFiles } from './loaded-files.ts'
-import type { FromChild, ToChild } from './messages.ts'
+import type { DevOptions, FromChild, LoadMessage, ToChild } from './messages.ts'
 
 const SETTLE_MS = 3_000
 const LOOK_MS = 20
@@ -39,8 +40,7 @@ class DevChild {
   async #handle(message: ToChild): Promise<void> {
     switch (message.kind) {
       case 'load':
-        this.#options = message.options
-        return this.#load(message.files, message.cwd)
+        return this.#load(message)
       case 'start':
         return this.#start()
       case 'stop':
@@ -51,9 +51,10 @@ class DevChild {
     }
   }
 
-  async #load(paths: readonly string[], cwd: string): Promise<void> {
+  async #load({ files, cwd, options }: LoadMessage): Promise<void> {
     try {
-      this.#pipelines = await loadPipelines(paths, cwd)
+      this.#options = { ...options, kafka: await kafkaOf(options, cwd) }
+      this.#pipelines = await loadPipelines(files, cwd)
       const names = this.#pipelines.map(({ pipeline }) => pipeline.name)
       tell({ kind: 'loaded', pipelines: names, files: [...this.#files] })
     } catch (error) {
@@ -67,8 +68,8 @@ class DevChild {
       this.#app = await startApp(this.#terminal, this.#pipelines, {
         ...this.#options!,
         once: false,
-        // Undoing an edit is an edit: nobody else's code is in danger.
-        rollback: true,
+        // Undoing an edit is an edit: nobody else's code is in danger, where nobody else is.
+        rollback: this.#options!.brokers === undefined || this.#options!.rollback,
         freeze: true,
         onError: message => this.#terminal.error(new CliError(message)),
       })
@@ -96,6 +97,11 @@ class DevChild {
     await this.#stop().catch(error => this.#terminal.error(explainError(error)))
     process.exit(0)
   }
+}
+
+/** Kafka's settings, as the configuration file has them. */
+async function kafkaOf({ brokers, config }: DevOptions, cwd: string): Promise<RunOptions['kafka']> {
+  return brokers === undefined ? undefined : (await loadSettings({ config }, process.env, cwd)).kafka
 }
 
 /**

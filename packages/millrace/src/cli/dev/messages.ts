@@ -1,13 +1,21 @@
 import type { RunOptions } from '../run/prepare.ts'
 
+/** What the child runs by; plain data, as it goes from process to process. */
+export interface DevOptions extends Omit<RunOptions, 'kafka'> {
+  /** The configuration file that was named. The child reads Kafka's settings from it, which may hold functions. */
+  readonly config: string | undefined
+}
+
+export interface LoadMessage {
+  readonly kind: 'load'
+  readonly files: readonly string[]
+  readonly cwd: string
+  readonly options: DevOptions
+}
+
 /** What `millrace dev` tells a child process. */
 export type ToChild =
-  | {
-      readonly kind: 'load'
-      readonly files: readonly string[]
-      readonly cwd: string
-      readonly options: RunOptions
-    }
+  | LoadMessage
   | { readonly kind: 'start' }
   /** Drain, commit, leave; the process stays and can start again. */
   | { readonly kind: 'stop' }

@@ -3,9 +3,9 @@ import type { Cli } from '../cli.ts'
 import { CliError } from '../cli-error.ts'
 import { span } from '../format.ts'
 import { pipelineFiles } from '../load/project.ts'
-import type { RunOptions } from '../run/prepare.ts'
 import type { Settings } from '../settings.ts'
 import { forkChild } from './child-handle.ts'
+import type { DevOptions } from './messages.ts'
 import { DevSession } from './session.ts'
 import { SourceWatch } from './watch.ts'
 
@@ -13,7 +13,7 @@ import { SourceWatch } from './watch.ts'
 const GRACE_MS = 2_000
 
 /** Runs the project's pipelines in a child process, and a new one after every change, until a stop is asked for. */
-export async function runDev(cli: Cli, settings: Settings, options: RunOptions): Promise<void> {
+export async function runDev(cli: Cli, settings: Settings, options: DevOptions): Promise<void> {
   const { terminal, clock, cwd, interrupt } = cli
   const { directory } = settings.project
   if (pipelineFiles(directory, settings.pipelines).length === 0) throw noPipelines(settings)
@@ -47,10 +47,11 @@ function noPipelines({ project, pipelines }: Settings): CliError {
   })
 }
 
-function sayWhat({ terminal }: Cli, { app, data, project }: Settings): void {
+function sayWhat({ terminal }: Cli, { app, brokers, data, project }: Settings): void {
   terminal.say(`${terminal.paint('bold', 'millrace dev')}`)
   terminal.note('app', app)
-  terminal.note('data', data)
+  if (brokers === undefined) terminal.note('data', data)
+  else terminal.note('brokers', [brokers].flat().join(', '))
   terminal.note(
     'project',
     `${project.directory}  ${terminal.paint('dim', 'reloads when a file changes; Ctrl-C stops')}`,

@@ -1,14 +1,14 @@
 import type { Clock } from '../../std/clock.ts'
 import { span } from '../format.ts'
-import type { RunOptions } from '../run/prepare.ts'
 import type { Terminal } from '../terminal.ts'
 import type { ChildHandle } from './child-handle.ts'
+import type { DevOptions } from './messages.ts'
 
 export interface SessionParts {
   readonly terminal: Terminal
   readonly clock: Clock
   readonly cwd: string
-  readonly options: RunOptions
+  readonly options: DevOptions
   /** The project's pipeline files as of now. */
   pipelineFiles(): readonly string[]
   fork(): ChildHandle

@@ -6,9 +6,6 @@ import type { RunOptions } from './prepare.ts'
 
 export interface AppOptions extends RunOptions {
   readonly once: boolean
-  readonly createTopics?: boolean
-  /** Goes back to an older layout of the state. */
-  readonly rollback?: boolean
   /** Where topics begin that were never read; a number is a time. */
   readonly start?: 'earliest' | 'latest' | number
   /** Where a bounded run ends. */
