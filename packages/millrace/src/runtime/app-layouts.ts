@@ -1,8 +1,8 @@
 import type { JoinOptions, TopicPartition } from '../log/log.ts'
 import type { Graph } from '../plan/graph.ts'
-import type { Clock } from '../std/clock.ts'
+import { shapeTopic } from '../plan/names.ts'
 import { type AdoptedShape, type AdoptOptions, adoptShape } from './adopt-shape.ts'
-import { Backoff, isRetriable } from './backoff.ts'
+import { confirmWhenReachable } from './confirm-layouts.ts'
 import type { HostedPipeline } from './host.ts'
 import { LayoutClaim } from './layout-claim.ts'
 import type { MembershipMeter } from './metrics/membership-meter.ts'
@@ -12,6 +12,8 @@ import { encodeVersions, millraceVersion } from './versions.ts'
 export interface AppLayoutsOptions extends AdoptOptions {
   readonly codeVersion: string | undefined
   readonly onFailed: (pipeline: string, error: Error) => void
+  /** What a pipeline keeps cannot be confirmed: its member is to leave its group until `confirmed`. */
+  readonly onLate: (pipeline: string) => void
 }
 
 /** What an app's memberships say of its pipelines' layouts, and what they are told of them (SEMANTICS 8.2). */
@@ -28,16 +30,29 @@ export class AppLayouts {
 
   /** See `adoptShape`. */
   async adopt(graph: Graph, counts: PartitionCounts): Promise<void> {
-    const { clock, onFailed } = this.#options
+    const { clock, say, onFailed, onLate } = this.#options
     const adopted = await adoptShape(this.#options, graph, counts)
     const kept = Object.entries(adopted.layouts).filter(([, version]) => version > 0)
     const claims = new LayoutClaim({
+      clock,
       newTopics: adopted.newTopics,
       keptTopics: new Set(kept.map(([topic]) => topic)),
-      confirm: () => whenReachable(clock, adopted.confirm),
+      confirm: isWanted => confirmWhenReachable(clock, adopted.confirm, isWanted),
       onFailed: error => onFailed(graph.name, error),
+      onLate: () => {
+        say(
+          `${graph.name}: it cannot be written down what it keeps, for ${shapeTopic(this.#options.app, graph.name)} does not answer. ` +
+            'It leaves its group, and joins again when that can be read and written',
+        )
+        onLate(graph.name)
+      },
     })
     this.#adopted.set(graph.name, { ...adopted, claims })
+  }
+
+  /** Resolves when the log can confirm what a pipeline keeps, or when that is not wanted any more. */
+  confirmed(pipeline: string, isWanted: () => boolean): Promise<void> {
+    return confirmWhenReachable(this.#options.clock, this.#adopted.get(pipeline)!.confirm, isWanted)
   }
 
   claimsOf(pipeline: string): LayoutClaim {
@@ -71,18 +86,5 @@ export class AppLayouts {
         : `${name}: no member of ${group} may have ${list}: newer code has had them, and nobody here runs it. ` +
             'They wait. Start the newer code, or go back with --rollback (rollback: true)',
     )
-  }
-}
-
-/** Tasks wait for a log that cannot be reached, and this is a part of their start. */
-async function whenReachable(clock: Clock, work: () => Promise<void>): Promise<void> {
-  const backoff = new Backoff(clock)
-  for (;;) {
-    try {
-      return await work()
-    } catch (error) {
-      if (!isRetriable(error)) throw error
-      await backoff.wait()
-    }
   }
 }

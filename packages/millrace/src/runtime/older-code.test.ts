@@ -13,7 +13,6 @@ import {
 } from '../index.ts'
 import { MemoryBroker } from '../log/memory/broker.ts'
 import { MemoryLog } from '../log/memory/memory-log.ts'
-import { LayoutClaim } from './layout-claim.ts'
 import { readTopic } from './testkit/read-topic.ts'
 
 const hits = topic('hits', { value: json<{ url: string; user: string; ms: number }>(), partitions: 2 })
@@ -200,74 +199,5 @@ describe('code that is older than the state', () => {
       run(first),
       /newer code has been at work behind hits, url\.repartition|url\.repartition, hits/,
     )
-  })
-})
-
-describe('the claim of a new layout', () => {
-  const partition = { topic: 't', partition: 0 }
-
-  /** Events that were carried out, and a claim that is made when `make` is called. */
-  function claims() {
-    const done: string[] = []
-    const made = Promise.withResolvers<void>()
-    const failed: Error[] = []
-    let confirmed = 0
-    const claim = new LayoutClaim({
-      newTopics: new Set(['t']),
-      keptTopics: new Set(['t', 'u']),
-      confirm: () => {
-        confirmed++
-        return made.promise
-      },
-      onFailed: error => void failed.push(error),
-    })
-    return {
-      done,
-      made,
-      failed,
-      claim,
-      confirmed: () => confirmed,
-      note: (what: string) => () => void done.push(what),
-    }
-  }
-
-  it('[8.2] is made before the first partition with the layout is taken on, and all that follows waits in its order', async () => {
-    const { done, made, claim, note } = claims()
-    claim.after(note('identity'))
-    claim.assigned([{ topic: 'other', partition: 0 }], note('other'))
-    assert.deepEqual(done, ['identity', 'other'])
-    claim.assigned([partition], note('first'))
-    claim.after(note('next identity'))
-    const given = claim.revoked(async () => note('given up')())
-    claim.assigned([partition], note('second'))
-    claim.after(note('lost'))
-    assert.deepEqual(done, ['identity', 'other'])
-    made.resolve()
-    await given
-    await new Promise(resolve => setImmediate(resolve))
-    assert.deepEqual(done.slice(2), ['first', 'next identity', 'given up', 'second', 'lost'])
-    claim.assigned([partition], note('third'))
-    assert.equal(done.at(-1), 'third')
-  })
-
-  it('[8.2] that cannot be made takes nothing on', async () => {
-    const { done, made, failed, claim, note } = claims()
-    claim.assigned([partition], note('first'))
-    made.reject(new Error('the log is gone'))
-    await new Promise(resolve => setImmediate(resolve))
-    assert.deepEqual([done, failed.map(({ message }) => message)], [[], ['the log is gone']])
-  })
-
-  it('[8.2] is confirmed again after a loss, whatever the layout', async () => {
-    const { done, made, confirmed, claim, note } = claims()
-    made.resolve()
-    claim.assigned([{ topic: 'u', partition: 0 }], note('not new'))
-    assert.deepEqual([done, confirmed()], [['not new'], 0])
-    claim.lost(note('lost'))
-    claim.assigned([{ topic: 'u', partition: 0 }], note('back'))
-    claim.after(note('identity'))
-    assert.deepEqual(done, ['not new', 'lost'])
-    await new Promise(resolve => setImmediate(resolve))
-    assert.deepEqual([done.slice(2), confirmed()], [['back', 'identity'], 1])
   })
 })

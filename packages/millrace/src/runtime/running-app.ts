@@ -74,6 +74,7 @@ export class RunningApp implements App {
   #status: Health['status'] = 'running'
   #error: Error | undefined
   #stopped: Promise<void> | undefined
+  readonly #stopBegan = Promise.withResolvers<void>()
   #fail!: (error: Error) => void
   #finish!: () => void
 
@@ -85,6 +86,7 @@ export class RunningApp implements App {
       ...{ log, app: name, clock, codeVersion, rollback, mayWait: !once },
       say: message => parts.logger.warn(message),
       onFailed: (pipeline, error) => this.#pipelineFailed(pipeline, error),
+      onLate: pipeline => this.#rejoin(pipeline, { whenConfirmed: true }),
     })
     this.#sender = new Sender(log, clock, options.createTopics)
     this.failed = new Promise((_, reject) => {
@@ -200,13 +202,14 @@ export class RunningApp implements App {
   }
 
   /** Under the new membership nothing can come of a commit that was sent under the old one (SEMANTICS 2.2). */
-  #rejoin(name: string): void {
+  #rejoin(name: string, { whenConfirmed = false } = {}): void {
     const pipeline = this.#pipelines.find(each => each.name === name)!
     const rejoined = this.#memberships.get(name)?.then(async membership => {
       try {
         if (this.#isStopping) return membership
         // Under one instance id the others do not notice: the new member takes the old one's place.
-        await membership.leave({ keepPlace: true })
+        await membership.leave({ keepPlace: !whenConfirmed })
+        if (whenConfirmed) await this.#outside(pipeline)
         return this.#isStopping ? membership : await this.#join(pipeline)
       } catch (error) {
         this.#pipelineFailed(name, error as Error)
@@ -214,6 +217,13 @@ export class RunningApp implements App {
       }
     })
     if (rejoined !== undefined) this.#memberships.set(name, rejoined)
+  }
+
+  /** Others have the partitions until nothing is in the way of having some. */
+  async #outside(pipeline: HostedPipeline): Promise<void> {
+    this.#layouts.claimsOf(pipeline.name).lost(pipeline)
+    const confirmed = this.#layouts.confirmed(pipeline.name, () => !this.#isStopping)
+    await Promise.race([confirmed, this.#stopBegan.promise])
   }
 
   get #isStopping(): boolean {
@@ -236,16 +246,16 @@ export class RunningApp implements App {
       rebalanceTimeoutMs: Math.max(30_000, sessionTimeoutMs),
       onAssigned: (partitions, identity) => {
         meter.assigned(partitions)
-        claims.assigned(partitions, () => pipeline.assign(partitions, identity))
+        claims.assigned(pipeline, partitions, identity)
       },
       onRevoked: partitions => {
         meter.revoked(partitions)
-        return claims.revoked(() => pipeline.revoke(partitions))
+        return claims.revoked(pipeline, partitions)
       },
-      onIdentity: identity => claims.after(() => pipeline.setIdentity(identity)),
+      onIdentity: identity => claims.identified(pipeline, identity),
       onLost: (reason, isOver) => {
         meter.lost()
-        claims.lost(() => pipeline.lost())
+        claims.lost(pipeline)
         if (isOver) this.#pipelineFailed(pipeline.name, reason)
       },
     })
@@ -281,8 +291,13 @@ export class RunningApp implements App {
 
   #checkFinished(): void {
     const pipelines = this.#pipelines
-    if (this.#parts.options.once && pipelines.length > 0 && pipelines.every(each => each.isFinished))
-      this.#finish()
+    const isFinished = (each: HostedPipeline) => each.isFinished && this.#heldOf(each.name) === 0
+    if (this.#parts.options.once && pipelines.length > 0 && pipelines.every(isFinished)) this.#finish()
+  }
+
+  /** Partitions that came and are not taken on yet. */
+  #heldOf(pipeline: string): number {
+    return this.#layouts.claimsOf(pipeline).held
   }
 
   // Use
@@ -315,6 +330,7 @@ export class RunningApp implements App {
   health(): Health {
     const pipelines = this.#pipelines.map(({ name, health }) => ({
       ...health,
+      ...(this.#heldOf(name) > 0 && health.phase === 'running' && { phase: 'joining' as const }),
       partitions: this.#meterOf(name).figures.partitions,
     }))
     return {
@@ -335,7 +351,10 @@ export class RunningApp implements App {
       isReady: this.health().isReady,
       nowMs: clock.now(),
       controlActiveMs: hasWorkers ? performance.eventLoopUtilization().active : undefined,
-      memberships: this.#pipelines.map(pipeline => this.#meterOf(pipeline.name).figures),
+      memberships: this.#pipelines.map(({ name }) => ({
+        ...this.#meterOf(name).figures,
+        held: this.#heldOf(name),
+      })),
       threads,
     })
   }
@@ -343,6 +362,7 @@ export class RunningApp implements App {
   // Stop
 
   stop({ timeout = stopTimeoutMs, leave = false }: StopOptions = {}): Promise<void> {
+    this.#stopBegan.resolve()
     this.#stopped ??= this.#stop(timeout, { keepPlace: !leave })
     return this.#stopped
   }

@@ -26,11 +26,12 @@ export function appMetrics(figures: AppFigures): string {
   const { app, log, isReady, nowMs, controlActiveMs, memberships, threads } = figures
   out.add(F.info, [app, log], 1)
   out.add(F.ready, [], isReady ? 1 : 0)
-  for (const { pipeline, rebalances, losses, partitions, barred } of memberships) {
+  for (const { pipeline, rebalances, losses, partitions, barred, held } of memberships) {
     out.add(F.rebalances, [pipeline], rebalances)
     out.add(F.membershipLosses, [pipeline], losses)
     out.add(F.partitions, [pipeline], partitions)
     out.add(F.barred, [pipeline], barred)
+    out.add(F.held, [pipeline], held)
   }
   out.add(F.threads, [], threads.length)
   if (controlActiveMs !== undefined) out.add(F.threadActive, [0], controlActiveMs / 1000)

@@ -108,6 +108,11 @@ export const FAMILIES = {
     'pipeline',
     'Partitions that no member of the group may have, for newer code has had them.',
   ),
+  held: gauge(
+    'millrace_held_partitions',
+    'pipeline',
+    'Partitions that this process has and does not process yet, for it is not written down what it keeps behind them.',
+  ),
   fetches: counter('millrace_fetches_total', 'thread', 'Fetches answered.'),
   fetchFailures: counter(
     'millrace_fetch_failures_total',

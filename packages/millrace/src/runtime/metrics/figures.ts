@@ -72,4 +72,6 @@ export interface MembershipFigures {
   readonly losses: number
   readonly partitions: number
   readonly barred: number
+  /** Partitions that came and wait until what is kept behind them is confirmed. */
+  readonly held: number
 }

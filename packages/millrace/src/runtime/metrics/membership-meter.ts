@@ -33,7 +33,7 @@ export class MembershipMeter {
     this.#barred = partitions.length
   }
 
-  get figures(): MembershipFigures {
+  get figures(): Omit<MembershipFigures, 'held'> {
     return {
       pipeline: this.#pipeline,
       rebalances: this.#rebalances,
