@@ -1,29 +1,22 @@
-import { accessRight } from '../../std/access-right.ts'
 import type { OutgoingBatch } from '../log.ts'
-import { SendError } from './batch-sender.ts'
+import { AppendSender, topicsOf, type WaitingAppend } from './append-sender.ts'
 import type { Cluster } from './cluster.ts'
-import { KafkaError } from './errors.ts'
-import { checkPlaces, checkWhole, Producer } from './producer.ts'
+import { checkPlaces, checkWhole } from './producer.ts'
 
-const NEW_PRODUCER = -1n
-const NEW_EPOCH = -1
+/** What is under way for longer lets the appends to other topics pass. */
+const SLOW_MS = 500
 
-interface Waiting {
-  readonly batches: readonly OutgoingBatch[]
-  readonly resolve: (offsets: number[]) => void
-  readonly reject: (error: unknown) => void
-}
-
-/** Appends outside transactions, idempotently. What comes while a request is under way goes together with the next. */
+/**
+ * Appends outside transactions, idempotently and in order within a topic. What comes while a request is under way goes together with
+ * the next, unless that takes long, as behind a topic that lacks replicas: then other topics go beside it.
+ */
 export class Appender {
   readonly #cluster: Cluster
-  readonly #producer: Producer
-  #waiting: Waiting[] = []
-  #isRunning = false
+  readonly #senders: AppendSender[] = []
+  #waiting: WaitingAppend[] = []
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster
-    this.#producer = new Producer({ cluster, lane: 'produce', transactionalId: null })
   }
 
   async append(batches: readonly OutgoingBatch[]): Promise<number[]> {
@@ -32,60 +25,50 @@ export class Appender {
     await checkPlaces(this.#cluster, batches)
     return new Promise((resolve, reject) => {
       this.#waiting.push({ batches, resolve, reject })
-      if (!this.#isRunning) void this.#run()
+      this.#sendNext()
     })
   }
 
-  async #run(): Promise<void> {
-    this.#isRunning = true
-    while (this.#waiting.length > 0) {
-      const taken = this.#waiting
-      this.#waiting = []
-      try {
-        await this.#begin()
-        const offsets = await this.#producer.write(taken.flatMap(each => each.batches))
-        this.#settle(taken, offsets)
-      } catch (error) {
-        this.#producer.use(undefined)
-        if (error instanceof SendError) this.#settle(taken, error.offsets, error)
-        else for (const { reject } of taken) reject(error)
-      }
-    }
-    this.#isRunning = false
+  #sendNext(): void {
+    if (this.#senders.some(({ isIdle, isSlow }) => !isIdle && !isSlow)) return
+    const taken = this.#takeFree()
+    if (taken.length > 0) void this.#send(this.#idleSender(), taken)
   }
 
-  /** Of several that went together one may have been refused: the others hear nothing of it and, if need be, go again. */
-  #settle(taken: readonly Waiting[], offsets: readonly (number | undefined)[], error?: SendError): void {
-    let at = 0
-    const again: Waiting[] = []
-    for (const waiting of taken) {
-      const mine = offsets.slice(at, at + waiting.batches.length)
-      const isRefused = mine.some((_, i) => error?.refused.has(at + i))
-      const isUnsent = mine.every(offset => offset === undefined)
-      at += waiting.batches.length
-      if (!mine.includes(undefined)) waiting.resolve(mine as number[])
-      else if (isUnsent && !isRefused && (error?.refused.size ?? 0) > 0) again.push(waiting)
-      else waiting.reject(error?.cause)
-    }
+  async #send(sender: AppendSender, taken: readonly WaitingAppend[]): Promise<void> {
+    const cancel = this.#cluster.clock.after(SLOW_MS, () => {
+      sender.isSlow = true
+      this.#sendNext()
+    })
+    const again = await sender.send(taken)
+    cancel()
     this.#waiting = [...again, ...this.#waiting]
+    this.#sendNext()
   }
 
-  async #begin(): Promise<void> {
-    if (this.#producer.identity !== undefined) return
-    const { transactionTimeoutMs } = this.#cluster.settings
-    const answer = await this.#cluster.retry(async () => {
-      const found = await this.#cluster.requestAny('initProducerId', [
-        null,
-        transactionTimeoutMs,
-        NEW_PRODUCER,
-        NEW_EPOCH,
-      ])
-      if (found.errorCode !== 0) {
-        const right = accessRight('IdempotentWrite', 'Cluster', 'kafka-cluster')
-        throw new KafkaError(found.errorCode, 'give a producer id', null, right)
-      }
-      return found
-    })
-    this.#producer.use({ id: answer.producerId, epoch: answer.producerEpoch })
+  /** Takes what is for no topic that something older is under way or waits for: a topic's appends stay in order. */
+  #takeFree(): WaitingAppend[] {
+    const held = new Set(this.#senders.flatMap(({ topics }) => [...topics]))
+    const free: WaitingAppend[] = []
+    const left: WaitingAppend[] = []
+    for (const waiting of this.#waiting) {
+      const topics = topicsOf(waiting)
+      if (topics.some(topic => held.has(topic))) {
+        for (const topic of topics) held.add(topic)
+        left.push(waiting)
+      } else free.push(waiting)
+    }
+    this.#waiting = left
+    return free
+  }
+
+  /** A broker answers the requests of a connection in turn, so each sender has a lane of its own. */
+  #idleSender(): AppendSender {
+    const idle = this.#senders.find(({ isIdle }) => isIdle)
+    if (idle !== undefined) return idle
+    const count = this.#senders.length
+    const sender = new AppendSender(this.#cluster, count === 0 ? 'produce' : `produce-${count}`)
+    this.#senders.push(sender)
+    return sender
   }
 }
