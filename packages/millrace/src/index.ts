@@ -124,6 +124,7 @@ export type {
 export type { JoinInterval, JoinPair, JoinResults } from './stream/stream-join.ts'
 export type {
   AggregateTable,
+  ForeignJoinOptions,
   GlobalJoinOptions,
   GlobalTable,
   GlobalTableOptions,

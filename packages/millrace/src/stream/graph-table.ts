@@ -4,12 +4,13 @@ import type { GraphBuilder } from '../plan/graph-builder.ts'
 import { checkColumns, checkEmission, checkKeyBy, checkPort } from '../plan/steps.ts'
 import { toMs } from '../std/duration.ts'
 import type { Columns } from './aggregates.ts'
+import { foreignResults } from './foreign-join.ts'
 import { GraphGlobalTable } from './global-table.ts'
 import { type AnyStream, type Fn, GraphEdge, portOf, type StreamOf } from './graph-edge.ts'
 import { type Membership, retracting } from './retracting-columns.ts'
 import { retryPolicy } from './retry-policy.ts'
 import type { EmitOptions } from './stream.ts'
-import type { JoinOptions, VersionOptions } from './table.ts'
+import type { ForeignJoinOptions, JoinOptions, VersionOptions } from './table.ts'
 
 /** A table; `edge` is where the changes of its rows leave. */
 export class GraphTable extends GraphEdge {
@@ -49,6 +50,19 @@ export class GraphTable extends GraphEdge {
     return this.#joined(name, other, fn, [false, false])
   }
 
+  joinForeign(name: string, right: unknown, options: ForeignJoinOptions<string | Fn>, fn: Fn): GraphTable {
+    return this.#joinedForeign(name, right, options, fn, false)
+  }
+
+  leftJoinForeign(
+    name: string,
+    right: unknown,
+    options: ForeignJoinOptions<string | Fn>,
+    fn: Fn,
+  ): GraphTable {
+    return this.#joinedForeign(name, right, options, fn, true)
+  }
+
   groupBy(name: string, key: string | Fn): GraphGroups {
     checkKeyBy(this.builder, name, key, undefined)
     const table = this.materialised(name)
@@ -71,6 +85,16 @@ export class GraphTable extends GraphEdge {
     return new GraphGroups(this.builder, edge, this.streamOf)
   }
 
+  /** Makes the stream on an edge. */
+  streamOn(edge: Edge): AnyStream {
+    return this.streamOf(this.builder, edge)
+  }
+
+  /** The changes of its rows, as a stream. */
+  changeStream(): AnyStream {
+    return this.streamOn(this.changes())
+  }
+
   /** Where the changes of its rows leave. */
   changes(): Edge {
     return this.edge
@@ -79,6 +103,19 @@ export class GraphTable extends GraphEdge {
   /** A node that keeps its rows as they are. */
   protected materialised(_for: string): Edge {
     return this.edge
+  }
+
+  #joinedForeign(
+    name: string,
+    right: unknown,
+    options: ForeignJoinOptions<string | Fn>,
+    fn: Fn,
+    isLeft: boolean,
+  ): GraphTable {
+    checkStoreName(this.builder, 'joinForeign', name)
+    const table = tableGiven(this.builder, name, right)
+    const results = foreignResults(this, name, table, options, fn, isLeft)
+    return tableOn(this.builder, results.edge, name, this.streamOf)
   }
 
   #selected(name: string, selection: RowSelection): GraphTable {

@@ -53,6 +53,33 @@ export interface Table<R, K, F = unknown> {
     other: Table<O, K>,
     fn: JoinRows<R | undefined, O | undefined, S>,
   ): Table<NonNullable<S>, K>
+
+  /**
+   * A row for each row of this table that refers to one of `right`, which has another key. A row that changes, refers to another one, or
+   * goes does so in the result, and so does the row it refers to. The name is the store's.
+   *
+   * @example
+   * sales.joinForeign('with-product', products, { key: 'product' }, (sale, product) => ({ ...sale, price: product.price }))
+   */
+  joinForeign<O, S, P extends FieldName<R> | StepCallback<R, K, unknown>>(
+    name: string,
+    right: Table<O, any>,
+    options: ForeignJoinOptions<P>,
+    fn: JoinRows<R, O, S>,
+  ): Table<NonNullable<S>, K>
+  /** A row for each row of this table; `fn` gets undefined where `right` has none, or the row refers to none. */
+  leftJoinForeign<O, S, P extends FieldName<R> | StepCallback<R, K, unknown>>(
+    name: string,
+    right: Table<O, any>,
+    options: ForeignJoinOptions<P>,
+    fn: JoinRows<R, O | undefined, S>,
+  ): Table<NonNullable<S>, K>
+}
+
+/** How a table is joined with one of another key. */
+export interface ForeignJoinOptions<P> {
+  /** The key of the other table's row: a field, or a callback. Null or undefined refers to none. */
+  readonly key: P
 }
 
 /** The rows of a table in groups. */
