@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { type SecuredCluster, startSecuredCluster } from '../../../../tools/kafka/cluster.ts'
 import { unsecuredToken } from '../../../../tools/kafka/security.ts'
+import { aclPlan } from '../cli/acls.ts'
 import { count, json, pipeline, start, topic, tumbling } from '../index.ts'
 import { openKafkaLog } from '../log/kafka/open.ts'
 import { Acls } from '../log/kafka/testkit/acls.ts'
+import { kafkaTool } from '../log/kafka/testkit/java-client.ts'
 import { clientOf, isWithoutSecured } from '../log/kafka/testkit/secured.ts'
 import { type Log, LogError, type TopicSpec } from '../log/log.ts'
 import { type NeededRight, neededRights } from '../plan/rights.ts'
@@ -112,6 +114,26 @@ describe('a pipeline under a user with rights', { skip: isWithoutSecured, timeou
       counted.reduce((sum, n) => sum + n, 0),
       300 - 43,
     )
+  })
+
+  it('runs with what the lines grant that describe --acls prints', async () => {
+    const { app, principal, needed, rows, runOnce, send } = await setting()
+    await acls.revoke(principal, needed)
+    await send(0, 300)
+    await assert.rejects(runOnce(), /lacks the right/)
+    const { commands } = aclPlan(needed, {
+      app,
+      pipeline: 'per-url',
+      principal,
+      brokers: cluster.brokers.join(','),
+    })
+    for (const line of commands) {
+      const [script, ...args] = line.split(' ')
+      assert.equal(script, 'kafka-acls.sh')
+      await kafkaTool('acls', args)
+    }
+    await runOnce()
+    assert.notEqual((await readTopic(admin, rows.name)).length, 0)
   })
 
   it('says which right is missing, for each, and leaves everything as it was', async t => {

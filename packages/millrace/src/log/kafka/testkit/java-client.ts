@@ -24,6 +24,7 @@ const TOOLS = 'org.apache.kafka.tools'
 
 /** The tools that come with Kafka, as their scripts call them. */
 const kafkaTools = {
+  acls: `${TOOLS}.AclCommand`,
   consoleProducer: `${TOOLS}.ConsoleProducer`,
   consoleConsumer: `${TOOLS}.consumer.ConsoleConsumer`,
   groups: `${TOOLS}.consumer.group.ConsumerGroupCommand`,
