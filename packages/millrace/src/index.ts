@@ -138,7 +138,7 @@ export type {
   SourceTable,
   Table,
   TableOptions,
-  VersionOptions,
+  TableRowOptions,
 } from './stream/table.ts'
 export { type TopicOptions, topic } from './stream/topic.ts'
 export { type CalendarOptions, type CalendarUnit, type CalendarWindow, calendar } from './window/calendar.ts'

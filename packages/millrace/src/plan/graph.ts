@@ -166,6 +166,8 @@ export interface ProcessNode extends NodeOf<'process'> {
   readonly sides: readonly string[]
   /** How much older than their timers results may be: what is behind is held back by it (SEMANTICS 3.2). */
   readonly holdBackMs: number
+  /** Behind the end of the input no timer fires that is later than the latest record, whoever set it. */
+  readonly timersEnd?: true
   readonly retry?: RetryPolicy
 }
 

@@ -20,7 +20,7 @@ import type {
   JoinOptions,
   SourceTable,
   Table,
-  VersionOptions,
+  TableRowOptions,
 } from './table.ts'
 
 type LookupArguments = [table: unknown, fn: Fn, options?: JoinOptions]
@@ -140,7 +140,7 @@ class GraphStream extends GraphStep {
     return reduce(this, name, { fn, init })
   }
 
-  toTable(name: string, options?: VersionOptions): GraphTable {
+  toTable(name: string, options?: TableRowOptions): GraphTable {
     return tableOn(this.builder, this.edge, name, stream, options)
   }
 
@@ -261,10 +261,12 @@ export function sourceTable(
   builder: GraphBuilder,
   source: Edge,
   name: string,
-  options: VersionOptions,
+  options: TableRowOptions,
 ): SourceTable<any, any> {
   const known = builder.nodes.find(node => node.kind === 'table' && node.name === name)
-  const grouping = known && builder.nodes[known.inputs[0]!.from]!
+  const before = known && builder.nodes[known.inputs[0]!.from]!
+  // Between them is the step that lets rows expire.
+  const grouping = before?.kind === 'process' ? builder.nodes[before.inputs[0]!.from]! : before
   const isSame = grouping?.kind === 'byKey' && grouping.inputs[0]!.from === source.from
   const edge: Edge = isSame
     ? { from: known!.id, port: 'out' }

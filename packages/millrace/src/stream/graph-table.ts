@@ -10,7 +10,8 @@ import { type AnyStream, type Fn, GraphEdge, portOf, type StreamOf } from './gra
 import { type Membership, retracting } from './retracting-columns.ts'
 import { retryPolicy } from './retry-policy.ts'
 import type { EmitOptions } from './stream.ts'
-import type { ForeignJoinOptions, JoinOptions, VersionOptions } from './table.ts'
+import type { ForeignJoinOptions, JoinOptions, TableRowOptions } from './table.ts'
+import { expiring } from './table-ttl.ts'
 
 /** A table; `edge` is where the changes of its rows leave. */
 export class GraphTable extends GraphEdge {
@@ -238,12 +239,15 @@ export function tableOn(
   from: Edge,
   name: string,
   streamOf: StreamOf,
-  { versions }: VersionOptions = {},
+  { versions, ttl }: TableRowOptions = {},
   selection?: RowSelection,
 ): GraphTable {
   checkStoreName(builder, 'toTable', name)
   const versionsMs = versions === undefined ? undefined : toMs(versions, `${name}, versions`)
-  const edge = builder.add({ kind: 'table', name, selection, versionsMs, inputs: [from] })
+  if (versions !== undefined && ttl !== undefined)
+    builder.fail(name, 'it has both versions and a ttl', 'leave one of the two out')
+  const input = ttl === undefined ? from : expiring(builder, from, name, ttl)
+  const edge = builder.add({ kind: 'table', name, selection, versionsMs, inputs: [input] })
   return new GraphTable(builder, edge, streamOf)
 }
 

@@ -25,7 +25,7 @@ import type {
   JoinOptions,
   JoinRow,
   Table,
-  VersionOptions,
+  TableRowOptions,
 } from './table.ts'
 
 /** The end of a path. Its side stream takes records that could not be written. */
@@ -127,7 +127,7 @@ export interface KeyedStream<V, K, F = unknown> extends Stream<V, K, F>, KeyedOp
     : Stream<V | ValueIn<S[number]>, K | KeyIn<S[number]>>
 
   /** The latest value of each key; a null value deletes its row. The name is the store's. */
-  toTable(name: string, options?: VersionOptions): Table<NonNullable<V>, K, V>
+  toTable(name: string, options?: TableRowOptions): Table<NonNullable<V>, K, V>
 
   /** Calls `fn` with each record whose key has a row in the table. */
   join<R, S>(

@@ -126,7 +126,8 @@ export type JoinRow<V, K, R, S> = (
 export interface TableOptions extends Omit<SourceOptions, 'nulls' | 'start'> {
   /** The store's name; the topic's by default. */
   readonly name?: string
-  readonly versions?: VersionOptions['versions']
+  readonly versions?: TableRowOptions['versions']
+  readonly ttl?: TableRowOptions['ttl']
 }
 
 export interface GlobalTableOptions {
@@ -146,12 +147,17 @@ export interface GlobalJoinOptions<P> {
   readonly retry?: RetryOptions
 }
 
-export interface VersionOptions {
+export interface TableRowOptions {
   /**
    * How long a row is known after another one has taken its place, in event time. Joins of streams then meet the row that was valid
    * at the time of their record.
    */
   readonly versions?: Duration
+  /**
+   * How long a row is kept that is not set anew, in event time: it is then deleted, in everything that was made of it too. For ever by
+   * default. Not with `versions`.
+   */
+  readonly ttl?: Duration
 }
 
 export interface JoinOptions {

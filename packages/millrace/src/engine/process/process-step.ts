@@ -276,9 +276,10 @@ export class ProcessStep implements StatefulStep {
   /** Behind the end of the input timers that set each other would never come to an end. */
   #isBeyondEnd(timer: Cell): boolean {
     const { time } = this.#task
+    const generationsMax = this.plan.node.timersEnd ? -1 : 1
     return (
       time.watermark === Number.POSITIVE_INFINITY &&
-      timer.order > 1 &&
+      timer.order > generationsMax &&
       (timer.value as number) > time.largestTime
     )
   }
