@@ -1,4 +1,5 @@
 export { defineConfig, type MillraceConfig } from './cli/config.ts'
+export type { AsyncCall } from './plan/async-call.ts'
 export {
   describeGraph,
   type InputDescription,
@@ -67,6 +68,7 @@ export {
   quantile,
   sum,
 } from './stream/aggregates.ts'
+export type { AsyncCallback, AsyncMapOptions, AsyncRetryOptions } from './stream/async-map.ts'
 export type { RetryOptions, StepOptions } from './stream/callback-types.ts'
 export {
   type AfterCount,

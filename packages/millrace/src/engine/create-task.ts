@@ -5,6 +5,7 @@ import { KeyKind } from '../serde/serde.ts'
 import type { StoreLayout } from '../state/layout.ts'
 import { isBroken } from '../std/broken-rules.ts'
 import type { Clock } from '../std/clock.ts'
+import { Calls } from './calls/calls.ts'
 import type { Slice } from './closing.ts'
 import { FailureRate, type Incident } from './failures.ts'
 import { type Channel, Intake } from './intake.ts'
@@ -108,6 +109,7 @@ export function createTask(
   task.outputs = outputsOf(task, world)
   task.sides = sidesOf(task, world)
   task.steps = stepsOf(task, world)
+  task.calls = new Calls(task.steps)
   for (const [input, known] of forgetsTime ? [] : metadata.entries()) {
     for (const { name, ...state } of known.channels) {
       const channel = channels.find(each => each.name === name && each.input === input)

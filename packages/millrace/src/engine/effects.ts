@@ -1,6 +1,9 @@
 import type { ForEachNode } from '../plan/graph.ts'
 import type { StreamRecord } from '../plan/record.ts'
+import { encodeKey } from '../serde/key.ts'
+import { headerSection } from './outputs.ts'
 import { isThenable } from './results.ts'
+import type { LeftRecord } from './side-streams.ts'
 import type { Task } from './task.ts'
 
 /** One call of an asynchronous `forEach`, waiting or under way. */
@@ -117,7 +120,7 @@ export class Effects {
   }
 
   async #settle(effect: Effect, first: Promise<unknown>): Promise<void> {
-    const { node, value, bytes, record } = effect
+    const { node } = effect
     let call = first
     for (let attempt = 0; ; attempt++) {
       try {
@@ -126,7 +129,7 @@ export class Effects {
       } catch (error) {
         if (this.#closed) return
         if (attempt >= (node.retry?.retries ?? 0)) {
-          this.#task.sides.failedLater(node, error, value, bytes, record, attempt)
+          this.#task.sides.failedLater(node, error, this.#left(effect), attempt)
           break
         }
         await new Promise<void>(resolve => this.#task.clock.after(node.retry!.backoffMs, resolve))
@@ -139,6 +142,17 @@ export class Effects {
     if (this.#closed) return
     this.#startMore(node)
     this.#wake()
+  }
+
+  #left({ value, bytes, record }: Effect): LeftRecord {
+    const { topic, offset, timestamp: t } = record
+    const into = this.#task.keyBuffer
+    into.clear()
+    const hasKey = record.key !== null && record.key !== undefined
+    const kind = hasKey ? encodeKey(record.key, into) : 0
+    const key = hasKey ? Buffer.from(into.buffer.subarray(0, into.position)) : undefined
+    const headers = headerSection(Object.fromEntries(record.headers.map(each => [each.name, each.value])))
+    return { value, bytes, key, kind, t, headers, topic, offset }
   }
 
   #withTimeout(call: Promise<unknown>, node: ForEachNode): Promise<unknown> {

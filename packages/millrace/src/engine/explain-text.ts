@@ -1,4 +1,4 @@
-import type { InputExplanation, OpenWindow, StepExplanation } from './explain.ts'
+import type { CallExplanation, InputExplanation, OpenWindow, StepExplanation } from './explain.ts'
 
 /** A step's explanation as a few lines for people. */
 export function explanationText(explanation: Omit<StepExplanation, 'text'>): string {
@@ -10,6 +10,9 @@ export function explanationText(explanation: Omit<StepExplanation, 'text'>): str
   ]
   if (next !== undefined && !next.waitsForTick)
     for (const input of inputs) if (input.state === 'holds back') lines.push(`  ${inputLine(input)}`)
+  if (next === undefined)
+    for (const { call } of inputs)
+      if (call !== undefined) lines.push(`  A record is on its way: ${callText(call)}.`)
   for (const { graceMs, records } of missedGrace.slice(0, 5)) {
     lines.push(
       `  ${spanText(graceMs)} more grace would have kept ${records} late ${records === 1 ? 'record' : 'records'}.`,
@@ -41,9 +44,18 @@ function inputLine(input: InputExplanation): string {
       ? `${lag} records from offset ${nextOffset} on wait to be read`
       : 'everything there is has been read',
   )
+  if (input.call !== undefined) parts.push(callText(input.call))
   if (neededTime !== undefined)
     parts.push(`it takes a record of ${timeText(neededTime)} or later${idleText(input)}`)
   return `${parts.join('; ')}.`
+}
+
+function callText({ step, key, topic, offset, waitedMs, attempt, waiting }: CallExplanation): string {
+  const others =
+    waiting === 1 ? '' : `, and ${waiting === 2 ? '1 other waits' : `${waiting - 1} others wait`} with it`
+  const failed = attempt === 0 ? '' : `, having failed ${attempt} ${attempt === 1 ? 'time' : 'times'}`
+  const record = `record ${topic} offset ${offset} (key ${typeof key === 'string' ? JSON.stringify(key) : String(key)})`
+  return `the call of "${step}" for ${record} has taken ${spanText(waitedMs)}${failed}${others}`
 }
 
 function idleText({ idleMs, drainedMs }: InputExplanation): string {

@@ -54,15 +54,31 @@ export interface InputExplanation {
   readonly drainedMs: number | undefined
   /** How long it must have nothing to read until it is left out; Infinity for never. */
   readonly idleMs: number | undefined
+  /** Of the task that writes what is re-keyed here: the call that event time waits for; undefined where there is none. */
+  readonly call?: CallExplanation
   /** What a record must have as its time so that the next window closes as far as this input goes. */
   readonly neededTime: number | undefined
 }
 
-/** Explains what an aggregate with windows waits for in its task. */
-export function explainStep(task: Task, step: EmittingStep): StepExplanation {
+/** The oldest record that waits for its result at an `asyncMap`. */
+export interface CallExplanation {
+  readonly step: string
+  readonly key: unknown
+  readonly topic: string
+  readonly offset: number
+  readonly timestamp: number
+  readonly waitedMs: number
+  /** How often its call has failed. */
+  readonly attempt: number
+  /** How many records wait there, this one included. */
+  readonly waiting: number
+}
+
+/** Explains what an aggregate with windows waits for in its task; `tasks` are those of its pipeline that run here. */
+export function explainStep(task: Task, step: EmittingStep, tasks: readonly Task[] = []): StepExplanation {
   const next = nextOf(task, step)
   const inputs = task.intake.channels
-    .map(channel => inputOf(task, channel, next?.closesAt))
+    .map(channel => ({ ...inputOf(task, channel, next?.closesAt), ...callInFront(task, channel, tasks) }))
     .sort((a, b) => rankOf(a) - rankOf(b))
   const explanation = {
     step: step.name,
@@ -117,6 +133,22 @@ function inputOf(task: Task, { name, channel, input }: Channel, closesAt?: numbe
         ? undefined
         : closesAt + source.outOfOrderMs,
   }
+}
+
+/** The call that holds back what the writer of a channel says of event time. */
+function callInFront(
+  task: Task,
+  { name, input }: Channel,
+  tasks: readonly Task[],
+): Pick<InputExplanation, 'call'> {
+  const { origin } = task.inputs[input]!
+  const writer = tasks.find(each => each.name === name)
+  if (origin.kind === 'source' || writer === undefined) return {}
+  const { calls } = writer.plan.reaches[origin.keyBy.id]!
+  const [step] = writer.calls.steps
+    .filter(({ node, isIdle }) => calls.includes(node) && !isIdle)
+    .sort((a, b) => a.heldAt - b.heldAt)
+  return step === undefined ? {} : { call: step.explainOldest() }
 }
 
 /** Those that hold the task back come first, the slowest of them before the others. */

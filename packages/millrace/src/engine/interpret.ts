@@ -1,9 +1,11 @@
 import { copyObstacle } from '../plan/fields.ts'
 import type { EmitNode, KeyByNode, PlanNode, Port, StreamJoinNode } from '../plan/graph.ts'
 import { serdeAt } from '../plan/serde-at.ts'
+import { makesCalls } from '../plan/walk.ts'
 import { deepFreeze } from '../serde/freeze.ts'
 import { toEventTime } from '../serde/timestamp.ts'
 import { WINDOW_START_BYTES } from '../state/changelog-key.ts'
+import type { AsyncStep } from './calls/async-step.ts'
 import { carriedSerde, type Decode } from './decode.ts'
 import type { EventWindowStep } from './event-windows/event-window-step.ts'
 import { foldRecord, rowResult } from './interpret-aggregate.ts'
@@ -19,6 +21,7 @@ import { headerSection, notWindowed } from './outputs.ts'
 import { processStep } from './process/process-step.ts'
 import {
   type Arrival,
+  givesOnLater,
   type PairArrival,
   type Program,
   type RowArrival,
@@ -61,7 +64,7 @@ export function interpretProgram(plan: SubPlan, decoders: readonly Decode[]): Pr
   const pairs = new Map(plan.joins.map(({ node }) => [node.id, interpreter.pairsOf(node)]))
   const outs = new Map<number, Arrival>()
   for (const id of plan.sub.nodeIds)
-    if (plan.graph.nodes[id]!.kind === 'hold')
+    if (givesOnLater(plan.graph.nodes[id]!))
       outs.set(id, interpreter.sideOf(plan.graph.nodes[id]!, 'out', false))
   return { kind: 'interpreted', run, rows, pairs, outs, retries, sides }
 }
@@ -96,7 +99,7 @@ class Interpreter {
       })
       if (task.parked.hasCalls) return task.parked.leave(t)
       if (!task.raise(input, t) || !task.settleDue()) return RunStop.closing
-      if (task.effects.isFull) return RunStop.full
+      if (task.isFull) return RunStop.full
     }
   }
 
@@ -224,6 +227,10 @@ class Interpreter {
         const joined = attempt(task, node, flow, () => lookUp(task, node, flow))
         return joined?.value && this.#result(task, node, joined.value.value, flow)
       }
+      case 'asyncMap': {
+        const { v, raw, kb, ks, ke, k, t, h } = flow
+        return (task.steps[node.id] as AsyncStep).arrive(raw, v, kb, ks, ke, k, t, h)
+      }
       case 'process': {
         const { v, raw, kb, ks, ke, k, t, h, start } = flow
         return processStep(task, node.id).process(raw, v, kb, ks, ke, k, t, h, start)
@@ -284,7 +291,7 @@ function attempt<T>(task: Task, node: PlanNode, flow: Flow, run: () => T): { rea
 }
 
 function retriesOf(node: PlanNode): number {
-  return 'retry' in node && node.kind !== 'forEach' ? (node.retry?.retries ?? 0) : 0
+  return 'retry' in node && !makesCalls(node) ? (node.retry?.retries ?? 0) : 0
 }
 
 /** The record with a callback's result: a value, or what `out()` sets. */

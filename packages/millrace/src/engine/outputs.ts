@@ -59,8 +59,8 @@ export class Outputs {
 
   /** A re-keying's readers do not know yet how far the event time is. */
   get hasNews(): boolean {
-    const { allReleased } = this.#task.time
-    return this.#repartitions.some((lane, node) => lane?.hasNews(this.#task.reached(node), allReleased))
+    const task = this.#task
+    return this.#repartitions.some((lane, node) => lane?.hasNews(task.reached(node), task.isReleased(node)))
   }
 
   sealAll(): void {
@@ -290,7 +290,7 @@ export class Outputs {
       repartition.append(
         task.reached(node.id),
         task.ownReached(node.id),
-        task.time.allReleased,
+        task.isReleased(node.id),
         partition,
         t,
         into.buffer,
@@ -310,9 +310,9 @@ export class Outputs {
 
   /** At a commit: what every re-keying has to say of the event time. */
   markAll(): void {
-    const { allReleased } = this.#task.time
+    const task = this.#task
     for (const [node, lane] of this.#repartitions.entries())
-      lane?.markAll(this.#task.reached(node), allReleased)
+      lane?.markAll(task.reached(node), task.isReleased(node))
   }
 }
 

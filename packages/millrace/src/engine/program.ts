@@ -1,7 +1,13 @@
+import type { PlanNode } from '../plan/graph.ts'
 import type { KeyTable } from '../state/key-table.ts'
 import type { EmittingStep } from './emitting-step.ts'
 import type { Task } from './task.ts'
 import type { TaskInput } from './task-input.ts'
+
+/** Whether what comes of a step's records leaves it by itself, through `Program.outs`. */
+export function givesOnLater({ kind }: PlanNode): boolean {
+  return kind === 'hold' || kind === 'asyncMap'
+}
 
 /** Why a run over a batch stopped. */
 export const RunStop = {
@@ -13,7 +19,7 @@ export const RunStop = {
   closing: 2,
   /** A callback waits for its next attempt (SEMANTICS 7.2). */
   parked: 3,
-  /** Too many asynchronous `forEach` calls are under way. */
+  /** Too many asynchronous calls are outstanding. */
   full: 4,
 } as const
 export type RunStop = (typeof RunStop)[keyof typeof RunStop]

@@ -8,9 +8,11 @@ export interface Reach {
   readonly holdMs: number
   /** Ids of wall-clock emissions in front of the node: what they pass on stands still between two ticks. */
   readonly wallTicks: readonly number[]
+  /** Ids of the `asyncMap` steps in front of the node: event time waits for their calls (SEMANTICS 7.4). */
+  readonly calls: readonly number[]
 }
 
-const direct: Reach = { holdMs: 0, wallTicks: [] }
+const direct: Reach = { holdMs: 0, wallTicks: [], calls: [] }
 
 /** The reach of every node, by id. Re-keying starts afresh: behind it the carried watermark counts. */
 export function reaches(graph: Graph): Reach[] {
@@ -23,7 +25,11 @@ export function reaches(graph: Graph): Reach[] {
 }
 
 function combine(a: Reach, b: Reach): Reach {
-  return { holdMs: Math.max(a.holdMs, b.holdMs), wallTicks: [...new Set([...a.wallTicks, ...b.wallTicks])] }
+  return {
+    holdMs: Math.max(a.holdMs, b.holdMs),
+    wallTicks: [...new Set([...a.wallTicks, ...b.wallTicks])],
+    calls: [...new Set([...a.calls, ...b.calls])],
+  }
 }
 
 function passedOn(graph: Graph, node: PlanNode, known: readonly Reach[]): Reach {
@@ -31,6 +37,7 @@ function passedOn(graph: Graph, node: PlanNode, known: readonly Reach[]): Reach 
   if (node.kind === 'keyBy') return direct
   if (node.kind === 'streamJoin') return { ...reach, holdMs: reach.holdMs + longestWaitMs(node) }
   if (node.kind === 'process') return { ...reach, holdMs: reach.holdMs + node.holdBackMs }
+  if (node.kind === 'asyncMap') return { ...reach, calls: [...reach.calls, node.id] }
   if (node.kind !== 'emit') return reach
   const { emission } = node
   if (emission.kind === 'updates' || emission.kind === 'count') return reach

@@ -17,7 +17,7 @@ export function thenableFailure(promise: unknown): StepFailure {
   Promise.resolve(promise).catch(() => {})
   return new StepFailure(
     'thenable',
-    'The callback returned a promise, but a step runs to its end at once; call other services from forEach (asyncMap is planned)',
+    'The callback returned a promise, but a step runs to its end at once; call other services from asyncMap, or from forEach where nothing goes on',
   )
 }
 

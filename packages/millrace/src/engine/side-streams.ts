@@ -1,8 +1,7 @@
-import type { ForEachNode, Port } from '../plan/graph.ts'
-import type { StreamRecord } from '../plan/record.ts'
+import type { AsyncMapNode, ForEachNode, Port } from '../plan/graph.ts'
 import { serdeAt } from '../plan/serde-at.ts'
 import { labelOf } from '../plan/walk.ts'
-import { encodeKey } from '../serde/key.ts'
+import type { KeyKind } from '../serde/serde.ts'
 import {
   type FailureRate,
   type Incident,
@@ -13,7 +12,6 @@ import {
 } from './failures.ts'
 import type { Lane } from './lane.ts'
 import { outputOf } from './output-name.ts'
-import { headerSection } from './outputs.ts'
 import type { Task } from './task.ts'
 
 type Headers = Uint8Array | null | undefined
@@ -65,59 +63,42 @@ export class SideStreams {
     this.#task.counters.failed++
     const incident = this.#incident(node, error, this.#task.parked.attemptOf(node))
     this.#send(node, 'failed', incident, raw, v, kb, ks, ke, k, t, h)
-    this.#countFailure(incident)
+    this.countFailure(incident)
     return false
   }
 
   /**
-   * An asynchronous call failed for good; its record left the loop long ago. `bytes` is its value as it was
-   * read, for a value that is the source's.
+   * An asynchronous call failed for good; its record left the loop long ago. Gives what was told of it.
    */
   failedLater(
-    node: ForEachNode,
+    node: ForEachNode | AsyncMapNode,
     error: unknown,
-    value: unknown,
-    bytes: Buffer | undefined,
-    record: StreamRecord,
+    record: LeftRecord,
     attempt: number,
-  ): void {
+  ): Incident {
     const task = this.#task
     task.counters.failed++
-    const { topic, partition, offset } = record
-    const incident = { ...this.#incident(node.id, error, attempt), topic, partition, offset }
+    const { value, bytes, topic, offset, t } = record
+    const incident = { ...this.#incident(node.id, error, attempt), topic, offset }
     this.#announce('failed', incident)
-    const into = task.keyBuffer
-    into.clear()
-    const hasKey = record.key !== null && record.key !== undefined
-    const kind = hasKey ? encodeKey(record.key, into) : 0
-    const key = Buffer.from(into.buffer.subarray(0, into.position))
-    const ks = hasKey ? 0 : -1
-    const own = headerSection(Object.fromEntries(record.headers.map(each => [each.name, each.value])))
-    const headers = incidentHeaders(incident, own, 0, own.length)
+    const headers = incidentHeaders(incident, record.headers, 0, record.headers?.length ?? 0)
+    const key = record.key ?? noKey
+    const ks = record.key === undefined ? -1 : 0
     if (!this.#isWired(node.id, 'failed')) {
       const lane = this.#laneOf('failed')
       const from = bytes ?? asBytes(value)
-      lane.append(
-        lane.partitionOf(key, ks, key.length),
-        record.timestamp,
-        key,
-        ks,
-        key.length,
-        from,
-        0,
-        from.length,
-        headers,
-        0,
-        headers.length,
-      )
-      return
+      const partition = lane.partitionOf(key, ks, key.length)
+      lane.append(partition, t, key, ks, key.length, from, 0, from.length, headers, 0, headers.length)
+      return incident
     }
     const serde = serdeAt(task.plan.graph, node.inputs[0]!)?.serde
     const whole =
       bytes === undefined || serde === undefined ? value : serde.deserialize(bytes, 0, bytes.length)
-    task.rowKeyKind = kind
-    this.#wired(node.id, 'failed', false, whole, key, ks, key.length, undefined, record.timestamp, headers)
-    task.rowKeyKind = undefined
+    const before = task.rowKeyKind
+    task.rowKeyKind = record.kind
+    this.#wired(node.id, 'failed', false, whole, key, ks, key.length, undefined, t, headers)
+    task.rowKeyKind = before
+    return incident
   }
 
   /** A source record that cannot be read, or lies too far in the future. */
@@ -142,7 +123,7 @@ export class SideStreams {
       time,
       undefined,
     )
-    this.#countFailure(incident)
+    this.countFailure(incident)
   }
 
   /** A record whose window has closed. `byRelease`: only because an idle channel had been released. */
@@ -258,9 +239,10 @@ export class SideStreams {
     }
   }
 
-  #countFailure(incident: Incident): void {
-    const { input } = this.#task
-    const { offset } = input.cursor
+  /** Throws `TaskStopped` when too many fail. */
+  countFailure(incident: Incident): void {
+    const { topic, offset } = incident
+    const input = this.#task.inputs.find(each => each.topic === topic) ?? this.#task.input
     if (!this.#failureRate.exceeded(offset, offset - input.startOffset + 1)) return
     throw new TaskStopped(
       `Most of the last 100 records of ${input.topic}/${input.partition} failed, up to offset ${offset}. The last one at step ` +
@@ -268,6 +250,23 @@ export class SideStreams {
     )
   }
 }
+
+/** A record that left the loop to wait for its call. */
+export interface LeftRecord {
+  readonly value: unknown
+  /** The value as it was read, for one that is the source's. */
+  readonly bytes: Buffer | undefined
+  /** Undefined for a record without one. */
+  readonly key: Buffer | undefined
+  readonly kind: KeyKind | 0
+  readonly t: number
+  /** Header section. */
+  readonly headers: Uint8Array | null
+  readonly topic: string
+  readonly offset: number
+}
+
+const noKey = Buffer.alloc(0)
 
 class Late extends Error {
   readonly reason: string

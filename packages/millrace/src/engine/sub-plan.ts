@@ -11,6 +11,7 @@ import type {
 } from '../plan/graph.ts'
 import type { SubTopology } from '../plan/sub-topology.ts'
 import { aggregatePlan } from './aggregate-plan.ts'
+import { callsPlan } from './calls/calls-plan.ts'
 import { holdPlan } from './joins/hold-plan.ts'
 import { type JoinPlan, joinPlan, planJoin } from './joins/join-plan.ts'
 import { outputOf } from './output-name.ts'
@@ -59,6 +60,7 @@ export function planSubTopology(graph: Graph, sub: SubTopology, settings: SubPla
   const stateful = nodes.flatMap((node): StatefulPlan[] => {
     if (node.kind === 'process') return [processPlan(graph, node, reach[node.id]!, freeze)]
     if (isTable(node)) return [tablePlan(node)]
+    if (node.kind === 'asyncMap') return [callsPlan(node, freeze)]
     if (isHold(node)) return [holdPlan(graph, node, reach[node.id]!)]
     if (node.kind === 'streamJoin') return joins.filter(step => step.node === node).map(joinPlan)
     return aggregates.filter(step => step.node === node).map(aggregatePlan)

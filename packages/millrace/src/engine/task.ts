@@ -4,6 +4,7 @@ import { decodeKey } from '../serde/key.ts'
 import { KeyKind } from '../serde/serde.ts'
 import { KeyBuffer } from '../serde/sink.ts'
 import type { Clock } from '../std/clock.ts'
+import type { Calls } from './calls/calls.ts'
 import { Closing, type Slice, wholeSlice } from './closing.ts'
 import { Effects } from './effects.ts'
 import type { Intake } from './intake.ts'
@@ -61,6 +62,8 @@ export class Task {
   readonly time: TaskTime
   readonly clock: Clock
   readonly slice: Slice
+  /** Called when something the task waited for has happened. */
+  readonly wake: () => void
   readonly effects: Effects
   readonly parked: ParkedCalls
   readonly closing: Closing
@@ -70,6 +73,7 @@ export class Task {
   input: TaskInput
   /** By node id. Set right after construction: steps and outputs refer to the task. */
   steps: readonly (StatefulStep | undefined)[] = []
+  calls!: Calls
   outputs!: Outputs
   sides!: SideStreams
   intake!: Intake
@@ -103,6 +107,7 @@ export class Task {
     this.time = parts.time
     this.clock = parts.clock
     this.slice = parts.slice ?? wholeSlice
+    this.wake = parts.wake
     this.effects = new Effects(this, parts.wake)
     this.parked = new ParkedCalls(this)
     this.closing = new Closing(this)
@@ -168,9 +173,10 @@ export class Task {
 
   /** The event time that what comes from `node` has reached: what a re-keying carries on (SEMANTICS 3.2, 3.3). */
   reached(node: number): number {
-    const { holdMs, wallTicks } = this.plan.reaches[node]!
+    const { holdMs, wallTicks, calls } = this.plan.reaches[node]!
     let reached = this.time.registers[Settled]! - holdMs
     for (const emit of wallTicks) reached = Math.min(reached, this.ticks.settledWatermark(emit))
+    for (const step of calls) reached = Math.min(reached, this.calls.heldAt(step))
     return reached
   }
 
@@ -220,7 +226,22 @@ export class Task {
     return (origin as Extract<TaskInput['origin'], { kind: 'source' }>).node.topic.keySerde
   }
 
+  /** Whether those behind a re-keying may leave this task out of their time: none of its inputs brings anything, and no call is under way. */
+  isReleased(node: number): boolean {
+    return this.time.allReleased && this.calls.areIdle(this.plan.reaches[node]!.calls)
+  }
+
   // What a host asks between two runs
+
+  /** So many asynchronous calls are outstanding that no further record is read. */
+  get isFull(): boolean {
+    return this.effects.isFull || this.calls.isFull
+  }
+
+  /** No asynchronous call is outstanding. */
+  get isSettled(): boolean {
+    return this.effects.isIdle && this.calls.isIdle
+  }
 
   /** A callback waits for its next attempt: nothing else of this task may run. */
   get isParked(): boolean {

@@ -21,7 +21,7 @@ export function checkCallback(
     throw new PlanError(
       place,
       `${what} is async, but a step runs to its end at once`,
-      'call other services from forEach, the one callback that may be async (asyncMap(name, fn) is planned for results that go on)',
+      'call other services from asyncMap(name, fn), or from forEach where nothing goes on',
     )
   if (tag === '[object GeneratorFunction]' && !allowed.generator)
     throw new PlanError(place, `${what} is a generator`, 'only flatMap and process take one')

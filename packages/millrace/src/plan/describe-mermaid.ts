@@ -16,6 +16,7 @@ const stores: readonly StepDescription['kind'][] = [
   'tableJoin',
   'streamJoin',
   'hold',
+  'asyncMap',
 ]
 
 /** Topics are round, stores are barrels, re-keying is a hexagon. */

@@ -1,6 +1,7 @@
 import { type FieldOptions, type FieldUse, sourceFields } from './fields.ts'
 import type {
   Aggregator,
+  AsyncMapNode,
   Edge,
   Emission,
   FieldOrFn,
@@ -96,6 +97,8 @@ function detailOf(node: PlanNode): string {
       ].join(', ')
     case 'hold':
       return 'until the time of its record'
+    case 'asyncMap':
+      return callsText(node)
     case 'tableJoin':
       return node.sides
         .map(({ name, isRequired }, i) => `${name ?? ['left', 'right'][i]}${isRequired ? '' : ' or none'}`)
@@ -132,6 +135,12 @@ function processText({ states, onTimer, sides, holdBackMs }: ProcessNode): strin
   if (onTimer !== undefined) parts.push(holdBackMs === 0 ? 'timers' : `timers, hold back ${holdBackMs} ms`)
   if (sides.length > 0) parts.push(`sides: ${sides.join(', ')}`)
   return parts.join('; ')
+}
+
+/** For example `16 at once, 30000 ms each, 3 retries, order key`. */
+function callsText({ concurrency, timeoutMs, retry, order }: AsyncMapNode): string {
+  const retries = retry === undefined || retry.retries === 0 ? '' : `, ${retry.retries} retries`
+  return `${concurrency} at once, ${timeoutMs} ms each${retries}, order ${order}`
 }
 
 /** For example `map, ttl 3600000 ms`. */

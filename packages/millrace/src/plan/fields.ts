@@ -126,6 +126,7 @@ function readStep(reads: Reads, graph: Graph, node: PlanNode, options: FieldOpti
       reads.whole(`${step}: a table keeps whole values`)
       break
     case 'hold':
+    case 'asyncMap':
       reads.whole(`${step}: it keeps whole values`)
       break
     case 'streamJoin':

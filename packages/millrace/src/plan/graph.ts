@@ -43,6 +43,14 @@ export interface RetryPolicy {
   readonly backoffMs: number
 }
 
+/** How the calls of an `asyncMap` that failed are made again. */
+export interface CallRetry extends RetryPolicy {
+  /** Set where each back-off is twice the one before: the longest one. */
+  readonly maxBackoffMs?: number
+  /** Which errors are worth another call; all where absent. */
+  readonly when?: (error: unknown, attempt: number) => boolean
+}
+
 interface NodeOf<K extends string> {
   readonly kind: K
   readonly id: number
@@ -255,6 +263,21 @@ export interface StreamJoinNode extends NodeOf<'streamJoin'> {
   readonly fn: (left: any, right: any, record: any) => unknown
 }
 
+/**
+ * Replaces each value by what a call gives that takes its time (SEMANTICS 7.4). The records whose calls are under way are its
+ * store; what groups behind it does so through a `keyBy`.
+ */
+export interface AsyncMapNode extends NodeOf<'asyncMap'> {
+  readonly name: string
+  readonly fn: (value: any, call: any) => unknown
+  /** Calls at once in one task. */
+  readonly concurrency: number
+  readonly timeoutMs: number
+  /** `key`: the results of a key leave in the order of their records. `none`: each as soon as it is there. */
+  readonly order: 'key' | 'none'
+  readonly retry?: CallRetry
+}
+
 export interface ToTopicNode extends NodeOf<'to'> {
   readonly topic: Topic
 }
@@ -291,6 +314,7 @@ export type PlanNode =
   | LookupNode
   | StreamJoinNode
   | HoldNode
+  | AsyncMapNode
   | ToTopicNode
   | ToFileNode
   | PrintNode

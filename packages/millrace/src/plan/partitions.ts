@@ -1,7 +1,7 @@
 import { KeyKind } from '../serde/serde.ts'
 import type { Graph, KeyByNode } from './graph.ts'
 import { PlanError } from './plan-error.ts'
-import { worksByKey } from './stateful.ts'
+import { usesStore } from './stateful.ts'
 import { inputName, type SubTopology, type SubTopologyInput, subTopologies } from './sub-topology.ts'
 
 /** How many partitions a topic has; undefined where that is not known yet. */
@@ -85,5 +85,5 @@ function checkKeys(graph: Graph, { inputs, nodeIds }: SubTopology): void {
 }
 
 function storeName(graph: Graph, nodeIds: readonly number[]): string | undefined {
-  return nodeIds.map(id => graph.nodes[id]!).find(worksByKey)?.name
+  return nodeIds.map(id => graph.nodes[id]!).find(usesStore)?.name
 }

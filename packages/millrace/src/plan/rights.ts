@@ -1,6 +1,7 @@
 import type { AccessOperation, AccessRight } from '../std/access-right.ts'
 import type { Graph } from './graph.ts'
 import { groupName } from './names.ts'
+import { usesStore } from './stateful.ts'
 import { subTopologies } from './sub-topology.ts'
 
 /** A right that a pipeline needs on Kafka, and what for. */
@@ -42,7 +43,10 @@ export function neededRights(app: string, graph: Graph, { createTopics }: Rights
 /** Side streams, re-keyings and changelogs. */
 function ownTopics(prefix: string, graph: Graph): NeededRight[] {
   const subs = subTopologies(graph)
-  const reads = subs.some(({ keyed, inputs }) => keyed || inputs.some(({ kind }) => kind === 'repartition'))
+  const reads = subs.some(
+    ({ nodeIds, inputs }) =>
+      nodeIds.some(id => usesStore(graph.nodes[id]!)) || inputs.some(({ kind }) => kind === 'repartition'),
+  )
   const operations: readonly AccessOperation[] = reads
     ? ['Create', 'Write', 'DescribeConfigs', 'Read', 'Delete']
     : ['Create', 'Write', 'DescribeConfigs']

@@ -95,6 +95,7 @@ function storeShape(node: StatefulNode, keyedBy: string, partitions: number): St
   const { name } = node
   if (node.kind === 'streamJoin' || node.kind === 'hold')
     return { name, keyedBy, partitions, columns: [waiting] }
+  if (node.kind === 'asyncMap') return { name, keyedBy, partitions, columns: [calls] }
   if (node.kind === 'table' && node.versionsMs !== undefined)
     return { name, keyedBy, partitions, columns: [versions] }
   if (node.kind === 'process') return { name, keyedBy, partitions, columns: statesOf(node) }
@@ -118,6 +119,7 @@ const waiting: ColumnShape = {
   state: 'waiting',
   detail: 'records that wait for their partners',
 }
+const calls: ColumnShape = { name: 'calls', state: 'calls', detail: 'records whose calls are under way' }
 const versions: ColumnShape = { name: 'value', state: 'versions', detail: 'the values and their times' }
 const latestValue: ColumnShape = { name: 'value', state: 'latest', detail: 'the latest value' }
 

@@ -1,5 +1,5 @@
 import type { Graph, KeyByNode, PlanNode, SourceNode } from './graph.ts'
-import { worksByKey } from './stateful.ts'
+import { usesStore, worksByKey } from './stateful.ts'
 import { consumersOf, crossesTopic } from './walk.ts'
 
 /** A topic that each task reads as a whole. */
@@ -105,7 +105,7 @@ function unite(graph: Graph, parts: readonly Reached[]): Reached[] {
   let united: Reached[] = []
   for (const part of parts) {
     const meets = (other: Reached) =>
-      [...part.nodes].some(id => worksByKey(graph.nodes[id]!) && other.nodes.has(id))
+      [...part.nodes].some(id => usesStore(graph.nodes[id]!) && other.nodes.has(id))
     const together = [...united.filter(meets), part]
     const merged = {
       inputs: together.flatMap(({ inputs }) => inputs),

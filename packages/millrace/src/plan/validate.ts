@@ -54,9 +54,30 @@ function isTable(graph: Graph, node: PlanNode): boolean {
   return aggregate.kind === 'aggregate' && aggregate.window === undefined
 }
 
+/** The `asyncMap` whose records are grouped here without a `keyBy` between: event time is held back for its calls only by that. */
+function callsBefore(graph: Graph, { from, port }: Edge): PlanNode | undefined {
+  const node = graph.nodes[from]!
+  if (node.kind === 'asyncMap') return node
+  if (port === 'rows' || (node.kind === 'keyBy' && port === 'out')) return undefined
+  for (const edge of node.inputs) {
+    const found = callsBefore(graph, edge)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
 const KEEP_KEYED: ReadonlySet<string> = new Set(['filter', 'peek', 'merge', 'branch', 'hold', 'process'])
 
 function checkKeyed(graph: Graph, step: PlanNode): void {
+  for (const edge of step.inputs) {
+    const calls = callsBefore(graph, edge)
+    if (calls !== undefined)
+      throw new PlanError(
+        { pipeline: graph.name, step: labelOf(step) },
+        `its records come from asyncMap "${calls.name}", which gives them on whenever their calls are through`,
+        "put keyBy('name', …) between the two, also where the key stays the same: keyBy('name', (_, record) => record.key)",
+      )
+  }
   const visit = ({ from, port }: Edge): void => {
     const node = graph.nodes[from]!
     if (port === 'rows' || node.kind === 'byKey' || node.kind === 'keyBy' || isTable(graph, node)) return

@@ -40,7 +40,13 @@ const makers: ReadonlySet<PlanNode['kind']> = new Set([
   'lookup',
   'streamJoin',
   'hold',
+  'asyncMap',
 ])
+
+/** Whether a step's callback may take its time; then its failed calls are made again beside the records, not in front of them. */
+export function makesCalls({ kind }: PlanNode): boolean {
+  return kind === 'forEach' || kind === 'asyncMap'
+}
 
 /** The step that keeps the rows of the table on an edge; the rows of an aggregate leave through an `emit`. */
 export function tableOf(graph: Graph, { from }: Edge): PlanNode {

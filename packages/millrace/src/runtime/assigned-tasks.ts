@@ -209,7 +209,9 @@ export class AssignedTasks {
   }
 
   #close(name: string): void {
-    this.runners.get(name)?.task.effects.close()
+    const task = this.runners.get(name)?.task
+    task?.effects.close()
+    task?.calls.close()
     this.runners.delete(name)
   }
 

@@ -247,7 +247,7 @@ export class PipelineRun {
   nextWakeMs(carryMs?: number): number {
     let wake = this.#commits.nextInMs()
     for (const runner of this.runners.values()) wake = Math.min(wake, runner.nextWakeMs(carryMs))
-    for (const task of this.tasks)
+    for (const task of this.tasks.filter(({ isFull }) => !isFull))
       wake = Math.min(wake, Math.max(0, task.nextTickMs - this.#options.clock.now()))
     return wake
   }

@@ -86,12 +86,15 @@ export class TaskRunner {
   /** Runs until the batch in work is used up, or something stops it. */
   turn(): Turn {
     const { task } = this
+    if (!task.isParked && task.calls.giveOn()) return 'worked'
     if (task.isParked || task.isClosing) {
+      // A close may make more records than may wait for calls.
+      if (task.calls.isFull && !task.isParked) return 'idle'
       if (task.parkedUntilMs > task.clock.now() && task.isParked) return 'idle'
       task.resume()
       return 'worked'
     }
-    if (task.effects.isFull) return 'idle'
+    if (task.isFull) return 'idle'
     if (task.nextTickMs <= task.clock.now()) {
       task.fireTicks()
       return 'worked'
@@ -197,7 +200,7 @@ export class TaskRunner {
       task.time.watermark === Number.POSITIVE_INFINITY &&
       !task.isClosing &&
       !task.isParked &&
-      task.effects.isIdle &&
+      task.isSettled &&
       task.inputs.every(input => input.isEmpty && (this.#ends === undefined || this.#isRead(input)))
     )
   }
@@ -232,6 +235,8 @@ export class TaskRunner {
     const { task } = this
     const now = task.clock.monotonic()
     let wake = task.isParked ? Math.max(0, task.parkedUntilMs - task.clock.now()) : Number.POSITIVE_INFINITY
+    // Then only a call that is through lets it go on.
+    if (task.isFull) return wake
     for (const input of task.inputs) {
       if (!isTimed(input) || input.drainedSinceMs === undefined) continue
       if (!task.time.isReleased(input.channel)) {

@@ -5,7 +5,7 @@ import type { Duration } from '../std/duration.ts'
 
 /** What the compiler shows in place of the result of an async callback. */
 export interface AsyncNotAllowed {
-  readonly error: 'a callback must give its result at once; only forEach may be async'
+  readonly error: 'a callback must give its result at once; only asyncMap and forEach may be async'
 }
 
 /** `R`, unless it is a promise. */

@@ -5,6 +5,7 @@ import { checkColumns, checkKeyBy, checkPort, checkReduce, checkSink } from '../
 import type { Topic, TopicToWrite } from '../plan/topic.ts'
 import { toMs } from '../std/duration.ts'
 import type { Columns } from './aggregates.ts'
+import { type AsyncMapOptions, asyncMapNode } from './async-map.ts'
 import type { StepOptions } from './callback-types.ts'
 import { globalLookup } from './global-table.ts'
 import type { AnyStream, Fn } from './graph-edge.ts'
@@ -54,6 +55,10 @@ class GraphStream extends GraphStep {
 
   peek(fn: Fn, options?: StepOptions): AnyStream {
     return this.#step('peek', fn, options)
+  }
+
+  asyncMap(name: string, fn: Fn, options?: AsyncMapOptions): AnyStream {
+    return this.#add(asyncMapNode(this.builder, this.edge, name, fn, options))
   }
 
   keyBy(name: string, key?: string | Fn, options: KeyByOptions = {}): AnyStream {

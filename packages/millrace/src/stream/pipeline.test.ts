@@ -242,11 +242,11 @@ describe('a name', () => {
 })
 
 describe('a wrong step', () => {
-  it('[7.5] is an async callback anywhere but in forEach', () => {
+  it('[7.5] is an async callback anywhere but in asyncMap and forEach', () => {
     const slow = (async () => true) as never
     refuses(
       p => p.from(views).filter(slow),
-      /step "filter": the callback is async.*forEach.*asyncMap\(name, fn\) is planned/,
+      /step "filter": the callback is async.*asyncMap\(name, fn\), or from forEach/,
     )
     refuses(p => p.from(views).map(slow, { name: 'look-up' }), /step "look-up": the callback is async/)
     refuses(p => p.from(views).flatMap(async function* () {} as never), /is async/)

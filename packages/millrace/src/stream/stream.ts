@@ -4,6 +4,7 @@ import type { StreamRecord } from '../plan/record.ts'
 import type { TopicToWrite } from '../plan/topic.ts'
 import type { Duration } from '../std/duration.ts'
 import type { Columns, Row } from './aggregates.ts'
+import type { AsyncCallback, AsyncMapOptions } from './async-map.ts'
 import type {
   FieldName,
   FieldType,
@@ -60,6 +61,24 @@ export interface Stream<V, K, F = unknown> {
 
   /** Calls `fn` for its effect; the records go on unchanged. */
   peek<R>(fn: StepCallback<V, K, NotPromise<R>>, options?: StepOptions): Stream<V, K, V>
+
+  /**
+   * Replaces each value by the result of a call that takes its time, such as a look-up in another system: under exactly-once calls
+   * may be made again, results leave once (SEMANTICS 7.4). `out()` also sets key, headers or timestamp. What groups behind it needs a
+   * `keyBy` between. The name is the store's, which keeps the records whose calls are under way.
+   *
+   * @example
+   * orders.asyncMap('price', async ({ item, n }, { signal }) => ({ item, cents: n * (await priceOf(item, signal)) }), {
+   *   concurrency: 32,
+   *   timeout: '2s',
+   *   retry: { retries: 3, backoff: '100ms', maxBackoff: '5s' },
+   * })
+   */
+  asyncMap<R>(
+    name: string,
+    fn: AsyncCallback<V, K, R>,
+    options?: AsyncMapOptions,
+  ): Stream<ValueOf<R>, KeyOf<R, K>, V>
 
   /** Re-keys by a field, which is also the step's name. */
   keyBy<P extends FieldName<V>>(field: P): KeyedStream<V, KeyFrom<V[P]>, V>

@@ -178,7 +178,7 @@ export class TestDriver implements AsyncDisposable {
       const { tasks } = this.#runWithStep(lockstep, step, pipeline)
       return tasks.flatMap(task => {
         const found = task.steps.find(each => each?.name === step)
-        return isEmitting(found) ? [explainStep(task, found)] : []
+        return isEmitting(found) ? [explainStep(task, found, tasks)] : []
       })
     })
   }

@@ -126,11 +126,9 @@ export class Lockstep {
     }
   }
 
-  /** Asynchronous calls of `forEach` take some turns of the event loop. */
+  /** Asynchronous calls take some turns of the event loop. */
   #patience(): number {
-    return this.runs.every(run => run.tasks.every(task => task.effects.isIdle))
-      ? patience.usual
-      : patience.calls
+    return this.runs.every(run => run.tasks.every(task => task.isSettled)) ? patience.usual : patience.calls
   }
 
   /** Moves the clock on, stopping wherever something falls due. */

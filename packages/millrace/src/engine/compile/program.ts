@@ -2,13 +2,21 @@ import { copyObstacle } from '../../plan/fields.ts'
 import type { EmitNode, PlanNode, Port, StreamJoinNode, ToTopicNode } from '../../plan/graph.ts'
 import { serdeAt } from '../../plan/serde-at.ts'
 import type { SubTopologyInput } from '../../plan/sub-topology.ts'
-import { recordInputs } from '../../plan/walk.ts'
+import { makesCalls, recordInputs } from '../../plan/walk.ts'
 import { deepFreeze } from '../../serde/freeze.ts'
 import { WINDOW_START_BYTES } from '../../state/changelog-key.ts'
 import { carriedSerde, type Decode } from '../decode.ts'
 import type { Side } from '../joins/join-buffer.ts'
 import { inputOf, outputOf, splitOutput } from '../output-name.ts'
-import type { Arrival, PairArrival, Program, RowArrival, RunStop, SideArrival } from '../program.ts'
+import {
+  type Arrival,
+  givesOnLater,
+  type PairArrival,
+  type Program,
+  type RowArrival,
+  type RunStop,
+  type SideArrival,
+} from '../program.ts'
 import type { StepPlan } from '../step-plan.ts'
 import type { SubPlan } from '../sub-plan.ts'
 import type { Task } from '../task.ts'
@@ -78,7 +86,7 @@ class Compiler {
     const rows = this.#plan.aggregates.flatMap(step => step.emissions.map(({ node }) => this.#rows(node)))
     const pairs = this.#plan.joins.map(({ node }) => `[${node.id}, ${this.#pairs(node)}]`)
     const outs = this.#nodes()
-      .filter(({ kind }) => kind === 'hold')
+      .filter(givesOnLater)
       .map(node => `[${node.id}, ${this.#sideFunction(node, 'out', false)}]`)
     const sides = [...this.#plan.consumers.keys()].flatMap(output => this.#side(output))
     const retries = this.#nodes()
@@ -98,7 +106,7 @@ class Compiler {
   #run(input: SubTopologyInput, index: number): string {
     const name = this.#code.variable('run')
     const hasWindows = this.#plan.aggregates.some(step => step.node.window !== undefined)
-    const hasEffects = this.#nodes().some(node => node.kind === 'forEach')
+    const hasEffects = this.#nodes().some(makesCalls)
     const hasTimers = this.#nodes().some(node => node.kind === 'process')
     const origin = input.kind === 'source' ? input.node : input.keyBy
     const phased = phasedPlan(this.#plan)
@@ -268,6 +276,8 @@ class Compiler {
         return holdCode(code, node, path, go)
       case 'lookup':
         return lookupCode(code, this.#table(node), node, path, go)
+      case 'asyncMap':
+        return code.line(`T.steps[${node.id}].arrive(${path.raw}, ${argumentsOf(path)})`)
       case 'process':
         return code.line(`T.steps[${node.id}].process(${path.raw}, ${argumentsOf(path)}, ${path.start})`)
       default:
@@ -331,7 +341,7 @@ function copies(plan: SubPlan, node: ToTopicNode): boolean {
 }
 
 function hasRetry(node: PlanNode): boolean {
-  return node.kind !== 'forEach' && 'retry' in node && node.retry !== undefined && node.retry.retries > 0
+  return !makesCalls(node) && 'retry' in node && node.retry !== undefined && node.retry.retries > 0
 }
 
 /** Rows go out with records, at times that may be past. */

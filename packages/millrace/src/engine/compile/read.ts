@@ -73,7 +73,7 @@ export function readCode(code: Code, plan: ReadPlan): void {
   if (input.kind === 'repartition' && plan.hasTimers) code.line('T.time.noteTime(I.channel, t)')
   if (input.kind === 'source') raiseCode(code, plan, input.node)
   if (plan.mayBeDue) code.line(`if (X[${NextDue}] <= X[${TaskWatermark}] && !T.settleDue()) return 2`)
-  if (plan.hasEffects) code.line('if (T.effects.isFull) return 4')
+  if (plan.hasEffects) code.line('if (T.isFull) return 4')
   code.line('}')
   code.line('}')
 }

@@ -110,6 +110,7 @@ export class EngineRun {
   crash(lost: Iterable<Task>): void {
     for (const task of lost) {
       task.effects.close()
+      task.calls.close()
       this.tasks.delete(task.name)
     }
     this.start()
@@ -134,8 +135,9 @@ export class EngineRun {
    * to do. Of several inputs the one with the earliest head goes on (SEMANTICS 6.1).
    */
   step(task: Task): boolean {
+    if (!task.isParked && task.calls.giveOn()) return true
     if (task.isParked || task.isClosing) return this.#resume(task)
-    if (task.effects.isFull) return false
+    if (task.isFull) return false
     return task.inputs.length === 1 ? this.#stepSingle(task) : this.#stepMerged(task)
   }
 

@@ -80,6 +80,14 @@ function addTask(out: Exposition, pipeline: string, figures: TaskFigures, nowMs:
     out.add(F.inputLag, [...labels, topic, partition], lag)
     out.add(F.inputAge, [...labels, topic, partition], oldestAgeMs / 1000)
   }
+  for (const calls of figures.calls) {
+    const place = [...labels, calls.step]
+    out.add(F.callsWaiting, place, calls.waiting)
+    out.add(F.callsOldest, place, calls.oldestMs / 1000)
+    out.add(F.calls, place, calls.made)
+    out.add(F.callRetries, place, calls.retries)
+    out.add(F.callFailures, place, calls.failures)
+  }
   for (const { step, rows, bytes } of figures.steps) {
     out.add(F.stepRows, [...labels, step], rows)
     out.add(F.stepBytes, [...labels, step], bytes)

@@ -71,6 +71,15 @@ export const FAMILIES = {
     input,
     'Age of the oldest record that is not processed, by its own time; 0 when there is none.',
   ),
+  callsWaiting: gauge(
+    'millrace_step_calls_waiting',
+    step,
+    'Records of an `asyncMap` that wait for their results.',
+  ),
+  callsOldest: gauge('millrace_step_calls_oldest_seconds', step, 'How long the oldest of them has waited.'),
+  calls: counter('millrace_step_calls_total', step, 'Calls made, those that were made again included.'),
+  callRetries: counter('millrace_step_call_retries_total', step, 'Calls made again after one that failed.'),
+  callFailures: counter('millrace_step_call_failures_total', step, 'Records whose calls failed for good.'),
   stepRows: gauge('millrace_step_rows', step, 'Rows of state in memory.'),
   stepBytes: gauge('millrace_step_bytes', step, 'Memory of the state.'),
   commits: counter(

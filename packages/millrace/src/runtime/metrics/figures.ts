@@ -56,7 +56,19 @@ export interface TaskFigures {
   /** Not finite before the first record and after the end of a bounded input. */
   readonly watermarkMs: number
   readonly inputs: readonly InputFigures[]
+  readonly calls: readonly CallFigures[]
   readonly steps: readonly { readonly step: string; readonly rows: number; readonly bytes: number }[]
+}
+
+/** The calls of one asynchronous step. */
+export interface CallFigures {
+  readonly step: string
+  /** Records that wait for their results, and how long the oldest one has. */
+  readonly waiting: number
+  readonly oldestMs: number
+  readonly made: number
+  readonly retries: number
+  readonly failures: number
 }
 
 export interface InputFigures extends TopicPartition {

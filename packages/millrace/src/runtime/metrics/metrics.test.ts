@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { pipeline as inPipeline, type Pipeline } from '../../index.ts'
 import { MemoryLog } from '../../log/memory/memory-log.ts'
 import type { App, StartOptions } from '../app.ts'
 import { start } from '../start.ts'
@@ -10,6 +11,10 @@ import pipeline, { type Visit, visits } from '../testkit/visits.ts'
 import { FAMILIES, type Family } from './families.ts'
 
 const moduleUrl = new URL('../testkit/visits.ts', import.meta.url)
+/** Another one, for what only asynchronous steps have. */
+const looked = inPipeline('looked', p => {
+  p.from(visits, { idle: 'never' }).asyncMap('look', async v => v)
+})
 const begin = 1_700_000_000_000
 
 /** Samples of a text, by family: labels (without histogram buckets) and values. */
@@ -34,8 +39,12 @@ function visitAt(i: number): Visit {
   return { visitor: `v${i % 7}`, page: `/${i % 3}`, ms: 1, at: begin + i * 100 }
 }
 
-async function run(options: StartOptions, use: (app: App) => Promise<void>): Promise<void> {
-  const sources = options.threads === undefined ? [pipeline] : [moduleUrl]
+async function run(
+  options: StartOptions,
+  use: (app: App) => Promise<void>,
+  more: Pipeline[] = [],
+): Promise<void> {
+  const sources = options.threads === undefined ? [pipeline, ...more] : [moduleUrl]
   await using app = await start(sources, { app: 'test', ...options })
   await Promise.all(Array.from({ length: 500 }, (_, i) => app.send(visits, visitAt(i))))
   await Promise.race([app.failed, use(app)])
@@ -53,18 +62,23 @@ function pause(app: App): Promise<void> {
 
 describe('the metrics of an app', { timeout: 60_000 }, () => {
   it('have every family with exactly the labels that are documented', () =>
-    run({ log: new MemoryLog() }, async app => {
-      await settled(app)
-      const text = await app.metrics()
-      for (const family of Object.values(FAMILIES) as Family[]) {
-        const samples = samplesOf(text, family)
-        assert.ok(samples.length > 0, family.name)
-        for (const { labels, value } of samples) {
-          assert.deepEqual(Object.keys(labels), family.labels, family.name)
-          assert.ok(Number.isFinite(value))
+    run(
+      { log: new MemoryLog() },
+      async app => {
+        await settled(app)
+        while ((await sum(app, FAMILIES.calls)) < 500) await pause(app)
+        const text = await app.metrics()
+        for (const family of Object.values(FAMILIES) as Family[]) {
+          const samples = samplesOf(text, family)
+          assert.ok(samples.length > 0, family.name)
+          for (const { labels, value } of samples) {
+            assert.deepEqual(Object.keys(labels), family.labels, family.name)
+            assert.ok(Number.isFinite(value))
+          }
         }
-      }
-    }))
+      },
+      [looked],
+    ))
 
   it('count records, output, state and commits, and know when nothing is left', () =>
     run({ log: new MemoryLog() }, async app => {

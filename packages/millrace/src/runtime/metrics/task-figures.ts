@@ -1,6 +1,7 @@
+import type { AsyncStep } from '../../engine/calls/async-step.ts'
 import type { Task } from '../../engine/task.ts'
 import type { TaskInput } from '../../engine/task-input.ts'
-import type { InputFigures, TaskFigures } from './figures.ts'
+import type { CallFigures, InputFigures, TaskFigures } from './figures.ts'
 
 /** What a task has done so far and how far it is behind. */
 export function taskFigures(task: Task): TaskFigures {
@@ -21,10 +22,22 @@ export function taskFigures(task: Task): TaskFigures {
     watermarkMs: task.time.watermark,
     // Of a global topic every task is behind by itself; no group has a position in it.
     inputs: inputs.filter(({ isGlobal }) => !isGlobal).map(input => inputFigures(input, nowMs)),
+    calls: task.calls.steps.map(step => callFigures(step, task.clock.monotonic())),
     steps: task.plan.stateful.map(({ node }) => {
       const { store } = task.steps[node.id]!
       return { step: node.name, rows: store.size, bytes: store.byteLength }
     }),
+  }
+}
+
+function callFigures({ name, size, oldest, counters }: AsyncStep, nowMs: number): CallFigures {
+  return {
+    step: name,
+    waiting: size,
+    oldestMs: oldest === undefined ? 0 : nowMs - oldest.sinceMs,
+    made: counters.calls,
+    retries: counters.retries,
+    failures: counters.failures,
   }
 }
 
