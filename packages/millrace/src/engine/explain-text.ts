@@ -2,13 +2,15 @@ import type { CallExplanation, InputExplanation, OpenWindow, StepExplanation } f
 
 /** A step's explanation as a few lines for people. */
 export function explanationText(explanation: Omit<StepExplanation, 'text'>): string {
-  const { step, task, watermark, next, inputs, missedGrace } = explanation
+  const { step, task, watermark, next, dueAt, inputs, missedGrace } = explanation
   const lines = [
-    next === undefined
-      ? `No window of "${step}" is open in task ${task}.`
-      : windowLine(step, task, next, watermark),
+    next !== undefined
+      ? windowLine(step, task, next, watermark)
+      : dueAt !== undefined
+        ? dueLine(step, task, dueAt, watermark)
+        : `No window of "${step}" is open in task ${task}, and nothing in it waits.`,
   ]
-  if (next !== undefined && !next.waitsForTick)
+  if (dueAt !== undefined || (next !== undefined && !next.waitsForTick))
     for (const input of inputs) if (input.state === 'holds back') lines.push(`  ${inputLine(input)}`)
   if (next === undefined)
     for (const { call } of inputs)
@@ -27,6 +29,12 @@ function windowLine(step: string, task: string, next: OpenWindow, watermark: num
   if (next.waitsForTick) return `${window} closes with the next tick of an emission in front of it.`
   if (watermark === undefined) return `${window} ${when}; task ${task} has seen no record yet.`
   return `${window} ${when}; task ${task} has reached ${timeText(watermark)}, ${spanText(next.missingMs!)} less.`
+}
+
+function dueLine(step: string, task: string, dueAt: number, watermark: number | undefined): string {
+  const when = `"${step}" goes on by itself when event time reaches ${timeText(dueAt)}`
+  if (watermark === undefined) return `${when}; task ${task} has seen no record yet.`
+  return `${when}; task ${task} has reached ${timeText(watermark)}, ${spanText(Math.max(0, dueAt - watermark))} less.`
 }
 
 function inputLine(input: InputExplanation): string {

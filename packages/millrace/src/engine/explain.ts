@@ -1,8 +1,9 @@
 import { inputName } from '../plan/sub-topology.ts'
-import type { EmittingStep } from './emitting-step.ts'
+import { type EmittingStep, isEmitting } from './emitting-step.ts'
 import { explanationText } from './explain-text.ts'
 import type { Channel } from './intake.ts'
 import type { MissedGrace } from './missed-grace.ts'
+import type { StatefulStep } from './stateful-step.ts'
 import type { Task } from './task.ts'
 
 /** Why a step of one task has not given its next result yet. */
@@ -14,6 +15,11 @@ export interface StepExplanation {
   readonly watermark: number | undefined
   /** The window that closes next; undefined when none is open. */
   readonly next: OpenWindow | undefined
+  /**
+   * Of a step without windows, such as a join, a table or a process step: the event time at which it next gives or deletes something by
+   * itself; undefined while nothing in it waits.
+   */
+  readonly dueAt: number | undefined
   /** What the task's event time comes from, the slowest first. */
   readonly inputs: readonly InputExplanation[]
   /** How many of the records that were late in this task more grace would have kept. */
@@ -74,11 +80,13 @@ export interface CallExplanation {
   readonly waiting: number
 }
 
-/** Explains what an aggregate with windows waits for in its task; `tasks` are those of its pipeline that run here. */
-export function explainStep(task: Task, step: EmittingStep, tasks: readonly Task[] = []): StepExplanation {
-  const next = nextOf(task, step)
+/** Explains what a step with a store waits for in its task; `tasks` are those of its pipeline that run here. */
+export function explainStep(task: Task, step: StatefulStep, tasks: readonly Task[] = []): StepExplanation {
+  const next = isEmitting(step) ? nextOf(task, step) : undefined
+  const dueAt = isEmitting(step) ? undefined : step.nextDue()?.at
+  const closesAt = next?.closesAt ?? dueAt
   const inputs = task.intake.channels
-    .map(channel => ({ ...inputOf(task, channel, next?.closesAt), ...callInFront(task, channel, tasks) }))
+    .map(channel => ({ ...inputOf(task, channel, closesAt), ...callInFront(task, channel, tasks) }))
     .sort((a, b) => rankOf(a) - rankOf(b))
   const explanation = {
     step: step.name,
@@ -86,8 +94,9 @@ export function explainStep(task: Task, step: EmittingStep, tasks: readonly Task
     partition: task.partition,
     watermark: known(task.time.watermark),
     next,
+    dueAt,
     inputs,
-    missedGrace: step.missedGraces.rows,
+    missedGrace: isEmitting(step) ? step.missedGraces.rows : [],
   }
   return { ...explanation, text: explanationText(explanation) }
 }

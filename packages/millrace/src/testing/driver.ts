@@ -1,4 +1,3 @@
-import { isEmitting } from '../engine/emitting-step.ts'
 import { explainStep, type StepExplanation } from '../engine/explain.ts'
 import { MemoryBroker } from '../log/memory/broker.ts'
 import { describeGraph } from '../plan/describe.ts'
@@ -167,7 +166,7 @@ export class TestDriver implements AsyncDisposable {
   }
 
   /**
-   * Why a step with windows has not given its next results yet, one explanation per task: which window is next, which
+   * Why a step with a store has not given its next results yet, one explanation per task: which window is next, which
    * input holds event time back, what it takes; and what more grace would have kept of the late records.
    *
    * @example
@@ -178,7 +177,7 @@ export class TestDriver implements AsyncDisposable {
       const { tasks } = this.#runWithStep(lockstep, step, pipeline)
       return tasks.flatMap(task => {
         const found = task.steps.find(each => each?.name === step)
-        return isEmitting(found) ? [explainStep(task, found, tasks)] : []
+        return found === undefined ? [] : [explainStep(task, found, tasks)]
       })
     })
   }

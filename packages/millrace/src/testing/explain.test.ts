@@ -142,3 +142,45 @@ describeModes('an explanation', mode => {
     )
   })
 })
+
+describeModes('an explanation of what has no windows', mode => {
+  const left = topic('left', { value: json<{ n: number }>() })
+  const right = topic('right', { value: json<{ n: number }>() })
+
+  it('of a join of streams says when it gives up on what has met nothing, and what holds that back', async () => {
+    const tested = pipeline('join', p => {
+      p.from(left)
+        .byKey()
+        .leftJoin('met', p.from(right).byKey(), { after: '10s' }, ({ n }, other) => n + (other?.n ?? 0))
+        .to(rows)
+    })
+    await using driver = await testDriver([tested], { mode })
+    await driver.input(left).send({ n: 1 }, { key: 'a', timestamp: t0 })
+    const [explained] = await driver.explain('met')
+    assert.equal(explained!.next, undefined)
+    assert.ok(explained!.dueAt! > t0 + 10_000)
+    assert.match(
+      explained!.text,
+      /"met" goes on by itself when .*\n {2}right\/0 holds it back: nothing came from there yet/,
+    )
+  })
+
+  it('of a table says when its next row expires, or that nothing waits', async () => {
+    const tested = pipeline('tables', p => {
+      p.table(left, { ttl: '10s', name: 'short' })
+      p.table(right, { name: 'long' })
+    })
+    await using driver = await testDriver([tested], { mode })
+    await driver.input(left).send({ n: 1 }, { key: 'a', timestamp: t0 })
+    await driver.input(right).send({ n: 1 }, { key: 'a', timestamp: t0 })
+    const [short] = await driver.explain('short-ttl')
+    assert.equal(short!.dueAt, t0 + 10_000)
+    assert.match(
+      short!.text,
+      /has reached .*, 10 s less\.\n {2}left\/0 holds it back .* it takes a record of/,
+    )
+    const [long] = await driver.explain('long')
+    assert.equal(long!.dueAt, undefined)
+    assert.match(long!.text, /nothing in it waits/)
+  })
+})
