@@ -4,15 +4,17 @@
  *   directory (2^depth bases) --top bits--> segment of 4096 pairs (row, hash), probed linearly from the low bits
  *
  * A segment that fills up is split in two, 20 µs of work, so the index never stops to rehash itself. The
- * stored hash spares both the split and the probe a look at the rows. Row 0 means empty.
+ * stored hash spares both the split and the probe a look at the rows. Row 0 means empty. As long as it is the only one, the
+ * first segment is no larger than it has to be: a store of a hundred thousand windows has as many indexes.
  */
 import { GrowableMemory } from './growable-memory.ts'
 
 const SEGMENT_SLOTS = 4096
 const SLOT_MASK = SEGMENT_SLOTS - 1
 const SEGMENT_WORDS = SEGMENT_SLOTS * 2
-/** 70 %: probes stay short, and a segment just split is still a third full. */
-const SEGMENT_ROWS_MAX = 2867
+const FIRST_SLOTS = 16
+/** Probes stay short, and a segment just split is still a third full. */
+const FULL = 0.7
 /** Only equal hashes by the thousand, which a seeded hash does not give, get here. */
 const DEPTH_MAX = 20
 
@@ -23,7 +25,9 @@ export class HashIndex {
   directory: Int32Array = new Int32Array(2)
   /** `hash >>> shift` is the place in `directory`. */
   shift = 31
-  readonly #memory = new GrowableMemory(SEGMENT_WORDS * 4)
+  /** `hash & mask` is the pair in its segment where a probe begins. */
+  mask = FIRST_SLOTS - 1
+  readonly #memory = new GrowableMemory(FIRST_SLOTS * 8)
   #segments = 1
   /** Per segment: how many top bits its rows share, and how many rows it has. */
   #depths: number[] = [0]
@@ -40,8 +44,9 @@ export class HashIndex {
   /** Adds a row that is not in the index. */
   insert(hash: number, row: number): void {
     let base = this.directory[hash >>> this.shift]!
-    while (this.#counts[base / SEGMENT_WORDS]! >= SEGMENT_ROWS_MAX) {
-      this.#split(base)
+    while (this.#counts[base / SEGMENT_WORDS]! >= FULL * (this.mask + 1)) {
+      if (this.mask < SLOT_MASK) this.#widen()
+      else this.#split(base)
       base = this.directory[hash >>> this.shift]!
     }
     this.#counts[base / SEGMENT_WORDS]!++
@@ -50,18 +55,18 @@ export class HashIndex {
 
   /** Removes a row; the rows behind it close the gap, so no tombstones pile up. False if it is not there. */
   remove(hash: number, row: number): boolean {
-    const slots = this.slots
+    const { slots, mask } = this
     const base = this.directory[hash >>> this.shift]!
-    let hole = hash & SLOT_MASK
+    let hole = hash & mask
     while (slots[base + 2 * hole] !== row) {
       if (slots[base + 2 * hole] === 0) return false
-      hole = (hole + 1) & SLOT_MASK
+      hole = (hole + 1) & mask
     }
-    for (let next = (hole + 1) & SLOT_MASK; ; next = (next + 1) & SLOT_MASK) {
+    for (let next = (hole + 1) & mask; ; next = (next + 1) & mask) {
       const from = base + 2 * next
       if (slots[from] === 0) break
-      const home = slots[from + 1]! & SLOT_MASK
-      if (((next - home) & SLOT_MASK) < ((next - hole) & SLOT_MASK)) continue
+      const home = slots[from + 1]! & mask
+      if (((next - home) & mask) < ((next - hole) & mask)) continue
       slots[base + 2 * hole] = slots[from]!
       slots[base + 2 * hole + 1] = slots[from + 1]!
       hole = next
@@ -78,15 +83,24 @@ export class HashIndex {
     this.#segments = 1
     this.#depths = [0]
     this.#counts = [0]
-    this.slots.fill(0, 0, SEGMENT_WORDS)
+    this.slots.fill(0, 0, 2 * (this.mask + 1))
   }
 
   #put(base: number, hash: number, row: number): void {
-    const slots = this.slots
-    let at = hash & SLOT_MASK
-    while (slots[base + 2 * at] !== 0) at = (at + 1) & SLOT_MASK
+    const { slots, mask } = this
+    let at = hash & mask
+    while (slots[base + 2 * at] !== 0) at = (at + 1) & mask
     slots[base + 2 * at] = row
     slots[base + 2 * at + 1] = hash
+  }
+
+  /** Makes the only segment twice as large. */
+  #widen(): void {
+    const old = this.slots.slice(0, 2 * (this.mask + 1))
+    this.mask = 2 * this.mask + 1
+    if (this.#memory.ensure(8 * (this.mask + 1))) this.slots = new Int32Array(this.#memory.buffer)
+    this.slots.fill(0, 0, 2 * (this.mask + 1))
+    for (let at = 0; at < old.length; at += 2) if (old[at] !== 0) this.#put(0, old[at + 1]!, old[at]!)
   }
 
   #split(base: number): void {

@@ -117,6 +117,31 @@ describe('KeyTable', () => {
     assert.equal([...liveRows(table)].length, 50_000)
   })
 
+  it('takes less than a kilobyte for a few rows, and gives them back from any size on', () => {
+    const few = newTable()
+    for (let i = 0; i < 10; i++) put(few, bytesOf(`key-${i}`), i)
+    assert.ok(few.byteLength < 1_024, `${few.byteLength} bytes`)
+    for (const rows of [0, 11, 12, 23, 180, 2_868, 6_000]) {
+      const table = newTable()
+      for (let round = 0; round < 2; round++) {
+        const expected = new Map<string, number>()
+        for (let i = 0; i < rows; i++) {
+          put(table, bytesOf(`key-${i}`), i)
+          expected.set(`key-${i}`, i)
+        }
+        for (let i = 0; i < rows; i += 3) {
+          table.discard(find(table, bytesOf(`key-${i}`)))
+          expected.delete(`key-${i}`)
+        }
+        for (let i = 0; i < rows; i++)
+          assert.equal(find(table, bytesOf(`key-${i}`)) !== 0, expected.has(`key-${i}`))
+        assert.deepEqual(contents(table), expected)
+        table.clear()
+        assert.equal(find(table, bytesOf('key-1')), 0)
+      }
+    }
+  })
+
   it('lists a touched row once per epoch, in the order of the first touch', () => {
     const table = newTable()
     const [a, b] = ['a', 'b'].map(key => upsert(table, bytesOf(key))) as [number, number]

@@ -18,8 +18,11 @@ export interface KeyTableOptions {
   readonly columns: number
   /** Column values of a new row; object columns are filled from `objects` instead. */
   readonly initial: Float64Array
-  /** Seeds the hash against chosen keys. It is stored nowhere. */
-  readonly seed: number
+  /**
+   * Seeds the hash against chosen keys; stored nowhere. Tables in great numbers share one hash, as each holds on to the bytes it
+   * has seen last.
+   */
+  readonly seed: number | KeyHash
   /** The columns that hold an index into `KeyTable.objects`, with what makes the object of a new row. */
   readonly objects?: readonly ObjectColumn[]
 }
@@ -30,7 +33,7 @@ export interface ObjectColumn {
 }
 
 const FIRST_ROW = 1
-const ARENA_BYTES = 4096
+const ARENA_BYTES = 512
 const OVERHEAD_UNITS = 1
 
 export class KeyTable {
@@ -65,7 +68,7 @@ export class KeyTable {
     this.columns = options.columns
     this.#initial = options.initial
     this.#objectColumns = options.objects ?? []
-    this.#keyHash = new KeyHash(options.seed)
+    this.#keyHash = typeof options.seed === 'number' ? new KeyHash(options.seed) : options.seed
     this.f64 = new Float64Array(this.#memory.buffer)
     this.#i32 = new Int32Array(this.#memory.buffer)
     this.keyBytes = Buffer.from(this.#memory.buffer)
@@ -88,12 +91,12 @@ export class KeyTable {
   /** `upsert` with the key's `hash` already computed. */
   upsertHashed(bytes: Uint8Array, start: number, end: number, hash: number): number {
     const index = this.#index
-    const slots = index.slots
+    const { slots, mask } = index
     const base = index.directory[hash >>> index.shift]!
-    for (let at = (hash & 4095) << 1; ; at = (at + 2) & 8191) {
-      const row = slots[base + at]!
+    for (let at = hash & mask; ; at = (at + 1) & mask) {
+      const row = slots[base + 2 * at]!
       if (row === 0) return this.#insert(bytes, start, end, hash)
-      if (slots[base + at + 1] === hash && this.#keyIs(row, bytes, start, end)) return row
+      if (slots[base + 2 * at + 1] === hash && this.#keyIs(row, bytes, start, end)) return row
     }
   }
 
@@ -105,12 +108,12 @@ export class KeyTable {
   /** `find` with the key's `hash` already computed. */
   findHashed(bytes: Uint8Array, start: number, end: number, hash: number): number {
     const index = this.#index
-    const slots = index.slots
+    const { slots, mask } = index
     const base = index.directory[hash >>> index.shift]!
-    for (let at = (hash & 4095) << 1; ; at = (at + 2) & 8191) {
-      const row = slots[base + at]!
+    for (let at = hash & mask; ; at = (at + 1) & mask) {
+      const row = slots[base + 2 * at]!
       if (row === 0) return 0
-      if (slots[base + at + 1] === hash && this.#keyIs(row, bytes, start, end)) return row
+      if (slots[base + 2 * at + 1] === hash && this.#keyIs(row, bytes, start, end)) return row
     }
   }
 
@@ -125,12 +128,12 @@ export class KeyTable {
    * queuing up behind one another. `rows` is scratch; keep the answer somewhere or V8 drops the work.
    */
   prefetch(hashes: Int32Array, count: number, rows: Int32Array): number {
-    const { slots, directory, shift } = this.#index
+    const { slots, directory, shift, mask } = this.#index
     const i32 = this.#i32
     const lengthWord = 2 * this.columns
     for (let i = 0; i < count; i++) {
       const hash = hashes[i]!
-      rows[i] = slots[directory[hash >>> shift]! + ((hash & 4095) << 1)]!
+      rows[i] = slots[directory[hash >>> shift]! + ((hash & mask) << 1)]!
     }
     let seen = 0
     for (let i = 0; i < count; i++) seen ^= i32[2 * rows[i]! + lengthWord]!

@@ -7,7 +7,8 @@
  * value, one that is gone is passed over.
  */
 import { invariant } from '../std/assert.ts'
-import { KeyTable } from './key-table.ts'
+import { KeyHash } from './key-hash.ts'
+import { KeyTable, type ObjectColumn } from './key-table.ts'
 import { type LayoutColumn, placesText, type StoreLayout } from './layout.ts'
 
 /** How a state that is not made of numbers is made and stored. */
@@ -26,7 +27,7 @@ export interface StoreDefinition {
   readonly initial: readonly number[]
   /** One for each object, column after column. */
   readonly objects: readonly ObjectCodec[]
-  /** Gives each table its hash seed. */
+  /** Gives a hash seed: the tables of a store share one. */
   readonly nextSeed: () => number
 }
 
@@ -48,6 +49,8 @@ export class RowCodec {
   /** Places in a row, in the order of the stored value. */
   readonly #doublePlaces: readonly number[]
   readonly #objectPlaces: readonly number[]
+  readonly #objectColumns: readonly ObjectColumn[]
+  readonly #keyHash: KeyHash
   readonly #mappings = new Map<number, Mapping>()
   #source: Buffer | undefined
   #view: DataView
@@ -59,6 +62,11 @@ export class RowCodec {
     const { doubles, objects } = placesOf(definition.layout)
     this.#doublePlaces = doubles
     this.#objectPlaces = objects
+    this.#objectColumns = objects.map((column, i) => {
+      const codec = definition.objects[i]!
+      return { column, initial: () => codec.initial() }
+    })
+    this.#keyHash = new KeyHash(definition.nextSeed())
     this.#initial = new Float64Array(doubles.length + objects.length)
     doubles.forEach((place, i) => {
       this.#initial[place] = definition.initial[i] ?? 0
@@ -70,15 +78,14 @@ export class RowCodec {
 
   /** `extraDoubles` stand behind a row's own and begin with 0. */
   newTable(extraDoubles = 0): KeyTable {
-    const objects = this.#objectPlaces.map((column, i) => {
-      const codec = this.#definition.objects[i]!
-      return { column, initial: () => codec.initial() }
-    })
     return new KeyTable({
       columns: this.#initial.length + extraDoubles,
-      initial: Float64Array.of(...this.#initial, ...new Array<number>(extraDoubles).fill(0)),
-      seed: this.#definition.nextSeed(),
-      objects,
+      initial:
+        extraDoubles === 0
+          ? this.#initial
+          : Float64Array.of(...this.#initial, ...new Array<number>(extraDoubles).fill(0)),
+      seed: this.#keyHash,
+      objects: this.#objectColumns,
     })
   }
 

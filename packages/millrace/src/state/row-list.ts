@@ -1,6 +1,6 @@
 /** A growing list of row numbers. */
 export class RowList {
-  #rows = new Int32Array(64)
+  #rows = new Int32Array(16)
   length = 0
 
   get byteLength(): number {

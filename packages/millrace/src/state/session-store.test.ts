@@ -136,6 +136,8 @@ describe('a store of sessions', () => {
             store = newStore(100 + i)
             if (snapshot !== undefined) await replay(store, snapshot.batches())
             await replay(store, changelog.from(snapshot?.header.offset ?? 0), snapshot?.header.offset ?? 0)
+            // Whatever comes behind the last record would be done for all sessions in one go.
+            assert.equal(store.earliest() !== 0, store.size > 0)
             store.finishRestore()
             store.acceptKeyKind(1)
             records = new Map(committed)

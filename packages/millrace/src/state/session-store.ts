@@ -172,13 +172,17 @@ export class SessionStore implements Store {
 
   /** Takes a session out: it has gone out, or is part of another one by now. Its key can be read until the next write. */
   remove(row: number): void {
+    this.#unlink(row)
+    this.#forget(row)
+  }
+
+  #unlink(row: number): void {
     const { f64 } = this.table
     const older = f64[row + this.#olderAt]!
     const newer = f64[row + this.#newerAt]!
     if (older !== 0) f64[older + this.#newerAt] = newer
     if (newer !== 0) f64[newer + this.#olderAt] = older
     else this.#setNewest(row, older)
-    this.#forget(row)
   }
 
   /** Takes out a session that has closed. */
@@ -256,25 +260,32 @@ export class SessionStore implements Store {
   /** Ends a restore; throws `LayoutChangedError` when the stored columns do not fit. */
   finishRestore(): void {
     this.#header.finish()
-    const { table } = this
-    for (let row = table.firstRow(); row !== 0; row = table.nextRow(row)) {
-      table.f64[row + this.#storedAt] = 1
-      this.#setLast(row, this.lastOf(row))
-      this.#link(row)
-    }
   }
 
   #applyRow(record: ChangeRecord): void {
     const { table } = this
     const { buffer, keyStart, keyEnd } = record
     if (record.valueStart >= 0) {
+      const { size } = table
       const row = table.upsert(buffer, keyStart, keyEnd)
-      table.f64[row + this.startAt] = readStart(buffer, keyStart)
       this.#header.keyKind = this.#codec.decode(buffer, record.valueStart, record.valueEnd, table, row)
+      // At once: to link a million rows at the end of the restore would hold up everything else.
+      if (table.size > size) this.#addStored(row, readStart(buffer, keyStart))
       return
     }
     const row = table.find(buffer, keyStart, keyEnd)
-    if (row !== 0) table.discard(row)
+    if (row === 0) return
+    this.#unlink(row)
+    table.f64[row + this.#dueAt] = Number.NaN
+    table.discard(row)
+  }
+
+  #addStored(row: number, start: number): void {
+    const { f64 } = this.table
+    f64[row + this.startAt] = start
+    f64[row + this.#storedAt] = 1
+    this.#setLast(row, this.lastOf(row))
+    this.#link(row)
   }
 
   /** A row that nothing leads to yet. The key may lie in the table itself. */
