@@ -50,6 +50,8 @@ export class AggregateStep implements EmittingStep {
   readonly #tickDue = new Map<EmissionPlan, number>()
   /** Where rows of `final` may come again. */
   readonly #untold: UntoldRows | undefined
+  /** The emission in whose tick a slice ended. */
+  #ticking: EmissionPlan | undefined
   /** A close that takes several slices: its rows so far, those of them that went out since the last cut. */
   #closing: (ClosingRows & { start: number; gone: number[] }) | undefined
 
@@ -184,7 +186,10 @@ export class AggregateStep implements EmittingStep {
     const { emission: every } = emission.node
     if (every.kind !== 'every' || every.time !== 'event' || this.#tickDue.has(emission)) return
     const reached = Math.max(this.#task.time.watermark - this.plan.reach.holdMs, t - every.everyMs)
-    const due = (Math.floor(reached / every.everyMs) + 1) * every.everyMs + this.plan.reach.holdMs
+    this.#tickAt(emission, (Math.floor(reached / every.everyMs) + 1) * every.everyMs + this.plan.reach.holdMs)
+  }
+
+  #tickAt(emission: EmissionPlan, due: number): void {
     this.#tickDue.set(emission, due)
     this.#task.time.lowerNextDue(due)
   }
@@ -210,8 +215,10 @@ export class AggregateStep implements EmittingStep {
         if (this.#untold !== undefined && table.f64[row + this.plan.untoldAt] !== 0)
           this.#noteUntold(start, row)
         for (const emission of this.#ticks) {
-          if (table.f64[row + emission.flagAt] === 0) continue
+          const flag = table.f64[row + emission.flagAt]!
+          if (flag === 0) continue
           this.#remember(emission, start, row, table.f64[row + this.plan.timeAt]!)
+          if (flag !== 1) this.#tickAt(emission, flag)
         }
       }
     }
@@ -271,15 +278,32 @@ export class AggregateStep implements EmittingStep {
   }
 
   tick(emission: EmissionPlan): boolean {
-    this.#tickDue.delete(emission)
     const byStart = this.#changed.get(emission)!
-    const pending = [...byStart]
-    byStart.clear()
-    for (const [start, rows] of pending) {
+    for (const [start, rows] of byStart) {
       const table = this.#windowStore ? this.#windowStore.openTable(start)! : this.#table!.table
-      for (const row of rows) this.#emitChanged(emission, table, row, start)
+      for (let told = 0; told < rows.length; ) {
+        this.#emitChanged(emission, table, rows[told++]!, start)
+        if (!this.#task.closing.spend() || told === rows.length) continue
+        rows.splice(0, told)
+        this.#ticking = emission
+        return false
+      }
+      byStart.delete(start)
     }
+    this.#ticking = undefined
+    this.#tickDue.delete(emission)
     return true
+  }
+
+  /** Before a cut in the middle of a tick: one of the rows that wait says when it was due, for a restart to go on with them. */
+  #markTick(emission: EmissionPlan): void {
+    const due = this.#tickDue.get(emission)
+    const [waiting] = this.#changed.get(emission)!
+    if (due === undefined || waiting === undefined) return
+    const [start, [row]] = waiting
+    const table = this.#windowStore ? this.#windowStore.openTable(start)! : this.#table!.table
+    table.f64[row! + emission.flagAt] = due
+    table.touch(row!)
   }
 
   #emitChanged(emission: EmissionPlan, table: KeyTable, row: number, start: number): void {
@@ -298,13 +322,13 @@ export class AggregateStep implements EmittingStep {
       this.#closing = { ...this.#windows!.begin(start, byKey), start, gone: [] }
     }
     const { table, rows, gone } = this.#closing
+    const { closing, parked } = this.#task
     const end = this.endOf(start)
     const closeAt = this.#closeAt(start)
-    let slice = 0
     for (let row = rows.next(); row !== 0; row = rows.next()) {
       this.#emitFinal(table, row, start, end, closeAt)
       gone.push(row)
-      if (++slice >= this.#task.slice.rows || this.#task.parked.hasCalls) return false
+      if (closing.spend() || parked.hasCalls) return false
     }
     this.#drop(start)
     return true
@@ -312,6 +336,7 @@ export class AggregateStep implements EmittingStep {
 
   /** Before a cut: rows that went out leave the store in the same commit as their output (SEMANTICS 3.7). */
   settleClosing(): void {
+    if (this.#ticking !== undefined) this.#markTick(this.#ticking)
     if (this.#closing === undefined || keepsRowsGone) return
     this.#windows!.settle(this.#closing.start, this.#closing.gone)
     this.#closing.gone = []
@@ -335,7 +360,7 @@ export class AggregateStep implements EmittingStep {
 
   /** Hands out what is new of a window that is past; false when the slice is used up before the end. */
   #tellUntold(start: number): boolean {
-    const { slice, parked, time } = this.#task
+    const { closing, parked, time } = this.#task
     const table = this.#windowStore!.openTable(start)!
     const end = this.endOf(start)
     const watermark = Math.max(this.#resultAt(start) - 1, time.registers[Settled]!)
@@ -344,7 +369,8 @@ export class AggregateStep implements EmittingStep {
       table.f64[row + this.plan.untoldAt] = 0
       table.touch(row)
       this.#tellFinal(table, row, start, end, watermark)
-      if (++told === slice.rows || parked.hasCalls) break
+      told++
+      if (closing.spend() || parked.hasCalls) break
     }
     return this.#untold!.told(start, told)
   }

@@ -12,18 +12,20 @@ export interface Due {
 
 /** How much is closed before the loop gets a chance to breathe and commit (SEMANTICS 3.7). */
 export interface Slice {
-  /** Rows of one window. */
+  /** Rows, of however many windows, ticks and timers. */
   readonly rows: number
   /** Windows and ticks. */
   readonly closes: number
 }
 
-export const wholeSlice: Slice = { rows: 50_000, closes: 1_000 }
+/** About ten milliseconds. */
+export const wholeSlice: Slice = { rows: 10_000, closes: 1_000 }
 
 /** Closes a task's windows and fires its ticks in the order of time, a slice at a time (SEMANTICS 3.2, 3.7). */
 export class Closing {
   readonly #task: Task
   #isUnderWay = false
+  #rowsLeft = 0
 
   constructor(task: Task) {
     this.#task = task
@@ -55,6 +57,7 @@ export class Closing {
   goOn(): boolean {
     const task = this.#task
     const X = task.time.registers
+    this.beginSlice()
     for (let closes = 0; ; closes++) {
       const due = this.#firstDue()
       if (due === undefined || due.at > X[TaskWatermark]!) {
@@ -63,6 +66,16 @@ export class Closing {
       }
       if (closes === task.slice.closes || !due.run() || task.parked.hasCalls) return false
     }
+  }
+
+  beginSlice(): void {
+    this.#rowsLeft = this.#task.slice.rows
+  }
+
+  /** Notes that a row went out, or something that costs as much as so many; true when the slice is used up with it. */
+  spend(rows = 1): boolean {
+    this.#rowsLeft -= rows
+    return this.#rowsLeft <= 0
   }
 
   #finish(nextDue: number): void {

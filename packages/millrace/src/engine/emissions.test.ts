@@ -187,6 +187,96 @@ for (const mode of ['compiled', 'interpreted'] as const) {
       )
     })
 
+    it('[3.7] many windows that close at once share a slice', () => {
+      const { run } = started(
+        mode,
+        p =>
+          p
+            .from(hits, { idle: 'never', outOfOrder: '10m' })
+            .byKey()
+            .window(tumbling('1s'))
+            .aggregate('n', { n: count() })
+            .emit('final')
+            .to(out),
+        { slice: { rows: 4, closes: 100 } },
+      )
+      const seconds = [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+      run.append(
+        'hits',
+        0,
+        seconds.map((second, i) => at(second, { id: i }, `k${i % 2}`)),
+      )
+      run.drain()
+      run.append('hits', 0, [at(3_000, { id: 0 }, 'k0')])
+      const [task] = [...run.tasks.values()].filter(({ inputs }) => inputs[0]!.position > 0)
+      run.poll(task!.inputs[0]!)
+      for (const rows of [4, 8]) {
+        run.step(task!)
+        assert.ok(task!.isClosing)
+        run.commit()
+        assert.equal(valuesIn(run, 'out').length, rows)
+      }
+      run.drain()
+      assert.equal(valuesIn(run, 'out').length, 10)
+    })
+
+    for (const time of ['event', 'wall'] as const) {
+      it(`[3.7] [5.8] a tick of every() by ${time} time over several slices and a loss in its middle gives each row once`, () => {
+        const { run, clock } = started(
+          mode,
+          p =>
+            p
+              .from(hits, { idle: 'never', outOfOrder: '1m' })
+              .byKey()
+              .aggregate('n', { n: count() })
+              .emit(time === 'event' ? every('10s', { time: 'event' }) : every('10s'))
+              .to(out),
+          { slice: { rows: 2, closes: 10 } },
+        )
+        const step = () => {
+          const [task] = [...run.tasks.values()].filter(({ inputs }) => inputs[0]!.position > 0)
+          if (task!.isClosing) run.step(task!)
+          else if (time === 'wall') task!.fireTicks()
+          else {
+            run.poll(task!.inputs[0]!)
+            run.step(task!)
+          }
+          return task!
+        }
+        const told = () => valuesIn(run, 'out').map(({ n }) => n)
+        const keys = ['a', 'b', 'c', 'd']
+        run.append(
+          'hits',
+          0,
+          keys.map(key => at(71, { id: 1 }, key)),
+        )
+        run.drain()
+        assert.deepEqual(told(), [])
+        // Its own row is the last of the tick, and far ahead of it.
+        run.append('hits', 0, [at(200, { id: 2 }, 'e')])
+        if (time === 'wall') run.drain()
+        clock.advance(10_000)
+        for (const rows of [2, 4]) {
+          const task = step()
+          assert.ok(time === 'wall' || task.isClosing)
+          run.commit()
+          assert.deepEqual(told(), new Array(rows).fill(1))
+        }
+        const lost = step()
+        run.crash([lost])
+        step()
+        run.commit()
+        assert.deepEqual(told(), new Array(5).fill(1))
+        run.append('hits', 0, [at(201, { id: 3 }, 'a')])
+        clock.advance(10_000)
+        run.drain()
+        const again = step()
+        run.commit()
+        assert.deepEqual(told(), [...new Array(5).fill(1), ...(time === 'wall' ? [2] : [])])
+        assert.equal(again.isClosing, false)
+      })
+    }
+
     it('[5.8] every() by event time gives changed rows at multiples of the watermark', () => {
       const { run } = started(mode, p =>
         p

@@ -29,7 +29,7 @@ export interface EmittingStep extends StatefulStep {
   readonly nextWindow: ClosingWindow | undefined
   /** Rows wait for the next tick of this emission. */
   waitsForTick(emit: number): boolean
-  /** Sends out the rows that changed since the last tick. Always done in one go: true. */
+  /** Sends out the rows that changed since the last tick; false when a slice is used up before the last of them. */
   tick(emission: EmissionPlan): boolean
   /** The row of a key, or of a key in the open window that begins at `start`; it may be changed by the next call. */
   find(start: number | undefined, key: Buffer, keyStart: number, keyEnd: number): FoundRow | undefined

@@ -83,8 +83,9 @@ export class WallTicks {
     return this.#task.steps.filter(isEmitting)
   }
 
-  /** Fires every emission and timer that is due; false when what became due behind it fills a slice. */
+  /** Fires every emission and timer that is due; false when a slice is used up: call it again before any further record. */
   fire(nowMs: number): boolean {
+    this.#task.closing.beginSlice()
     for (const emit of [...this.#waiting()]) {
       if (nowMs < this.#dueMs(emit)) continue
       if (!this.#fire(emit.id, nowMs)) return false
@@ -98,7 +99,7 @@ export class WallTicks {
     const task = this.#task
     for (const step of this.#aggregates()) {
       const emission = step.plan.emissions.find(({ node }) => node.id === emit)
-      if (emission !== undefined) step.tick(emission)
+      if (emission !== undefined && !step.tick(emission)) return false
     }
     const settled = task.time.registers[Settled]!
     this.#last.set(emit, { watermark: settled - task.plan.reaches[emit]!.holdMs, atMs })

@@ -127,11 +127,11 @@ export class CountStep implements EmittingStep {
   /** Hands out what is not full; false when the slice is used up before the end. */
   #end(): boolean {
     const { table } = this
-    let slice = 0
+    const { closing, parked } = this.#task
     for (let row = table.firstRow(); row !== 0; row = table.nextRow(row)) {
       for (const at of this.#openSlots(row)) this.#tellIncomplete(row, at)
       table.remove(row)
-      if (++slice >= this.#task.slice.rows || this.#task.parked.hasCalls) return false
+      if (closing.spend() || parked.hasCalls) return false
     }
     return true
   }

@@ -127,12 +127,12 @@ export class HoldStep implements StatefulStep {
   /** Gives on what is due; false when a slice is used up before the end (SEMANTICS 3.7). */
   #release(until: number): boolean {
     const task = this.#task
-    for (let sent = 0; ; sent++) {
+    for (;;) {
       const first = this.#held.first
       if (first === undefined || first.at > until) return true
-      if (sent >= task.slice.rows || task.parked.hasCalls) return false
       this.#held.removeFirst()
       this.#send(first)
+      if (task.closing.spend() || task.parked.hasCalls) return false
     }
   }
 

@@ -152,14 +152,13 @@ export class JoinStep implements StatefulStep {
   /** Sends out what is due; false when a slice is used up before the end (SEMANTICS 3.7). */
   #goAlone(at: number): boolean {
     const task = this.#task
-    for (let sent = 0; ; ) {
+    for (;;) {
       const first = this.#alone.first
       if (first === undefined || first.at > at) return true
-      if (!first.waiting.isDone) {
-        if (sent++ >= task.slice.rows || task.parked.hasCalls) return false
-        this.#send(first)
-      }
       this.#alone.removeFirst()
+      if (first.waiting.isDone) continue
+      this.#send(first)
+      if (task.closing.spend() || task.parked.hasCalls) return false
     }
   }
 

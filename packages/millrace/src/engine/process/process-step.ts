@@ -258,18 +258,18 @@ export class ProcessStep implements StatefulStep {
     const { rows } = this.#task.slice
     const over = this.#expiries[slot]!.take(rows)
     for (const cell of over) this.store.changes.drop(cell)
-    return over.length < rows
+    return !this.#task.closing.spend(over.length) && over.length < rows
   }
 
   /** Fires the event timers that are due at one time; false when the slice is used up. */
   #fireAt(time: number): boolean {
-    const { slice, parked } = this.#task
-    for (let fired = 0; ; fired++) {
-      if (fired === slice.rows || parked.hasCalls) return false
+    const { closing, parked } = this.#task
+    for (;;) {
       const timer = this.#eventTimers.take(time)
       if (timer === undefined) return true
       if (this.#isBeyondEnd(timer)) this.store.changes.drop(timer)
       else this.#fire(timer, 'event')
+      if (closing.spend() || parked.hasCalls) return false
     }
   }
 
