@@ -126,6 +126,24 @@ describe('the snapshots of a running pipeline', () => {
       assert.deepEqual(await readdir(setting.folder), ['counts-0.snapshot'])
     }))
 
+  it('[2.3] are folded the less often the more they hold, so that a fold does not cost more than what came since', () =>
+    inSetting(async setting => {
+      const snapshots = setting.snapshots({ recordsMin: 10 })
+      await using running = await setting.run(snapshots, false)
+      const written = async (users: number) => {
+        await setting.send(running, users)
+        const { layout } = running.run.tasks[0]!.steps.find(step => step !== undefined)!.store
+        snapshots.written({ ...changelog, layout }, users, 0)
+        await snapshots.settled()
+        return (await readSnapshot(nodeDisk, setting.file))?.header.offset
+      }
+      const first = await written(100)
+      assert.equal(first, (await setting.ends()).latest)
+      assert.equal(await written(40), first)
+      assert.equal(await written(20), (await setting.ends()).latest)
+      await running.stop()
+    }))
+
   it('[2.3] are folded, too, when few large records lie behind the one before', () =>
     inSetting(async setting => {
       const snapshots = setting.snapshots({ recordsMin: 1e9, bytesMin: 1_000 })

@@ -46,6 +46,8 @@ export interface SnapshotSubject extends TopicPartition {
 interface Backlog {
   records: number
   bytes: number
+  /** Records in the snapshot. */
+  kept: number
   /** When the snapshot was made; undefined where there is none. */
   createdMs?: number | undefined
 }
@@ -74,7 +76,8 @@ export class Snapshots {
     const snapshot = await this.#usable(partition)
     const { latest, earliest } = await this.#ends(partition)
     const records = latest - (snapshot?.header.offset ?? earliest)
-    this.#backlogs.set(keyOf(partition), { records, bytes: 0, createdMs: snapshot?.header.createdMs })
+    const kept = snapshot?.recordCount ?? 0
+    this.#backlogs.set(keyOf(partition), { records, bytes: 0, kept, createdMs: snapshot?.header.createdMs })
     if (snapshot === undefined) return undefined
     const { header, recordCount } = snapshot
     return { offset: header.offset, records: recordCount, batches: () => snapshot.batches() }
@@ -83,12 +86,14 @@ export class Snapshots {
   /** Told of every acknowledged write to a changelog. */
   written(subject: SnapshotSubject, records: number, bytes: number): void {
     const key = keyOf(subject)
-    const backlog = this.#backlogs.get(key) ?? { records: 0, bytes: 0 }
+    const backlog = this.#backlogs.get(key) ?? { records: 0, bytes: 0, kept: 0 }
     backlog.records += records
     backlog.bytes += bytes
     this.#backlogs.set(key, backlog)
     const isLong = backlog.records >= this.#recordsMin || backlog.bytes >= this.#bytesMin
-    if (this.#isClosed || !(isLong || this.#isAging(backlog.createdMs))) return
+    // A fold reads and writes the whole snapshot, so a large one waits for more; a restart reads it and half as much at most.
+    const isWorthIt = isLong && backlog.records >= backlog.kept / 2
+    if (this.#isClosed || !(isWorthIt || this.#isAging(backlog.createdMs))) return
     this.#due.set(key, subject)
     this.#folding ??= this.#foldAll()
   }
@@ -112,7 +117,8 @@ export class Snapshots {
     for (const [key, subject] of this.#due) {
       this.#due.delete(key)
       if (this.#isClosed) break
-      this.#backlogs.set(key, { records: 0, bytes: 0, createdMs: this.#options.clock.now() })
+      const { kept = 0 } = this.#backlogs.get(key) ?? {}
+      this.#backlogs.set(key, { records: 0, bytes: 0, kept, createdMs: this.#options.clock.now() })
       try {
         await this.#fold(subject)
       } catch (error) {
@@ -132,7 +138,7 @@ export class Snapshots {
     const { earliest, latest } = await this.#ends(subject)
     const from = previous?.header.offset ?? earliest
     if (from >= latest && !this.#isAging(previous?.header.createdMs)) return
-    await foldSnapshot(previous, () => this.#tail(log, subject, from, latest), {
+    const kept = await foldSnapshot(previous, () => this.#tail(log, subject, from, latest), {
       disk,
       path: this.#path(subject),
       topicId: await this.#topicId(subject.topic),
@@ -143,6 +149,8 @@ export class Snapshots {
       seed: Math.floor(random() * 2 ** 31),
       pause: () => this.#pause(subject),
     })
+    const backlog = this.#backlogs.get(keyOf(subject))
+    if (backlog !== undefined) backlog.kept = kept
   }
 
   /** The acknowledged batches from one offset up to another, read from the log. */
