@@ -169,6 +169,11 @@ export class AssignedTasks {
     )
   }
 
+  /** Whether a step is a table that each task has as a whole. */
+  isGlobalTable(step: string): boolean {
+    return this.#programs.some(({ plan }) => plan.globalTables.some(({ name }) => name === step))
+  }
+
   /** Topics that tasks of these programs read as a whole. */
   get globalTopics(): string[] {
     return [

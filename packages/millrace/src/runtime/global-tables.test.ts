@@ -5,6 +5,7 @@ import { directoryFor } from '../log/embedded/testkit/directory.ts'
 import { MemoryLog } from '../log/memory/memory-log.ts'
 import { VirtualClock } from '../std/clock.ts'
 import { start } from './start.ts'
+import { LocalStore } from './store-view.ts'
 import { assertSold, sendPrices, sendSales, soldAt, soldIn } from './testkit/price-story.ts'
 import * as module from './testkit/prices.ts'
 import { readTopic } from './testkit/read-topic.ts'
@@ -47,11 +48,18 @@ describe('a global table', { timeout: 120_000 }, () => {
 
   it('[1.5] [6.4] is in every thread, and answers once', async t => {
     const data = await directoryFor(t)
+    {
+      await using sender = await start([], { app: 'test', data })
+      await sendPrices(sender, module)
+    }
     await using app = await start([moduleUrl], { app: 'test', data, threads: 2 })
-    await sendPrices(app, module)
-    let rows = await app.store('known-prices').range()
-    while (rows.length < 49 || (await app.store('known-prices').get('p49')) === undefined)
-      rows = await app.store('known-prices').range()
+    const rowsNow = () =>
+      app
+        .store('known-prices')
+        .range()
+        .catch(() => [])
+    let rows = await rowsNow()
+    while (rows.length === 0) rows = await rowsNow()
     assert.equal(rows.length, 49)
     await sendSales(app, module, 0, 100)
     await assertSold(app, module, 100)
@@ -83,6 +91,16 @@ describe('a global table', { timeout: 120_000 }, () => {
       return (await readTopic(log, 'sold')).length === 1
     })
     assert.deepEqual(JSON.parse((await readTopic(log, 'sold'))[0]!.value!), { id: 1, price: 5 })
+  })
+
+  it('[2.7] [6.4] says that it has no rows where no task runs', async () => {
+    const log = new MemoryLog()
+    await using other = await runPipeline(pipeline, log)
+    await until(other, () => other.run.tasks.length === 4)
+    const store = new LocalStore(other.run, 'known-prices')
+    assert.equal(await store.get('p1'), undefined)
+    other.run.lost()
+    await assert.rejects(store.get('p1'), /No task of the pipeline runs in this process.*"known-prices"/)
   })
 
   it('[2.1] [6.4] has no positions of its own in the group', async () => {

@@ -316,6 +316,11 @@ export class PipelineRun {
     })
   }
 
+  /** Whether a step is a table that each task has as a whole. */
+  isGlobalTable(step: string): boolean {
+    return this.#tasks.isGlobalTable(step)
+  }
+
   /** Topics that each task reads as a whole. */
   get globalTopics(): readonly string[] {
     return this.#tasks.globalTopics

@@ -43,6 +43,10 @@ function elsewhereText(step: string, partition: number, owner: GroupMember | und
   return `${task}; ask ${instanceId ?? memberId} (${process}), which runs it`
 }
 
+function noTaskText(step: string): string {
+  return `No task of the pipeline runs in this process at the moment, so it has no rows of the global table "${step}"; ask again later, or another process`
+}
+
 interface Found {
   readonly task: Task
   readonly step: EmittingStep | TableStep | ProcessStep
@@ -139,14 +143,14 @@ export class LocalStore implements StoreView {
     for (;;) {
       const tasks = this.#tasks()
       const [task] = tasks
-      if (task === undefined || !this.#isGlobal(tasks)) return tasks
+      if (task === undefined || !this.#isGlobal) return tasks
       if (!this.#run.runners.get(task.name)?.isLoading) return [task]
       await new Promise<void>(resolve => task.clock.after(lookAgainMs, resolve))
     }
   }
 
-  #isGlobal([task]: readonly Task[]): boolean {
-    return task !== undefined && this.#stepOf(task) instanceof GlobalTableStep
+  get #isGlobal(): boolean {
+    return this.#run.isGlobalTable(this.#step)
   }
 
   /** The serde of keys that are those of a source; undefined where they are of any kind. */
@@ -219,7 +223,11 @@ export class LocalStore implements StoreView {
   #find(key: unknown): Found {
     const tasks = this.#tasks()
     const bytes = this.#bytesOf(key, tasks)
-    if (this.#isGlobal(tasks)) return { task: tasks[0]!, step: this.#stepOf(tasks[0]!), bytes }
+    if (this.#isGlobal) {
+      const [task] = tasks
+      if (task === undefined) throw new StoreUnavailable(noTaskText(this.#step))
+      return { task, step: this.#stepOf(task), bytes }
+    }
     const count = this.#run.partitionsOfStep(this.#step)
     const partition = partitionOf(bytes.buffer, 0, bytes.position, count)
     const task = tasks.find(each => each.partition === partition)
