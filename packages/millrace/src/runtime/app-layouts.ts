@@ -3,6 +3,8 @@ import type { Graph } from '../plan/graph.ts'
 import { shapeTopic } from '../plan/names.ts'
 import { type AdoptedShape, type AdoptOptions, adoptShape } from './adopt-shape.ts'
 import { confirmWhenReachable } from './confirm-layouts.ts'
+import { checkPositions } from './forgotten-positions.ts'
+import type { Guarantee } from './guarantee.ts'
 import type { HostedPipeline } from './host.ts'
 import { LayoutClaim } from './layout-claim.ts'
 import type { MembershipMeter } from './metrics/membership-meter.ts'
@@ -11,6 +13,7 @@ import { encodeVersions, millraceVersion } from './versions.ts'
 
 export interface AppLayoutsOptions extends AdoptOptions {
   readonly codeVersion: string | undefined
+  readonly guarantee: Guarantee | undefined
   readonly onFailed: (pipeline: string, error: Error) => void
   /** What a pipeline keeps cannot be confirmed: its member is to leave its group until `confirmed`. */
   readonly onLate: (pipeline: string) => void
@@ -28,9 +31,10 @@ export class AppLayouts {
     this.#options = options
   }
 
-  /** See `adoptShape`. */
+  /** See `adoptShape` and `checkPositions`. */
   async adopt(graph: Graph, counts: PartitionCounts): Promise<void> {
     const { clock, say, onFailed, onLate } = this.#options
+    await checkPositions(this.#options, graph)
     const adopted = await adoptShape(this.#options, graph, counts)
     const kept = Object.entries(adopted.layouts).filter(([, version]) => version > 0)
     const claims = new LayoutClaim({

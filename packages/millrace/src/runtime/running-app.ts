@@ -81,9 +81,9 @@ export class RunningApp implements App {
   constructor(parts: RunningAppParts) {
     this.#parts = parts
     const { name, log, clock, codeVersion, options } = parts
-    const { rollback = false, once = false } = options
+    const { rollback = false, once = false, guarantee } = options
     this.#layouts = new AppLayouts({
-      ...{ log, app: name, clock, codeVersion, rollback, mayWait: !once },
+      ...{ log, app: name, clock, codeVersion, guarantee, rollback, mayWait: !once },
       say: message => parts.logger.warn(message),
       onFailed: (pipeline, error) => this.#pipelineFailed(pipeline, error),
       onLate: pipeline => this.#rejoin(pipeline, { whenConfirmed: true }),

@@ -37,6 +37,30 @@ describe('millrace groups', () => {
     assert.ok(group.ageMs > 0)
   })
 
+  it('sets positions in a topic that is named, also of a group that has none any more', async () => {
+    using project = testProject(SHOP)
+    await using session = new CommandSession(project.directory)
+    await session.run(['produce', 'views'], { stdin: viewLines(60) })
+    await session.run(['run', '--once'])
+    const log = await openEmbeddedLog({ directory: join(project.directory, '.millrace') })
+    await log.deleteGroup('shop.engagement')
+    await log.close()
+    const reset = ['groups', 'reset', 'engagement', '--topic', 'views', '--yes', '--to']
+    const wrong = await session.run([
+      'groups',
+      'reset',
+      'engagement',
+      '--topic',
+      'vews',
+      '--yes',
+      '--to',
+      'latest',
+    ])
+    assert.match(wrong.stderr, /There is no topic vews/)
+    const { stdout, stderr } = await session.run([...reset, 'latest'])
+    assert.match(stdout + stderr, /views\/0 stands at/)
+  })
+
   it('shows members under their instance, with process, partitions and lag', async () => {
     using project = testProject(SHOP)
     await using session = new CommandSession(project.directory)

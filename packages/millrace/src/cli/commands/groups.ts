@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
-import type { Log } from '../../log/log.ts'
+import type { Log, TopicPartition } from '../../log/log.ts'
+import { groupName } from '../../plan/names.ts'
 import type { Cli } from '../cli.ts'
 import { CliError, usageError } from '../cli-error.ts'
 import { confirm } from '../confirm.ts'
@@ -148,16 +149,7 @@ async function resetGroup(cli: Cli, name: string, flags: ResetFlags): Promise<vo
   const place = parsePlace(flags.to!, '--to', cli.clock.now())
   const settings = await loadSettings(flags, cli.env, cli.cwd)
   await withExistingLog(cli, settings, async log => {
-    const info = await existingGroup(log, settings.app, name)
-    refuseActive(info)
-    const held = info.positions.filter(({ topic }) => flags.topic === undefined || topic === flags.topic)
-    if (held.length === 0)
-      throw flags.topic === undefined
-        ? new CliError(`${info.group} has no positions`)
-        : usageError(
-            `${info.group} has no positions in ${flags.topic}`,
-            'millrace groups describe shows them',
-          )
+    const { group, held } = await positionsToReset(log, settings.app, name, flags.topic)
     const bounds = new Map<string, Awaited<ReturnType<typeof log.offsets>>>()
     for (const { topic } of held) if (!bounds.has(topic)) bounds.set(topic, await log.offsets(topic))
     const positions = await Promise.all(
@@ -173,11 +165,39 @@ async function resetGroup(cli: Cli, name: string, flags: ResetFlags): Promise<vo
       })),
     )
     cli.terminal.warn(
-      `the state of ${info.group} stays: what is read again counts again (millrace reset drops it)`,
+      `the state of ${group} stays: what is read again counts again (millrace reset drops it)`,
     )
-    await confirm(cli, `Move ${counted(positions.length, 'position')} of ${info.group}?`, flags.yes ?? false)
-    await log.resetGroup(info.group, positions)
+    await confirm(cli, `Move ${counted(positions.length, 'position')} of ${group}?`, flags.yes ?? false)
+    await log.resetGroup(group, positions)
     for (const { topic, partition, offset } of positions)
       cli.terminal.say(`${topic}/${partition} stands at ${count(offset)}`)
   })
+}
+
+/**
+ * The positions of a group, or those in one topic. A topic that is named is looked for in the log where the group has no position in it: it
+ * may have lost them, as Kafka forgets those of a group without members.
+ */
+async function positionsToReset(
+  log: Log,
+  app: string,
+  name: string,
+  topic: string | undefined,
+): Promise<{ readonly group: string; readonly held: readonly TopicPartition[] }> {
+  const isForgotten = topic !== undefined && (await log.describeGroup(groupName(app, name))) === undefined
+  const isFullName = (await log.describeGroup(name)) !== undefined
+  if (isForgotten && !isFullName) return { group: groupName(app, name), held: await partitionsIn(log, topic) }
+  const info = await existingGroup(log, app, name)
+  refuseActive(info)
+  const { group, positions } = info
+  const held = positions.filter(each => topic === undefined || topic === each.topic)
+  if (held.length > 0) return { group, held }
+  if (topic === undefined) throw new CliError(`${group} has no positions`, { wayOut: 'name a --topic' })
+  return { group, held: await partitionsIn(log, topic) }
+}
+
+async function partitionsIn(log: Log, topic: string): Promise<TopicPartition[]> {
+  const [info] = await log.describeTopics([topic])
+  if (info === undefined) throw usageError(`There is no topic ${topic}`, 'millrace topics shows them')
+  return Array.from({ length: info.partitions }, (_, partition) => ({ topic, partition }))
 }
