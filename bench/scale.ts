@@ -24,6 +24,12 @@ const { values: flags, positionals: names } = parseArgs({
   },
 })
 
+const phases: Record<PhaseFigures['phase'], string> = {
+  reading: 'reading it',
+  restart: 'restart with it',
+  end: 'the end of it',
+}
+
 if (flags.help) process.stdout.write(`${help}\n`)
 else await bench()
 
@@ -56,12 +62,6 @@ async function run({ name }: ScaleCase): Promise<PhaseFigures[]> {
 
 function lineOf({ phase, pauseMaxMs, cpuMaxMs, seconds, rssMaxBytes }: PhaseFigures): string {
   return `${phase} ${seconds.toFixed(1)} s, pause ${pauseMaxMs.toFixed(0)} ms (CPU ${cpuMaxMs.toFixed(0)} ms), ${(rssMaxBytes / 1e6).toFixed(0)} MB`
-}
-
-const phases: Record<PhaseFigures['phase'], string> = {
-  reading: 'reading it',
-  restart: 'restart with it',
-  end: 'the end of it',
 }
 
 function tableOf(figures: readonly (readonly [ScaleCase, readonly PhaseFigures[]])[]): string {
