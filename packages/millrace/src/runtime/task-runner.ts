@@ -86,7 +86,9 @@ export class TaskRunner {
   /** Runs until the batch in work is used up, or something stops it. */
   turn(): Turn {
     const { task } = this
-    if (!task.isParked && task.calls.giveOn()) return 'worked'
+    // What comes of a call may meet a table too, which goes before all records of streams (SEMANTICS 6.2).
+    const isLoading = this.#tables.inputs.length > 0
+    if (!task.isParked && !isLoading && task.calls.giveOn()) return 'worked'
     if (task.isParked || task.isClosing) {
       // A close may make more records than may wait for calls.
       if (task.calls.isFull && !task.isParked) return 'idle'
@@ -94,7 +96,7 @@ export class TaskRunner {
       task.resume()
       return 'worked'
     }
-    if (task.isFull) return 'idle'
+    if (task.isFull && !isLoading) return 'idle'
     if (task.nextTickMs <= task.clock.now()) {
       task.fireTicks()
       return 'worked'

@@ -212,6 +212,24 @@ describeModes('a driver of asyncMap', mode => {
     assert.equal((await driver.output(answers).values()).length, 4)
   })
 
+  it('[6.2] [7.4] what comes of calls that were restored meets tables as they were read to their ends', async () => {
+    const sites = topic('sites', { value: json<{ name: string }>(), cleanup: 'compact', partitions: 2 })
+    let isOpen = false
+    const asked = pipeline('asked', p => {
+      p.from(views, { idle: 'never' })
+        .asyncMap('ask', v => (isOpen ? v : new Promise<View>(() => {})), { concurrency: 1, timeout: '1h' })
+        .joinGlobal(p.globalTable(sites), { key: 'url' }, (v, { name }) => ({ ...v, name }))
+        .to(answers)
+    })
+    await using driver = await testDriver([asked], { mode })
+    for (let i = 0; i < 40; i++) await driver.input(sites).send({ name: `n${i}` }, { key: `/${i}` })
+    for (let i = 0; i < 4; i++) await driver.input(views).send(view(`/${i}`, i), { key: 'k' })
+    isOpen = true
+    await driver.crash()
+    const names = (await driver.output(answers).values()).map(v => (v as View & { name: string }).name)
+    assert.deepEqual(names, ['n0', 'n1', 'n2', 'n3'])
+  })
+
   it('[3.7] [7.4] takes the rows of a window that closes, however many, and waits with the next ones', async () => {
     const desk = new CallDesk<any>()
     const asked = pipeline('asked', p => {
