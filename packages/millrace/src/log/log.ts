@@ -234,6 +234,7 @@ export interface GroupInfo {
   readonly members: readonly GroupMember[]
   /** Partitions that none of the members may have, for what their layouts say. */
   readonly barred: readonly TopicPartition[]
+  /** As they were committed last; `committed` waits for a transaction that is open on them. */
   readonly positions: readonly CommittedPosition[]
 }
 

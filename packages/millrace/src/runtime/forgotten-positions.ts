@@ -30,8 +30,8 @@ export async function checkPositions(
     steps.map(({ name }) => firstRecord(log, changelogTopic(app, graph.name, name))),
   )
   const place = places.find(each => each !== undefined)
-  // Another process may have made the first commit meanwhile.
-  if (place === undefined || (await isKnown())) return
+  // Another process may have made the first commit meanwhile, or have died in it: state and positions become visible one after the other.
+  if (place === undefined || (await hasCommitted(log, group, graph))) return
   const problem =
     `there is state in ${place.topic}, and group ${group} has no positions any more: ` +
     'from the beginning of the sources everything would count again'
@@ -39,17 +39,32 @@ export async function checkPositions(
   throw new PlanError({ pipeline: graph.name }, problem, waysOut(graph))
 }
 
-function waysOut({ name, nodes }: Graph): string {
-  const sources = nodes.flatMap(node => (node.kind === 'source' && !node.isGlobal ? [node.topic.name] : []))
+function waysOut(graph: Graph): string {
+  const { name, nodes } = graph
   // Which records behind a keyBy were counted, nothing but the positions says.
   const keeps = !nodes.some(({ kind }) => kind === 'keyBy')
-  const resets = [...new Set(sources)].map(
+  const resets = sourceTopics(graph).map(
     topic => `millrace groups reset ${name} --topic ${topic} --to <time>`,
   )
   return (
     `begin anew with millrace reset ${name}${keeps ? `, or keep the state and say where to go on: ${resets.join(', ')}` : ''}. ` +
     'On Kafka, offsets.retention.minutes of the brokers says how long a group without members keeps its positions'
   )
+}
+
+function sourceTopics({ nodes }: Graph): string[] {
+  return [
+    ...new Set(nodes.flatMap(node => (node.kind === 'source' && !node.isGlobal ? [node.topic.name] : []))),
+  ]
+}
+
+async function hasCommitted(log: Log, group: string, graph: Graph): Promise<boolean> {
+  const partitions = await Promise.all(
+    sourceTopics(graph).map(async topic =>
+      (await log.offsets(topic)).map(({ partition }) => ({ topic, partition })),
+    ),
+  )
+  return (await log.committed(group, partitions.flat())).length > 0
 }
 
 /** The first partition that holds a record; aborted transactions leave offsets behind, and no record. */

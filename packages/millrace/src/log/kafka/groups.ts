@@ -57,7 +57,7 @@ export class Groups {
       generation,
       members: found.members.map(member => memberOf(member, isOurs)),
       barred: assignments.find(each => each.generation === generation)?.barred ?? [],
-      positions: await this.#positions.committed(group),
+      positions: await this.#positions.lastCommitted(group),
     }
   }
 

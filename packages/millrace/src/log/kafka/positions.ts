@@ -13,12 +13,18 @@ import { CODE, KafkaError } from './errors.ts'
 const NO_GENERATION = -1
 const NO_OFFSET = -1
 const NO_EPOCH = -1
-const REQUIRE_STABLE = true
 const NOTHING = new Uint8Array(0)
 /** Of commits: out of the way of heartbeats and of what waits long. */
 export const COMMIT_LANE = 'txn'
 
-/** Positions of groups, as they stand when no transaction is open on them. */
+interface Asked {
+  /** All when undefined. */
+  readonly partitions: readonly TopicPartition[] | undefined
+  /** Whether a position that a transaction is open on is an error that can be retried, and not the one before. */
+  readonly stable: boolean
+}
+
+/** Positions of groups. */
 export class Positions {
   readonly #cluster: Cluster
 
@@ -26,11 +32,20 @@ export class Positions {
     this.#cluster = cluster
   }
 
-  /** The committed ones of these partitions; of all when `partitions` is undefined. */
-  async committed(group: string, partitions?: readonly TopicPartition[]): Promise<CommittedPosition[]> {
-    if (partitions?.length === 0) return []
+  /** The ones of these partitions, once no transaction is open on them. */
+  async committed(group: string, partitions: readonly TopicPartition[]): Promise<CommittedPosition[]> {
+    if (partitions.length === 0) return []
+    return this.#read(group, { partitions, stable: true })
+  }
+
+  /** All of them, as they were committed last; a transaction that is open on them is not waited for. */
+  lastCommitted(group: string): Promise<CommittedPosition[]> {
+    return this.#read(group, { partitions: undefined, stable: false })
+  }
+
+  #read(group: string, asked: Asked): Promise<CommittedPosition[]> {
     return this.#cluster.retry(async () => {
-      const found = await this.#ask(group, partitions)
+      const found = await this.#ask(group, asked)
       const mayRead = accessRight('Read', 'Group', group)
       const positions: CommittedPosition[] = []
       for (const topic of found.topics) {
@@ -61,14 +76,14 @@ export class Positions {
 
   /** Whether a transaction is open on one of these. */
   async isPending(group: string, partitions: readonly TopicPartition[]): Promise<boolean> {
-    const found = await this.#cluster.retry(() => this.#ask(group, partitions))
+    const found = await this.#cluster.retry(() => this.#ask(group, { partitions, stable: true }))
     return found.topics.some(topic =>
       topic.partitions.some(each => each.errorCode === CODE.unstableOffsetCommit),
     )
   }
 
   /** Errors of single partitions are in the answer. */
-  async #ask(group: string, partitions: readonly TopicPartition[] | undefined) {
+  async #ask(group: string, { partitions, stable }: Asked) {
     const topics = partitions && byTopic(partitions, each => each.partition)
     const asked = {
       groupId: group,
@@ -77,7 +92,7 @@ export class Positions {
       topics: topics?.map(([name, partitionIndexes]) => ({ name, partitionIndexes })) ?? null,
     }
     const node = await this.#cluster.coordinator('group', group)
-    const answer = await this.#cluster.request(node, 'admin', 'offsetFetch', [[asked], REQUIRE_STABLE])
+    const answer = await this.#cluster.request(node, 'admin', 'offsetFetch', [[asked], stable])
     const found = answer.groups[0]!
     if (found.errorCode !== 0) {
       const mayRead = accessRight('Read', 'Group', group)
