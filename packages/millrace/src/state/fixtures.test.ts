@@ -2,6 +2,7 @@
 import { RecordCursor } from '../record/cursor.ts'
 import { ChangelogBatches, type ChangeRecord, type ChangeSink } from './changelog.ts'
 import type { Disk } from './disk.ts'
+import type { KeyTable } from './key-table.ts'
 import type { LayoutColumn, StoreLayout } from './layout.ts'
 import type { ObjectCodec, StoreDefinition } from './row-codec.ts'
 
@@ -146,4 +147,42 @@ export class MemoryDisk implements Disk {
   async remove(path: string) {
     this.files.delete(path)
   }
+}
+
+export const bytesOf = (key: string) => Buffer.from(key, 'latin1')
+
+/** One count and one text more for the key, as an aggregate would. */
+export function add(table: KeyTable, key: string, text: string): void {
+  const bytes = bytesOf(key)
+  const row = table.upsert(bytes, 0, bytes.length)
+  table.f64[row]! += 1
+  ;(table.objects[table.f64[row + 1]!] as string[]).push(text)
+  table.touch(row)
+}
+
+export function contents(table: KeyTable): Record<string, unknown>[] {
+  const rows = []
+  for (let row = table.firstRow(); row !== 0; row = table.nextRow(row)) {
+    const key = table.keyBytes.toString('latin1', table.keyStart(row), table.keyEnd(row))
+    rows.push({ key, n: table.f64[row], all: table.objects[table.f64[row + 1]!] })
+  }
+  return rows.sort((a, b) => (a.key < b.key ? -1 : 1))
+}
+
+export function recordsOf(batches: readonly Uint8Array[]) {
+  const cursor = new RecordCursor()
+  const records = []
+  for (const batch of batches) {
+    cursor.open(batch)
+    while (cursor.next())
+      records.push({
+        timestamp: cursor.timestamp,
+        key: Buffer.from(cursor.buffer.subarray(cursor.keyStart, cursor.keyEnd)),
+        value:
+          cursor.valueStart < 0
+            ? null
+            : Buffer.from(cursor.buffer.subarray(cursor.valueStart, cursor.valueEnd)),
+      })
+  }
+  return records
 }

@@ -46,6 +46,8 @@ export class KeyTable {
   keyBytes: Buffer
   /** What object columns point to; place 0 is never used. */
   readonly objects: unknown[] = [undefined]
+  /** Called when a row becomes dirty while none is. */
+  onFirstTouch: (() => void) | undefined
   /** Live rows. */
   size = 0
   readonly columns: number
@@ -150,6 +152,7 @@ export class KeyTable {
     const epochWord = 2 * (row + this.columns) + 1
     if (this.#i32[epochWord] === this.#epoch) return
     this.#i32[epochWord] = this.#epoch
+    if (this.#dirty.length === 0) this.onFirstTouch?.()
     this.#dirty.push(row)
   }
 

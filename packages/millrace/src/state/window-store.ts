@@ -19,11 +19,14 @@ const ignoresCloseMarkers = isBroken('2.6')
 
 /** A store of one table per open window, known by its start. Windows close from the earliest on. */
 export class WindowStore implements Store {
-  /** Starts of the open windows, ascending. Only to be read. */
-  readonly starts: number[] = []
   /** Windows that start before this are gone for good. */
   closedBelow = Number.NEGATIVE_INFINITY
   readonly #windows = new Map<number, OpenWindow>()
+  /** Those of the open windows from `#earliest` on, ascending: taking off the first of very many must not move the others. */
+  readonly #starts: number[] = []
+  #earliest = 0
+  /** Starts of windows with dirty rows: of very many open windows a commit must not look at each. */
+  readonly #touched = new Set<number>()
   readonly #pool: KeyTable[] = []
   readonly #codec: RowCodec
   readonly #header: StoreHeader
@@ -49,7 +52,7 @@ export class WindowStore implements Store {
 
   get dirtyCount(): number {
     let count = 0
-    for (const { table } of this.#windows.values()) count += table.dirtyCount
+    for (const start of this.#touched) count += this.#windows.get(start)!.table.dirtyCount
     return count
   }
 
@@ -67,14 +70,20 @@ export class WindowStore implements Store {
     return bytes
   }
 
-  /** The earliest open start, `Infinity` when no window is open. */
-  get earliestStart(): number {
-    return this.starts.length === 0 ? Number.POSITIVE_INFINITY : this.starts[0]!
+  /** Starts of the open windows, ascending. Closing a window leaves the answer of no use. */
+  get starts(): readonly number[] {
+    this.#leaveOutClosed()
+    return this.#starts
+  }
+
+  /** The earliest open start, `undefined` when no window is open. */
+  get earliestStart(): number | undefined {
+    return this.#starts[this.#earliest]
   }
 
   /** The next `writeChanges` has something to write. */
   get hasChanges(): boolean {
-    return this.#closeIsDue || this.dirtyCount > 0
+    return this.#closeIsDue || this.#touched.size > 0
   }
 
   /** True when a key of that kind may enter; the first one decides (SEMANTICS 5.1). */
@@ -125,13 +134,9 @@ export class WindowStore implements Store {
     if (count === 0 && !headers) return 0
     const writesHeader = this.#header.isDue || headers
     if (writesHeader) this.#header.write(sink, wallTimeMs, headers ? 'all' : 'running')
-    const written: OpenWindow[] = []
-    for (const start of this.starts) {
-      const window = this.#windows.get(start)!
-      if (window.table.dirtyCount === 0) continue
-      this.#writeWindow(window, sink, wallTimeMs)
-      written.push(window)
-    }
+    const written = this.#touchedWindows()
+    for (const window of written) this.#writeWindow(window, sink, wallTimeMs)
+    this.#touched.clear()
     if (this.#closeIsDue) this.#writeClose(sink, wallTimeMs)
     this.#ledger.written(written, writesHeader)
     return Math.max(1, count)
@@ -198,27 +203,42 @@ export class WindowStore implements Store {
       `Window ${start} was closed: everything below ${this.closedBelow} is`,
     )
     const table = this.#pool.pop() ?? this.#codec.newTable()
+    table.onFirstTouch = () => this.#touched.add(start)
     this.#windows.set(start, { start, table, firstOffset: Number.POSITIVE_INFINITY, rewrite: undefined })
-    let at = this.starts.length
-    while (at > 0 && this.starts[at - 1]! > start) at--
-    this.starts.splice(at, 0, start)
+    let at = this.#starts.length
+    while (at > this.#earliest && this.#starts[at - 1]! > start) at--
+    this.#starts.splice(at, 0, start)
     return table
   }
 
   #dropBelow(bound: number): void {
-    while (this.earliestStart < bound) this.#forget(this.earliestStart)
+    for (let start = this.earliestStart; start !== undefined && start < bound; start = this.earliestStart)
+      this.#forget(start)
     this.closedBelow = Math.max(this.closedBelow, bound)
   }
 
   #forget(start: number): void {
     const { table } = this.#windows.get(start)!
     this.#windows.delete(start)
-    this.starts.splice(this.starts.indexOf(start), 1)
+    this.#touched.delete(start)
+    table.onFirstTouch = undefined
+    if (start !== this.earliestStart) this.#starts.splice(this.#starts.indexOf(start), 1)
+    else if (2 * ++this.#earliest > this.#starts.length) this.#leaveOutClosed()
     this.#lastStart = Number.NaN
     this.#lastTable = undefined
     if (this.#pool.length >= POOL_MAX) return
     table.clear()
     this.#pool.push(table)
+  }
+
+  #leaveOutClosed(): void {
+    if (this.#earliest > 0) this.#starts.splice(0, this.#earliest)
+    this.#earliest = 0
+  }
+
+  #touchedWindows(): OpenWindow[] {
+    const starts = Float64Array.from(this.#touched).sort()
+    return Array.from(starts, start => this.#windows.get(start)!)
   }
 
   #writeWindow({ start, table }: OpenWindow, sink: ChangeSink, wallTimeMs: number): void {

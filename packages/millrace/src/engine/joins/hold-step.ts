@@ -109,7 +109,7 @@ export class HoldStep implements StatefulStep {
 
   nextDue(): Due | undefined {
     const { depth } = this.#plan
-    const start = this.store.starts[0]
+    const start = this.store.earliestStart
     if (start === undefined) return undefined
     const end = start + holdBucketMs - 1
     const first = this.#held.first

@@ -134,7 +134,7 @@ export class JoinStep implements StatefulStep {
   nextDue(): Due | undefined {
     const { depth } = this.plan
     while (this.#alone.first?.waiting.isDone) this.#alone.removeFirst()
-    const start = this.store.starts[0]
+    const start = this.store.earliestStart
     if (start === undefined) return undefined
     const end = this.#endOf(start)
     const first = this.#alone.first

@@ -16,7 +16,7 @@ export class WholeWindows implements StepWindows {
   }
 
   get next(): number | undefined {
-    return this.#store.starts[0]
+    return this.#store.earliestStart
   }
 
   firstOf(slot: number): number {
