@@ -12,6 +12,7 @@ export { descriptionText } from './plan/describe-text.ts'
 export { type Out, type OutOptions, out } from './plan/out.ts'
 export { PlanError } from './plan/plan-error.ts'
 export type {
+  BroadcastRows,
   KeyContext,
   ListState,
   MapState,
@@ -95,6 +96,8 @@ export {
   type SourceOptions,
 } from './stream/pipeline.ts'
 export {
+  type Broadcast,
+  type BroadcastTables,
   type ProcessCallback,
   type ProcessOptions,
   type ProcessResults,

@@ -130,9 +130,10 @@ function emissionText(emission: Emission): string {
 }
 
 /** For example `seen: map, ttl 3600000 ms; timers; sides: alerts`. */
-function processText({ states, onTimer, sides, holdBackMs }: ProcessNode): string {
+function processText({ states, onTimer, sides, broadcast, holdBackMs }: ProcessNode): string {
   const parts = states.map(state => `${state.name}: ${stateText(state)}`)
   if (onTimer !== undefined) parts.push(holdBackMs === 0 ? 'timers' : `timers, hold back ${holdBackMs} ms`)
+  if (broadcast.length > 0) parts.push(`broadcast: ${broadcast.join(', ')}`)
   if (sides.length > 0) parts.push(`sides: ${sides.join(', ')}`)
   return parts.join('; ')
 }

@@ -172,6 +172,8 @@ export interface ProcessNode extends NodeOf<'process'> {
   readonly states: readonly StateSpec[]
   /** Names of its side outputs. */
   readonly sides: readonly string[]
+  /** What its callbacks call the global tables they see: those on its inputs behind the first one, on the port `rows`. */
+  readonly broadcast: readonly string[]
   /** How much older than their timers results may be: what is behind is held back by it (SEMANTICS 3.2). */
   readonly holdBackMs: number
   /** Behind the end of the input no timer fires that is later than the latest record, whoever set it. */

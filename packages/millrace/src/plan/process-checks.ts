@@ -13,6 +13,7 @@ export function checkProcess(builder: GraphBuilder, node: Omit<ProcessNode, 'id'
   checkCallback(fn, 'the callback', place, { generator: true })
   if (onTimer !== undefined) checkCallback(onTimer, 'onTimer', place, { generator: true })
   for (const side of sides) checkName(side, 'a side output', place)
+  for (const table of node.broadcast) checkName(table, 'a broadcast table', place)
   for (const state of states) checkState(builder, name, state)
   if (node.holdBackMs > 0 && onTimer === undefined)
     builder.fail(name, 'it holds event time back and has no onTimer', 'leave out holdBack')

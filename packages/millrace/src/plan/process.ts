@@ -55,8 +55,15 @@ export interface Timers {
   cancel(tag?: string): void
 }
 
+/** The rows of a global table as a process step sees them: read-only, and in the order of their keys' bytes. */
+export interface BroadcastRows<R, K> extends Iterable<readonly [key: K, row: DeepReadonly<R>]> {
+  readonly size: number
+  /** Undefined where there is no such row. Throws where keys of the table are of another type. */
+  get(key: K): DeepReadonly<R> | undefined
+}
+
 /** What the callbacks of a process step have in common. It is valid during the call only. */
-export interface KeyContext<K, S, O> {
+export interface KeyContext<K, S, O, B = {}> {
   readonly key: K
   /** Event time of the record, or of the timer. Results have it unless `out()` sets another. */
   readonly timestamp: number
@@ -64,6 +71,8 @@ export interface KeyContext<K, S, O> {
   readonly watermark: number
   /** What is kept under the key. A call that throws leaves all of it as it was. */
   readonly state: S
+  /** The global tables that the step was given, as far as they have been read (SEMANTICS 6.4). */
+  readonly broadcast: B
   /** In event time (SEMANTICS 3.2). */
   readonly timers: Timers
   /** By the clock on the wall: when they fire is not repeatable (SEMANTICS 4.4). */
@@ -73,11 +82,11 @@ export interface KeyContext<K, S, O> {
 }
 
 /** What the callback of a process step gets beside the value. */
-export interface ProcessContext<K, S = {}, O = {}> extends KeyContext<K, S, O> {
+export interface ProcessContext<K, S = {}, O = {}, B = {}> extends KeyContext<K, S, O, B> {
   readonly record: StreamRecord<K>
 }
 
 /** What the timer callback of a process step gets. Of a wall-clock timer the timestamp is that of the call that set it. */
-export interface TimerContext<K, S = {}, O = {}> extends KeyContext<K, S, O> {
+export interface TimerContext<K, S = {}, O = {}, B = {}> extends KeyContext<K, S, O, B> {
   readonly timer: { readonly tag: string; readonly time: number; readonly clock: 'event' | 'wall' }
 }

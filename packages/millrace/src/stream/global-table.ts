@@ -25,6 +25,18 @@ export function globalTableOf(
   return new GraphGlobalTable(builder, edge) as unknown as GlobalTable<any, any>
 }
 
+/** The rows of a global table of this pipeline; throws where `table` is something else. */
+export function globalRowsOf(from: GraphEdge, step: string, table: unknown): Edge {
+  const rows = from.edgeOf(step, table, 'table')
+  if (!(table instanceof GraphGlobalTable))
+    from.builder.fail(
+      step,
+      'it was given something else than a global table',
+      'make one with p.globalTable(topic)',
+    )
+  return portOf(rows, 'rows')
+}
+
 /** A step that meets each record on an edge with the row of a global table under a key of its own. */
 export function globalLookup(
   from: GraphEdge,
@@ -35,13 +47,7 @@ export function globalLookup(
 ): Edge {
   const { builder } = from
   const step = name ?? 'join'
-  const rows = from.edgeOf(step, table, 'table')
-  if (!(table instanceof GraphGlobalTable))
-    builder.fail(
-      step,
-      'it was given something else than a global table',
-      'make one with p.globalTable(topic)',
-    )
+  const rows = globalRowsOf(from, step, table)
   if (key === undefined)
     builder.fail(
       step,
@@ -57,6 +63,6 @@ export function globalLookup(
     fn,
     key,
     retry: retryPolicy(builder, step, retry),
-    inputs: [from.edge, portOf(rows, 'rows')],
+    inputs: [from.edge, rows],
   })
 }

@@ -12,7 +12,7 @@ import type { AnyStream, Fn } from './graph-edge.ts'
 import { GraphOperators } from './graph-operators.ts'
 import { GraphAggregate, GraphTable, joinTables, lookup, tableOn } from './graph-table.ts'
 import { type StreamJoinArguments, streamJoin } from './join-streams.ts'
-import { type ProcessOptions, processNode } from './process.ts'
+import { broadcastEdges, type ProcessOptions, processNode } from './process.ts'
 import { retryPolicy } from './retry-policy.ts'
 import type { ForEachOptions, KeyByOptions, Sink, SourceStream } from './stream.ts'
 import type {
@@ -179,9 +179,10 @@ class GraphStream extends GraphStep {
     return this.side('late')
   }
 
-  process(name: string, options: ProcessOptions<any, any, any, any>, fn: Fn): GraphProcess {
+  process(name: string, options: ProcessOptions<any, any, any, any, any>, fn: Fn): GraphProcess {
     const retry = retryPolicy(this.builder, name, options.retry)
-    const node = processNode(this.builder, this.edge, name, options, fn, retry)
+    const tables = broadcastEdges(this, name, options.broadcast)
+    const node = processNode(this.builder, this.edge, name, options, fn, retry, tables)
     return new GraphProcess(this.builder, this.builder.add(node), node.sides)
   }
 

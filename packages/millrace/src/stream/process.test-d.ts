@@ -1,5 +1,5 @@
 import { out } from '../plan/out.ts'
-import type { ListState, MapState, ValueState } from '../plan/process.ts'
+import type { BroadcastRows, ListState, MapState, ValueState } from '../plan/process.ts'
 import { json } from '../serde/json.ts'
 import { pipeline } from './pipeline.ts'
 import { side, state } from './process.ts'
@@ -64,6 +64,28 @@ pipeline('process', p => {
   is<Equal<KeyType<typeof results>, string>>()
   is<Equal<ValueType<typeof results.sides.alerts>, Alert>>()
   is<Equal<ValueType<typeof results.failed>, Payment>>()
+
+  const rules = p.globalTable(topic('rules', { value: json<{ above: number }>() }))
+  keyed.process(
+    'watched',
+    {
+      broadcast: { rules },
+      onTimer({ broadcast: { rules } }) {
+        return [...rules].map(([key, { above }]) => ({ key, above }))
+      },
+    },
+    (_, { broadcast }) => {
+      is<Equal<typeof broadcast.rules, BroadcastRows<{ above: number }, string>>>()
+      // @ts-expect-error another type of key
+      broadcast.rules.get(1)
+      // @ts-expect-error there is no such table
+      broadcast.others.get('a')
+      // @ts-expect-error rows are read-only
+      for (const [, rule] of broadcast.rules) rule.above = 0
+    },
+  )
+  // @ts-expect-error a table that is not global
+  keyed.process('wrong', { broadcast: { rules: p.table(topic('t', { value: json<{}>() })) } }, () => [])
 
   const some = keyed.process('some', {}, v => {
     if (v.cents === 0) return

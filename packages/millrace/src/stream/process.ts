@@ -2,6 +2,7 @@ import type { Edge, ProcessNode, RetryPolicy, StateSpec } from '../plan/graph.ts
 import type { GraphBuilder } from '../plan/graph-builder.ts'
 import type { Out } from '../plan/out.ts'
 import type {
+  BroadcastRows,
   ListState,
   MapState,
   MapStateKey,
@@ -13,7 +14,10 @@ import { checkProcess } from '../plan/process-checks.ts'
 import type { DeepReadonly } from '../plan/readonly.ts'
 import { type Duration, toMs } from '../std/duration.ts'
 import type { KeyOf, RetryOptions, ValueOf } from './callback-types.ts'
+import { globalRowsOf } from './global-table.ts'
+import { GraphEdge } from './graph-edge.ts'
 import type { Stream } from './stream.ts'
+import type { GlobalTable } from './table.ts'
 
 /** A state of a process step: what its callback gets for it (`H`). Made by `state.value`, `state.list` and `state.map`. */
 export interface State<out H> {
@@ -81,12 +85,24 @@ export function side<T>(): SideOutput<T> {
 type SideValues<O> = { readonly [P in keyof O]: O[P] extends SideOutput<infer T> ? T | Out<T, any> : never }
 type SideValue<O> = O extends SideOutput<infer T> ? T : never
 
+/** Global tables that a process step sees, by the names it calls them. */
+export type Broadcast = Readonly<Record<string, GlobalTable<any, any>>>
+
+/** What a callback gets for each of the global tables. */
+export type BroadcastTables<B> = {
+  readonly [P in keyof B]: B[P] extends GlobalTable<infer R, infer K> ? BroadcastRows<R, K> : never
+}
+
 /** What a process step keeps, and when else it is called. */
-export interface ProcessOptions<K, S, O, T> {
+export interface ProcessOptions<K, S, O, T, B = {}> {
   readonly state?: S
   readonly sides?: O
+  /** Global tables whose rows the callbacks see, all of them in every task, such as rules that change at run time. */
+  readonly broadcast?: B
   /** Called when a timer of a key fires; returns results as the callback does. */
-  readonly onTimer?: (context: TimerContext<K, StateHandles<S>, SideValues<O>>) => Iterable<T> | undefined
+  readonly onTimer?: (
+    context: TimerContext<K, StateHandles<S>, SideValues<O>, BroadcastTables<B>>,
+  ) => Iterable<T> | undefined
   /**
    * How much older than its timer a result's time may be; 0 by default. Event time behind the step is held back by
    * it, so that such results are not late there.
@@ -96,9 +112,9 @@ export interface ProcessOptions<K, S, O, T> {
 }
 
 /** The callback of a process step: it returns any number of results, as `flatMap` does, or undefined for none. */
-export type ProcessCallback<V, K, S, O, R> = (
+export type ProcessCallback<V, K, S, O, R, B = {}> = (
   value: DeepReadonly<V>,
-  context: ProcessContext<K, StateHandles<S>, SideValues<O>>,
+  context: ProcessContext<K, StateHandles<S>, SideValues<O>, BroadcastTables<B>>,
 ) => Iterable<R> | undefined
 
 /** What leaves a process step. */
@@ -108,14 +124,27 @@ export interface ProcessResults<R, T, K, V, O>
   readonly sides: { readonly [P in keyof O]: Stream<SideValue<O[P]>, K> }
 }
 
-/** The node of a process step that follows `input`. */
+/** The global tables a process step was given, by name; throws where one is something else. */
+export function broadcastEdges(
+  from: GraphEdge,
+  step: string,
+  tables: unknown = {},
+): Readonly<Record<string, Edge>> {
+  if (typeof tables !== 'object' || tables === null || tables instanceof GraphEdge)
+    from.builder.fail(step, 'its broadcast tables have no names', 'name them: broadcast: { rules: table }')
+  const named = Object.entries(tables)
+  return Object.fromEntries(named.map(([name, table]) => [name, globalRowsOf(from, step, table)]))
+}
+
+/** The node of a process step that follows `input`, and sees the global tables of `broadcast`. */
 export function processNode(
   builder: GraphBuilder,
   input: Edge,
   name: string,
-  options: ProcessOptions<any, States, SideOutputs, unknown>,
+  options: ProcessOptions<any, States, SideOutputs, unknown, unknown>,
   fn: (...args: any[]) => unknown,
   retry: RetryPolicy | undefined,
+  broadcast: Readonly<Record<string, Edge>> = {},
 ): Omit<ProcessNode, 'id'> {
   const { state: states = {}, sides = {}, onTimer, holdBack = 0 } = options
   const node = {
@@ -125,9 +154,10 @@ export function processNode(
     onTimer,
     states: Object.entries(states).map(([each, { spec }]) => ({ ...spec, name: each })),
     sides: Object.keys(sides),
+    broadcast: Object.keys(broadcast),
     holdBackMs: toMs(holdBack, `process "${name}", holdBack`),
     retry,
-    inputs: [input],
+    inputs: [input, ...Object.values(broadcast)],
   } as const
   checkProcess(builder, node)
   return node

@@ -17,7 +17,14 @@ import type {
 } from './callback-types.ts'
 import type { Every } from './emission.ts'
 import type { KeyedOperators } from './keyed-operators.ts'
-import type { ProcessCallback, ProcessOptions, ProcessResults, SideOutputs, States } from './process.ts'
+import type {
+  Broadcast,
+  ProcessCallback,
+  ProcessOptions,
+  ProcessResults,
+  SideOutputs,
+  States,
+} from './process.ts'
 import type { JoinInterval, JoinPair, JoinResults } from './stream-join.ts'
 import type {
   AggregateTable,
@@ -203,10 +210,10 @@ export interface KeyedStream<V, K, F = unknown> extends Stream<V, K, F>, KeyedOp
    *   return [payment]
    * })
    */
-  process<R = never, S extends States = {}, O extends SideOutputs = {}, T = never>(
+  process<R = never, S extends States = {}, O extends SideOutputs = {}, T = never, B extends Broadcast = {}>(
     name: string,
-    options: ProcessOptions<K, S, O, T>,
-    fn: ProcessCallback<V, K, S, O, R>,
+    options: ProcessOptions<K, S, O, T, B>,
+    fn: ProcessCallback<V, K, S, O, R, B>,
   ): ProcessResults<R, T, K, V, O>
 
   /** One row per key, kept up to date for ever. The name is the store's. */

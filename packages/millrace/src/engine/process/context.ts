@@ -9,6 +9,7 @@ export interface ContextHost {
   readonly sides: readonly string[]
   readonly freeze: boolean
   readonly state: object
+  readonly broadcast: object
   readonly timers: Timers
   readonly wallTimers: Timers
   readonly watermark: number
@@ -23,8 +24,9 @@ export interface SideResult {
 }
 
 /** The context of a step's calls: one object, which stands for the call in work. */
-export class CallContext implements ProcessContext<any, any, any>, TimerContext<any, any, any> {
+export class CallContext implements ProcessContext<any, any, any, any>, TimerContext<any, any, any, any> {
   readonly state: any
+  readonly broadcast: any
   readonly timers: Timers
   readonly wallTimers: Timers
   timer!: TimerContext<unknown>['timer']
@@ -34,6 +36,7 @@ export class CallContext implements ProcessContext<any, any, any>, TimerContext<
   constructor(host: ContextHost) {
     this.#host = host
     this.state = host.state
+    this.broadcast = host.broadcast
     this.timers = host.timers
     this.wallTimers = host.wallTimers
   }

@@ -10,6 +10,7 @@ import { keyChangedFailure, keyKindFailure, noKeyFailure } from '../results.ts'
 import type { StatefulStep } from '../stateful-step.ts'
 import type { Task } from '../task.ts'
 import { Settled, TaskWatermark } from '../time.ts'
+import { broadcastOf } from './broadcast.ts'
 import { Call } from './call.ts'
 import { CallContext } from './context.ts'
 import { Expiry } from './expiry.ts'
@@ -84,6 +85,7 @@ export class ProcessStep implements StatefulStep {
       sides,
       freeze,
       state: Object.freeze(Object.fromEntries(named)),
+      broadcast: broadcastOf(this.#task, node, call, freeze),
       timers: this.#timersOf('event', states.length),
       wallTimers: this.#timersOf('wall', states.length + 1),
       get watermark() {

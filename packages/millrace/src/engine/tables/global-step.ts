@@ -5,12 +5,14 @@ import { KeyBuffer } from '../../serde/sink.ts'
 import { TableStore } from '../../state/table-store.ts'
 import { keyKindFailure } from '../results.ts'
 import { tableDefinition } from './table-plan.ts'
-import { TableStep } from './table-step.ts'
+import { TableStep, valueAt } from './table-step.ts'
 
 /** A global table in one task. Its topic is read anew at every start, so nothing of it is committed. */
 export class GlobalTableStep extends TableStep {
   readonly keySerde: KeySerde<unknown>
   readonly #key = new KeyBuffer(64)
+  /** Undefined after a change, until somebody asks. */
+  #rows: readonly (readonly [key: unknown, row: unknown])[] | undefined
 
   constructor(name: string, store: TableStore, keySerde: KeySerde<unknown>) {
     super(name, store)
@@ -29,9 +31,30 @@ export class GlobalTableStep extends TableStep {
     return this.valueOf(this.#key.buffer, 0, this.#key.position)
   }
 
+  /** All rows, in the order of their keys' bytes: the order they came in depends on which partition was read first. */
+  get rows(): readonly (readonly [key: unknown, row: unknown])[] {
+    this.#rows ??= this.#sortedRows()
+    return this.#rows
+  }
+
+  #sortedRows(): [key: unknown, row: unknown][] {
+    const { table, keySerde } = this
+    const { keyBytes } = table
+    const bytesOf = (row: number) => keyBytes.subarray(table.keyStart(row), table.keyEnd(row))
+    const rows: number[] = []
+    for (let row = table.firstRow(); row !== 0; row = table.nextRow(row)) rows.push(row)
+    return rows
+      .sort((a, b) => Buffer.compare(bytesOf(a), bytesOf(b)))
+      .map(row => [
+        keySerde.deserialize(keyBytes, table.keyStart(row), table.keyEnd(row)),
+        table.objects[table.f64[row + valueAt]!],
+      ])
+  }
+
   override change(value: unknown, key: Buffer, keyStart: number, keyEnd: number, t: number): boolean {
     const changed = super.change(value, key, keyStart, keyEnd, t)
     this.table.clearDirty()
+    this.#rows = undefined
     return changed
   }
 
