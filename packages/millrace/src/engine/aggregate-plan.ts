@@ -3,6 +3,7 @@ import { TableStore } from '../state/table-store.ts'
 import { WindowStore } from '../state/window-store.ts'
 import { AggregateStep } from './aggregate-step.ts'
 import { CountStep } from './count-windows/count-step.ts'
+import { CutSessionStep } from './event-windows/cut-session-step.ts'
 import { SessionStep } from './event-windows/session-step.ts'
 import { SlidingStep } from './event-windows/sliding-step.ts'
 import type { StatefulPlan } from './stateful-step.ts'
@@ -21,9 +22,10 @@ export function aggregatePlan(plan: StepPlan): StatefulPlan {
         const { window, lastAt } = eventWindow
         const gapMs = window.kind === 'session' ? window.gapMs : 0
         const store = new SessionStore(definition, { gapMs, width, lastAt })
-        return window.kind === 'session'
+        if (window.kind === 'sliding') return new SlidingStep(task, plan, window, store)
+        return window.maxLengthMs === undefined
           ? new SessionStep(task, plan, window, store)
-          : new SlidingStep(task, plan, eventWindow, window, store)
+          : new CutSessionStep(task, plan, window, store)
       }
       const store = plan.node.window ? new WindowStore(definition) : new TableStore(definition)
       return new AggregateStep(task, plan, store)

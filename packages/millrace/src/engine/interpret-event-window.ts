@@ -1,4 +1,5 @@
 import type { EmitNode } from '../plan/graph.ts'
+import { hasRowPerWindow } from '../window/window.ts'
 import type { Column } from './aggregates/column.ts'
 import type { EventWindowStep } from './event-windows/event-window-step.ts'
 import {
@@ -56,8 +57,8 @@ function addTo(
   const { kb, ks, ke } = flow
   const { table } = step
   const row = step.place(kb, ks, ke, flow.t)
-  // A record changes one session; the many windows that slide over it are told of by the step.
-  const isOne = eventWindow.window.kind === 'session'
+  // Windows that are put together from parts are told of by the step.
+  const isOne = hasRowPerWindow(eventWindow.window)
   const before = isOne ? fingerprints(plan, table, row) : []
   for (const [i, change] of changes.entries()) change?.(table, row + plan.offsets[i]!)
   step.settle(row)

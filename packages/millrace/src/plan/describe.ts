@@ -164,7 +164,11 @@ function windowText(window: WindowSpec): string {
     return `count ${window.records} records${slide}`
   }
   if (window.kind === 'sliding') return `sliding ${window.sizeMs} ms, grace ${window.graceMs} ms`
-  if (window.kind === 'session') return `session gap ${window.gapMs} ms, grace ${window.graceMs} ms`
+  if (window.kind === 'session') {
+    const { gapMs, graceMs, maxLengthMs } = window
+    const max = maxLengthMs === undefined ? '' : `, at most ${maxLengthMs} ms`
+    return `session gap ${gapMs} ms${max}, grace ${graceMs} ms`
+  }
   const { kind, sizeMs, offsetMs, graceMs } = window
   const every = kind === 'hopping' ? ` every ${window.advanceMs} ms` : ''
   const offset = offsetMs === 0 ? '' : `, offset ${offsetMs} ms`

@@ -6,11 +6,18 @@
  */
 import type { CountWindow } from '../window/count-window.ts'
 import type { Cron } from '../window/cron.ts'
-import { type EventWindow, type GridWindow, hasGrid, isOfEvents, type WindowSpec } from '../window/window.ts'
+import {
+  type EventWindow,
+  type GridWindow,
+  hasGrid,
+  hasRowPerWindow,
+  isOfEvents,
+  type WindowSpec,
+} from '../window/window.ts'
 import type { Topic } from './topic.ts'
 
 export type { CountWindow, Cron }
-export { type EventWindow, type GridWindow, hasGrid, isOfEvents, type WindowSpec }
+export { type EventWindow, type GridWindow, hasGrid, hasRowPerWindow, isOfEvents, type WindowSpec }
 
 /** A field of the value by its name, or a callback that computes it (SEMANTICS 5.3). */
 export type FieldOrFn = string | ((value: any, record: any) => unknown)

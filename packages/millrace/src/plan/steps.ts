@@ -3,6 +3,7 @@ import {
   type Aggregator,
   type Edge,
   hasGrid,
+  hasRowPerWindow,
   isOfEvents,
   type PlanNode,
   type Port,
@@ -164,10 +165,10 @@ export function checkEmission(
     )
   if (windowed && node.window!.kind === 'count' && emission.kind !== 'final')
     builder.fail(step, `a window of so many records cannot emit "${emission.kind}"`, "use 'final'")
-  if (windowed && node.window!.kind === 'sliding' && emission.kind === 'every')
+  if (windowed && isOfEvents(node.window!) && !hasRowPerWindow(node.window!) && emission.kind === 'every')
     builder.fail(
       step,
-      'sliding windows have no rows of their own to emit every so often',
+      `${node.window!.kind === 'sliding' ? 'sliding windows' : 'sessions with maxLength'} have no rows of their own to emit every so often`,
       "use 'final' or 'updates'",
     )
   if (emission.kind === 'final' && !windowed)

@@ -123,6 +123,11 @@ export class SessionStore implements Store {
     return this.table.f64[row + this.#olderAt]!
   }
 
+  /** The session behind this one, 0 for none. */
+  newer(row: number): number {
+    return this.table.f64[row + this.#newerAt]!
+  }
+
   /** Finds the sessions that a record at `t` joins: `before` and `after`. */
   probe(key: Buffer, start: number, end: number, t: number): void {
     const { f64 } = this.table
@@ -217,6 +222,18 @@ export class SessionStore implements Store {
       } else return row
     }
     return 0
+  }
+
+  /** The row that `earliest` has given is not given again before `enterQueue`. */
+  leaveQueue(): void {
+    this.table.f64[this.#heap.row + this.#dueAt] = Number.NaN
+    this.#heap.pop()
+  }
+
+  /** A row is among those of which `earliest` gives one, by its last time. */
+  enterQueue(row: number): void {
+    const { f64 } = this.table
+    if (Number.isNaN(f64[row + this.#dueAt]!)) this.#setLast(row, f64[row + this.lastAt]!)
   }
 
   /** Appends the rows changed since the last call, at wall time, and begins a new epoch. Gives the number of records. */

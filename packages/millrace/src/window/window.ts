@@ -30,6 +30,11 @@ export function isOfEvents(spec: WindowSpec): spec is EventWindow {
   return spec.kind === 'session' || spec.kind === 'sliding'
 }
 
+/** Whether each record is of one window, whose row is kept as it goes; else a window's row is put together from parts. */
+export function hasRowPerWindow(spec: EventWindow): boolean {
+  return spec.kind === 'session' && spec.maxLengthMs === undefined
+}
+
 /** How far apart two windows begin. */
 export function advanceOf(spec: FixedWindow): number {
   return spec.kind === 'hopping' ? spec.advanceMs : spec.sizeMs

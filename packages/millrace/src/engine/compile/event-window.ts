@@ -1,3 +1,4 @@
+import { hasRowPerWindow } from '../../window/window.ts'
 import { settled } from '../results.ts'
 import type { EventWindowPlan, StepPlan } from '../step-plan.ts'
 import type { Code } from './code.ts'
@@ -22,8 +23,8 @@ export function eventWindowCode(
   code.line(`${step}.probe(${key})`)
   const next = customStatesCode(code, plan, step, path)
   code.line(`const ${row} = ${step}.place(${key}), ${table} = ${step}.table`)
-  // A record changes one session; the many windows that slide over it are told of by the step.
-  const isOne = window.kind === 'session'
+  // Windows that are put together from parts are told of by the step.
+  const isOne = hasRowPerWindow(window)
   const before = isOne ? resultsBeforeCode(code, plan, table, row) : []
   columnsCode(code, plan, table, row, values, next, path)
   code.line(`${step}.settle(${row})`)

@@ -191,7 +191,10 @@ function countsOf({ sizeMs, parts, offsetMs }: WindowRecipe): CountWindow {
 }
 
 function windowOf({ sizeMs, parts, offsetMs, graceMs, unit }: WindowRecipe): GridWindow | EventWindow {
-  if (unit === 'session') return session(sizeMs, { grace: graceMs })
+  if (unit === 'session') {
+    const maxLength = parts === 1 ? undefined : sizeMs * (parts - 1)
+    return session(sizeMs, { grace: graceMs, maxLength })
+  }
   if (unit === 'sliding') return sliding(sizeMs, { grace: graceMs })
   if (unit !== null && unit !== 'count')
     return calendar(unit, { timeZone: 'America/St_Johns', grace: graceMs })

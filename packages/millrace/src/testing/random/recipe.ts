@@ -61,7 +61,7 @@ export interface WindowRecipe {
   readonly parts: number
   readonly offsetMs: number
   readonly graceMs: number
-  /** A unit of the calendar instead of a size, sessions with the size as their gap, windows that slide or count. */
+  /** A unit of the calendar instead of a size, sessions with the size as their gap, some of them of a limited length, windows that slide or count. */
   readonly unit: CalendarUnit | 'session' | 'sliding' | 'count' | null
 }
 

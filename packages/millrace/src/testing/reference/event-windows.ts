@@ -6,10 +6,10 @@ import { emptyColumns, type Slot, withRecord } from './aggregate.ts'
 import { recordView } from './callbacks.ts'
 import type { FlowRecord } from './types.ts'
 
-/** The sessions that the records of one key make, by their starts: what lies at most a gap apart hangs together. */
+/** The sessions that the records of one key make, by their starts: what lies at most a gap apart hangs together, up to a length. */
 export function sessionsOf(
   node: AggregateNode,
-  { gapMs }: SessionWindow,
+  { gapMs, maxLengthMs = Number.POSITIVE_INFINITY }: SessionWindow,
   records: readonly FlowRecord[],
 ): Map<number, Slot> {
   const sessions = new Map<number, Slot>()
@@ -18,7 +18,8 @@ export function sessionsOf(
   for (const [i, record] of inOrder.entries()) {
     parts.push(record)
     const next = inOrder[i + 1]
-    if (next !== undefined && next.timestamp - record.timestamp <= gapMs) continue
+    const isNear = next !== undefined && next.timestamp - record.timestamp <= gapMs
+    if (isNear && next.timestamp - parts[0]!.timestamp <= maxLengthMs) continue
     sessions.set(parts[0]!.timestamp, slotOf(node, parts))
     parts = []
   }
@@ -58,7 +59,8 @@ export function slotOf(node: AggregateNode, parts: readonly FlowRecord[]): Slot 
 /** The watermark, as it reaches the step, at which a window goes out. The end of one on a grid is exclusive; a session goes out once no record can join it. */
 export function closesAt({ window }: AggregateNode, { window: frame }: Slot): number {
   if (window!.kind === 'count') return Number.POSITIVE_INFINITY
-  const end = frame!.end + window!.graceMs
-  if (hasGrid(window!)) return end
-  return end + 1 + (window!.kind === 'session' ? window!.gapMs : 0)
+  if (hasGrid(window!)) return frame!.end + window!.graceMs
+  if (window!.kind === 'sliding') return frame!.end + window!.graceMs + 1
+  const { gapMs, graceMs, maxLengthMs = Number.POSITIVE_INFINITY } = window!
+  return Math.min(frame!.end + gapMs, frame!.start + maxLengthMs) + graceMs + 1
 }
