@@ -77,6 +77,26 @@ describeModes('asyncMap', mode => {
     assert.deepEqual([stored(run), idsIn(run)], [0, [1, 2, 3]])
   })
 
+  it('[7.4] keeps records under keys of any length', async () => {
+    const desk = new CallDesk<Hit>()
+    const { run } = started(mode, p =>
+      p
+        .from(hits)
+        .asyncMap('ask', v => desk.ask(v.id, v))
+        .to(out),
+    )
+    const lengths = [1, 248, 249, 5_000, 3]
+    for (const [id, length] of lengths.entries()) run.append('hits', 0, keyed('k'.repeat(length), id))
+    run.drain()
+    run.crash([...run.tasks.values()])
+    desk.open.splice(0)
+    run.drain()
+    for (const call of [...desk.open]) await desk.settle(call)
+    run.drain()
+    const written = run.topics.records('out').map(({ key }) => key!.length)
+    assert.deepEqual([idsIn(run), written, stored(run)], [[0, 1, 2, 3, 4], lengths, 0])
+  })
+
   it('[7.4] writes nothing of a record that comes and goes between two commits', async () => {
     const desk = new CallDesk<Hit>()
     const { run } = started(mode, p =>

@@ -45,7 +45,9 @@ export class CallRows {
     const { table } = this.#store
     if (this.#unwritten.size > 0) this.#store.acceptKeyKind(KeyKind.bytes)
     for (const call of this.#unwritten) {
-      const row = table.upsert(this.#key, 0, this.#takeKey(call))
+      // A long key takes another buffer.
+      const end = this.#takeKey(call)
+      const row = table.upsert(this.#key, 0, end)
       table.objects[table.f64[row + recordAt]!] = call.record
       table.touch(row)
       this.#rows.set(call, row)
