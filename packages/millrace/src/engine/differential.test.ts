@@ -7,7 +7,7 @@ import { compareRuns } from '../testing/reference/compare.ts'
 import { referenceRun } from '../testing/reference/reference-run.ts'
 import { EngineRun, type EngineRunOptions } from './testkit/engine-run.ts'
 import { observe } from './testkit/observe.ts'
-import { runRandomly, type ScheduleCounts } from './testkit/random-schedule.ts'
+import { runWithAnswers } from './testkit/random-schedule.ts'
 
 /** `.ci/run` takes more, a long night more still: `MILLRACE_SCENARIOS=10000`. */
 const scenarios = Number(process.env.MILLRACE_SCENARIOS ?? 100)
@@ -38,20 +38,21 @@ describe('a random pipeline over a random input', () => {
   const timeout = Math.max(120_000, scenarios * 500)
   it('[4.1] [4.2] gives what the reference model gives, however it is run, cut, committed and lost', {
     timeout,
-  }, () => {
-    const total: ScheduleCounts = { crashes: 0, commits: 0, crashesWhileClosing: 0, trims: 0 }
-    fc.assert(
-      fc.property(
+  }, async () => {
+    const total = { crashes: 0, commits: 0, crashesWhileClosing: 0, trims: 0, answers: 0 }
+    await fc.assert(
+      fc.asyncProperty(
         arbitraryScenario(),
         fc.constantFrom(...modes),
         fc.constantFrom(undefined, { rows: 1, closes: 1 }, { rows: 2, closes: 100 }),
         fc.constantFrom(0, 0.02, 0.1),
         fc.integer(),
-        (scenario, mode, slice, crashRate, schedule) => {
+        async (scenario, mode, slice, crashRate, schedule) => {
           const run = loaded(scenario, { ...mode, slice })
           const random = seededRandom(schedule)
-          const counts = runRandomly(run, { random, steps: 150, crashRate, commitRate: 0.15, trimRate: 0.3 })
-          for (const name of Object.keys(total) as (keyof ScheduleCounts)[]) total[name] += counts[name]
+          const options = { random, steps: 150, crashRate, commitRate: 0.15, trimRate: 0.3 }
+          const counts = await runWithAnswers(run, scenario.pipeline.calls, options)
+          for (const name of Object.keys(total) as (keyof typeof total)[]) total[name] += counts[name]
           const expected = referenceRun(scenario.pipeline.pipeline.graph, scenario.input)
           assert.deepEqual(compareRuns(observe(run), expected), [])
         },

@@ -1,6 +1,7 @@
 import { WindowStore } from '../../state/window-store.ts'
 import type { Random } from '../../std/random.ts'
 import type { Task } from '../task.ts'
+import { promisesRun } from './call-desk.ts'
 import type { EngineRun } from './engine-run.ts'
 
 export interface ScheduleOptions {
@@ -33,6 +34,38 @@ export function runRandomly(run: EngineRun, options: ScheduleOptions): ScheduleC
   run.endInputs()
   for (let i = 0; i < options.steps; i++) act(run, options, counts)
   run.drain()
+  return counts
+}
+
+/** What asynchronous steps wait for. */
+export interface Answers {
+  readonly size: number
+  answer(index: number): void
+}
+
+/** The same for a run whose calls are answered in a random order too. */
+export async function runWithAnswers(
+  run: EngineRun,
+  answers: Answers,
+  options: ScheduleOptions,
+): Promise<ScheduleCounts & { answers: number }> {
+  const { random } = options
+  const counts = { crashes: 0, commits: 0, crashesWhileClosing: 0, trims: 0, answers: 0 }
+  const answer = async () => {
+    await promisesRun()
+    if (answers.size === 0) return
+    counts.answers++
+    answers.answer(Math.floor(random() * answers.size))
+    await promisesRun()
+  }
+  run.start()
+  run.endInputs()
+  for (let i = 0; i < options.steps; i++) {
+    act(run, options, counts)
+    if (random() < 0.3) await answer()
+  }
+  const isWaiting = () => [...run.tasks.values()].some(task => !task.calls.isIdle)
+  for (run.drain(); isWaiting() || answers.size > 0; run.drain()) await answer()
   return counts
 }
 

@@ -13,6 +13,7 @@ import {
   quantile,
   sum,
 } from '../../stream/aggregates.ts'
+import { afterCount } from '../../stream/emission.ts'
 import { type Pipeline, type PipelineBuilder, pipeline } from '../../stream/pipeline.ts'
 import type { KeyedStream, Stream } from '../../stream/stream.ts'
 import { topic } from '../../stream/topic.ts'
@@ -23,7 +24,9 @@ import { session } from '../../window/session.ts'
 import { sliding } from '../../window/sliding.ts'
 import { tumbling } from '../../window/tumbling.ts'
 import type { EventWindow, GridWindow } from '../../window/window.ts'
+import { OpenCalls } from './calls.ts'
 import { earlier, flatMaps, type Hit, hitOfRow, maps, predicates } from './hit.ts'
+import { joined } from './joined.ts'
 import { processed } from './process.ts'
 import type { ColumnName, Recipe, SourceRecipe, StageRecipe, StepRecipe, WindowRecipe } from './recipe.ts'
 
@@ -35,6 +38,8 @@ export interface BuiltRecipe {
   readonly sources: readonly Topic[]
   /** Every topic it writes, side streams that are not wired left out. */
   readonly sinks: readonly Topic[]
+  /** What its asynchronous steps ask. */
+  readonly calls: OpenCalls
 }
 
 /** The pipeline of a recipe, made with the public API. */
@@ -43,10 +48,11 @@ export function buildRecipe(recipe: Recipe): BuiltRecipe {
     topic(`source-${i}`, { value: json<Hit>(), partitions, timestamp: timed ? hit => hit.at! : undefined }),
   )
   const sinks = new Sinks()
+  const calls = new OpenCalls()
   const built = pipeline('random', { maxFailureRate: 1 }, p =>
-    new RecipeBuilder(recipe, sources, sinks).build(p),
+    new RecipeBuilder(recipe, sources, sinks, calls).build(p),
   )
-  return { pipeline: built, sources, sinks: sinks.topics }
+  return { pipeline: built, sources, sinks: sinks.topics, calls }
 }
 
 /** Makes a topic per sink; partition counts differ. */
@@ -66,34 +72,42 @@ class RecipeBuilder {
   readonly #recipe: Recipe
   readonly #topics: readonly Topic<Hit, string>[]
   readonly #sinks: Sinks
+  readonly #calls: OpenCalls
+  #asks = 0
 
-  constructor(recipe: Recipe, topics: readonly Topic<Hit, string>[], sinks: Sinks) {
+  constructor(recipe: Recipe, topics: readonly Topic<Hit, string>[], sinks: Sinks, calls: OpenCalls) {
     this.#recipe = recipe
     this.#topics = topics
     this.#sinks = sinks
+    this.#calls = calls
   }
 
   build(p: PipelineBuilder): void {
-    const heads = this.#recipe.sources.map((source, i) => this.#source(p, source, i))
-    let stream = heads.length === 1 ? heads[0]! : heads[0]!.merge(...heads.slice(1))
-    for (const [i, stage] of this.#recipe.stages.entries()) {
-      const rows = this.#stage(this.#steps(stream, stage.steps), stage, i)
+    const { sources, stages, last } = this.#recipe
+    const [head, ...others] = sources.map((source, i) => this.#source(p, source, i))
+    const isJoined = others.length > 0 && (stages[0]?.join ?? 'none') !== 'none'
+    const isMerged = others.length > 0 && !isJoined
+    const mayAsk = !isMerged || new Set(sources.map(({ partitions }) => partitions)).size === 1
+    let stream = isMerged ? head!.merge(...others) : head!
+    for (const [i, stage] of stages.entries()) {
+      const before = this.#steps(stream, stage.steps, mayAsk || i > 0)
+      const rows = this.#stage(before, stage, i, isJoined && i === 0 ? others[0] : undefined)
       if (rows === undefined) return
       stream = rows
     }
-    this.#steps(stream, this.#recipe.last).to(this.#sinks.next())
+    this.#steps(stream, last, mayAsk || stages.length > 0).to(this.#sinks.next())
   }
 
   #source(p: PipelineBuilder, { outOfOrder, nulls, steps, ...source }: SourceRecipe, i: number): Hits {
     const read = p.from(this.#topics[i]!, { outOfOrder, idle: 'never', nulls })
-    return this.#steps(source.earlier ? read.map(earlier) : read, steps)
+    return this.#steps(source.earlier ? read.map(earlier) : read, steps, true)
   }
 
-  #steps(stream: Hits, steps: readonly StepRecipe[]): Hits {
-    return steps.reduce((before, step) => this.#step(before, step), stream)
+  #steps(stream: Hits, steps: readonly StepRecipe[], mayAsk: boolean): Hits {
+    return steps.reduce((before, step) => this.#step(before, step, mayAsk), stream)
   }
 
-  #step(stream: Hits, recipe: StepRecipe): Hits {
+  #step(stream: Hits, recipe: StepRecipe, mayAsk: boolean): Hits {
     switch (recipe.step) {
       case 'filter':
         return stream.filter(predicates[recipe.by])
@@ -118,14 +132,33 @@ class RecipeBuilder {
         renamed.to(this.#sinks.next())
         return taken
       }
+      case 'ask':
+        // Topics that meet at its store need equal partition counts.
+        if (!mayAsk) return stream.map(maps[recipe.by] as (v: Hit) => Hit)
+        return stream.asyncMap(
+          `ask-${this.#asks++}`,
+          this.#calls.asking(maps[recipe.by] as (v: Hit) => Hit),
+          {
+            concurrency: recipe.concurrency,
+            order: recipe.order,
+          },
+        )
     }
   }
 
   /** The final rows as hits, or undefined when nothing can follow. */
-  #stage(stream: Hits, stage: StageRecipe, i: number): Hits | undefined {
+  #stage(stream: Hits, stage: StageRecipe, i: number, other: Hits | undefined): Hits | undefined {
     let keyed = this.#keyed(stream, stage, i)
     if (stage.tap) keyed.to(this.#sinks.next())
     if (stage.keyedFilter !== 'none') keyed = keyed.filter(predicates[stage.keyedFilter])
+    if (stage.join !== 'none') {
+      const right =
+        other === undefined ? keyed.filter(predicates.odd) : this.#keyed(other, stage, i, 'right-')
+      const { out, late } = joined(keyed, right, `join-${i}`, stage.join)
+      if (stage.join.lateTo) for (const each of late) each.to(this.#sinks.next())
+      out.to(this.#sinks.next())
+      keyed = out
+    }
     if (stage.process !== 'none' && this.#hasOneChannel(i)) {
       const { out, aside } = processed(keyed, `process-${i}`, stage.process)
       if (stage.process.aside) aside.to(this.#sinks.next())
@@ -134,7 +167,12 @@ class RecipeBuilder {
     }
     const columns = columnsOf(stage.columns)
     if (stage.window === 'none') {
-      keyed.aggregate(`table-${i}`, columns).emit('updates').to(this.#sinks.next())
+      const { afterCount: after } = stage
+      const when = after === 'none' ? 'updates' : afterCount(after.records, { reset: after.reset })
+      keyed
+        .aggregate(`table-${i}`, columns)
+        .emit(when as 'updates')
+        .to(this.#sinks.next())
       return undefined
     }
     if (stage.window.unit === 'count') {
@@ -147,37 +185,51 @@ class RecipeBuilder {
     const table = keyed.window(windowOf(stage.window)).aggregate(`table-${i}`, columns)
     if (stage.lateTo) table.late.to(this.#sinks.next())
     if (stage.updates) table.emit('updates').to(this.#sinks.next())
-    const rows = table.emit('final')
+    const { latenessMs, unit } = stage.window
+    const allowedLateness = unit === 'session' || unit === 'sliding' ? 0 : latenessMs
+    const rows = table.emit('final', { allowedLateness })
     rows.to(this.#sinks.next())
-    return stage.columns.some(isLoose) ? undefined : rows.map(hitOfRow)
+    return allowedLateness > 0 || stage.columns.some(isLoose) ? undefined : rows.map(hitOfRow)
   }
 
   /** Whether what each task of a stage reads comes from one task before it: what a process step does there is decided. */
   #hasOneChannel(i: number): boolean {
     const { sources, stages } = this.#recipe
     const [source] = sources
-    if (sources.length > 1) return false
+    if (sources.length > 1 || this.#asks > 0 || stages.slice(0, i + 1).some(({ join }) => join !== 'none'))
+      return false
     const { by, before } = stages[i]!.keying
     if (i === 0 && by === 'own' && before === 0) return true
     const isOne = ({ keying }: StageRecipe) => (keying.partitions ?? 1) === 1
     return source!.partitions === 1 && stages.slice(0, i).every(isOne) && (before === 0 || isOne(stages[i]!))
   }
 
-  #keyed(stream: Hits, { keying }: StageRecipe, i: number): KeyedHits {
-    const { partitions, watermark, before } = keying
+  #keyed(stream: Hits, { keying, join }: StageRecipe, i: number, side = ''): KeyedHits {
+    const { watermark, before } = keying
     const counts = new Set(this.#recipe.sources.map(source => source.partitions))
-    if (keying.by === 'own' && before === 0 && (i > 0 || counts.size === 1)) return stream.byKey()
+    const stays = keying.by === 'own' && before === 0 && (i > 0 || counts.size === 1)
+    if (stays && !this.#isAsked(i)) return stream.byKey()
+    // What meets has to have as many partitions.
+    const partitions = keying.partitions ?? (join === 'none' ? undefined : 2)
     const timed = keying.earlier ? stream.map(earlier) : stream
-    const first = before > 0 ? timed.keyBy(`first-${i}`, v => v.ms ?? 0, { partitions, watermark }) : timed
+    const first =
+      before > 0 ? timed.keyBy(`${side}first-${i}`, v => v.ms ?? 0, { partitions, watermark }) : timed
     const moved =
-      before > 1 ? first.keyBy(`second-${i}`, v => v.id % 5, { partitions, watermark: 100 }) : first
+      before > 1 ? first.keyBy(`${side}second-${i}`, v => v.id % 5, { partitions, watermark: 100 }) : first
     const keyOf = {
       own: (v: Hit) => v.user,
       user: (v: Hit) => v.user,
       page: (v: Hit) => v.page,
       bucket: (v: Hit) => v.id % 4,
     }[keying.by]
-    return moved.keyBy(`by-${i}`, keyOf as (v: Hit) => unknown, { partitions, watermark })
+    return moved.keyBy(`${side}by-${i}`, keyOf as (v: Hit) => unknown, { partitions, watermark })
+  }
+
+  /** Whether an asynchronous step stands in front of a stage, behind the last re-keying before it. */
+  #isAsked(i: number): boolean {
+    const { sources, stages } = this.#recipe
+    const before = i === 0 ? sources.flatMap(({ steps }) => steps) : []
+    return [...before, ...stages[i]!.steps].some(({ step }) => step === 'ask')
   }
 }
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import type { CalendarUnit } from '../../window/calendar.ts'
 import { type FlatMapName, flatMaps, type MapName, maps, type PredicateName, predicates } from './hit.ts'
+import type { JoinRecipe } from './joined.ts'
 import type { ProcessRecipe } from './process.ts'
 
 /** A random pipeline as data: it is what fast-check prints and shrinks; `buildRecipe` makes it real. */
@@ -30,6 +31,15 @@ export type StepRecipe =
   | { readonly step: 'copyTo' }
   | { readonly step: 'failedTo' }
   | { readonly step: 'branch'; readonly by: PredicateName; readonly rejoin: boolean }
+  | AskRecipe
+
+/** An `asyncMap`. */
+export interface AskRecipe {
+  readonly step: 'ask'
+  readonly by: MapName
+  readonly concurrency: number
+  readonly order: 'key' | 'none'
+}
 
 export interface StageRecipe {
   readonly steps: readonly StepRecipe[]
@@ -37,9 +47,13 @@ export interface StageRecipe {
   /** A stateless sink right behind the keying. */
   readonly tap: boolean
   readonly keyedFilter: PredicateName | 'none'
+  /** With the second source in the first stage where there are two, else with a part of itself. */
+  readonly join: JoinRecipe | 'none'
   readonly process: ProcessRecipe | 'none'
   readonly window: WindowRecipe | 'none'
   readonly columns: readonly ColumnName[]
+  /** How the rows of a table leave it. */
+  readonly afterCount: { readonly records: number; readonly reset: boolean } | 'none'
   readonly updates: boolean
   readonly lateTo: boolean
 }
@@ -61,6 +75,8 @@ export interface WindowRecipe {
   readonly parts: number
   readonly offsetMs: number
   readonly graceMs: number
+  /** How long rows of windows on a grid come again; nothing follows them then. */
+  readonly latenessMs: number
   /** A unit of the calendar instead of a size, sessions with the size as their gap, some of them of a limited length, windows that slide or count. */
   readonly unit: CalendarUnit | 'session' | 'sliding' | 'count' | null
 }
@@ -78,6 +94,12 @@ const step: fc.Arbitrary<StepRecipe> = fc.oneof(
   fc.record({ step: fc.constant('flatMap' as const), by: namesOf(flatMaps) }),
   fc.record({ step: fc.constant('branch' as const), by: namesOf(predicates), rejoin: fc.boolean() }),
   fc.record({ step: fc.constantFrom('peek' as const, 'copyTo' as const, 'failedTo' as const) }),
+  fc.record({
+    step: fc.constant('ask' as const),
+    by: namesOf(maps),
+    concurrency: fc.integer({ min: 1, max: 3 }),
+    order: fc.constantFrom('key' as const, 'none' as const),
+  }),
 )
 
 const source: fc.Arbitrary<SourceRecipe> = fc.record({
@@ -100,6 +122,20 @@ const stage: fc.Arbitrary<StageRecipe> = fc.record({
   }),
   tap: fc.boolean(),
   keyedFilter: fc.constantFrom('none' as const, 'none' as const, 'slow' as const, 'throwing' as const),
+  join: fc.oneof(
+    { weight: 2, arbitrary: fc.constant('none' as const) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        how: fc.constantFrom('join' as const, 'leftJoin' as const, 'outerJoin' as const),
+        beforeMs: fc.constantFrom(0, 700, 5_000),
+        afterMs: fc.constantFrom(0, 1_000, 12_000),
+        graceMs: fc.constantFrom(0, 0, 3_000),
+        again: fc.boolean(),
+        lateTo: fc.boolean(),
+      }),
+    },
+  ),
   process: fc.oneof(
     { weight: 1, arbitrary: fc.constant('none' as const) },
     {
@@ -121,6 +157,7 @@ const stage: fc.Arbitrary<StageRecipe> = fc.record({
         parts: fc.constantFrom(1, 1, 2, 2.5, 5),
         offsetMs: fc.constantFrom(0, 0, 300),
         graceMs: fc.constantFrom(0, 0, 2_000, 60_000),
+        latenessMs: fc.constantFrom(0, 0, 0, 0, 1_000, 30_000),
         unit: fc.constantFrom(
           ...new Array<null>(5).fill(null),
           'session' as const,
@@ -137,6 +174,10 @@ const stage: fc.Arbitrary<StageRecipe> = fc.record({
   ),
   // Without columns that mind the order, hopping windows share their rows.
   columns: fc.oneof(fc.subarray([...columnNames]), fc.subarray([...orderFreeNames])),
+  afterCount: fc.oneof(
+    fc.constant('none' as const),
+    fc.record({ records: fc.integer({ min: 1, max: 4 }), reset: fc.boolean() }),
+  ),
   updates: fc.boolean(),
   lateTo: fc.boolean(),
 })

@@ -33,10 +33,13 @@ describe('random scenarios', () => {
     for (const { pipeline, input } of fc.sample(arbitraryScenario(), { seed: 1, numRuns: 200 })) {
       const { outputs, sideStreams, tables } = referenceRun(pipeline.pipeline.graph, input)
       for (const { binding, rows } of [...outputs.values(), ...tables.values()]) note(binding, rows)
+      for (const { rows } of outputs.values())
+        for (const { value } of rows) note(String((value as { page?: unknown } | null)?.page), [value])
       for (const { rows } of sideStreams.values()) for (const { reason } of rows) note(reason, [reason])
     }
     const rules = ['late', 'malformed', 'timestamp', 'tombstone', 'error', 'no-key', 'not-a-number']
-    for (const what of [...rules, 'exact', 'last-per-key'])
+    const pairs = ['both', 'left', 'right']
+    for (const what of [...rules, ...pairs, 'exact', 'last-per-key', 'last-per-window'])
       assert.ok((seen.get(what) ?? 0) >= 20, `${what} was met ${seen.get(what) ?? 0} times`)
     const decided = seen.get('exact')! + seen.get('last-per-key')!
     assert.ok((seen.get('open') ?? 0) < decided / 4, `${seen.get('open')} rows are open, ${decided} decided`)

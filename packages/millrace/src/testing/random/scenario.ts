@@ -11,8 +11,10 @@ class RandomPipeline implements BuiltRecipe {
   readonly pipeline: BuiltRecipe['pipeline']
   readonly sources: BuiltRecipe['sources']
   readonly sinks: BuiltRecipe['sinks']
+  readonly calls: BuiltRecipe['calls']
   constructor(recipe: Recipe) {
-    const { pipeline, sources, sinks } = buildRecipe(recipe)
+    const { pipeline, sources, sinks, calls } = buildRecipe(recipe)
+    this.calls = calls
     this.recipe = recipe
     this.pipeline = pipeline
     this.sources = sources

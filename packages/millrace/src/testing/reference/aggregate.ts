@@ -31,6 +31,10 @@ export interface Slot {
   columns: readonly Column[]
   /** The largest contributing time. */
   timestamp: number
+  /** How many records are in it; windows of events do not count them. */
+  readonly records?: number
+  /** Its row has gone out and may come again. */
+  readonly isTold?: boolean
 }
 
 /** All arguments that a column was given, or a custom aggregator's own state. */

@@ -1,14 +1,15 @@
 import type { AggregateNode, Aggregator, Edge, Graph, PlanNode, Port } from '../../plan/graph.ts'
 import type { EntryNode, Layout } from './layout.ts'
 import type { Binding, LooseColumns } from './types.ts'
+import { emitsOf } from './walk.ts'
 
 /** What the input alone decides about the records on an edge (SEMANTICS 4.1, 4.2). */
 export interface Certainty {
   /**
    * `sequence`: each task's records and their order. `set`: the records, not their order. `last`: the last
-   * value of each key. `open`: none of these.
+   * value of each key, `last-of-window`: of each key and window. `open`: none of these.
    */
-  readonly content: 'sequence' | 'set' | 'last' | 'open'
+  readonly content: 'sequence' | 'set' | 'last' | 'last-of-window' | 'open'
   readonly loose: LooseColumns
 }
 
@@ -46,15 +47,16 @@ export class Certainties {
   /** Of the rows in an aggregate's table. */
   ofTable(node: AggregateNode): Certainty {
     const input = this.into(node)
-    if (!isReadable(input)) return open
-    return { ...input, loose: looseColumnsOf(node, input.content === 'sequence') }
+    const inOrder = input.content === 'sequence'
+    if (!isReadable(input) || (this.#beginsAgain(node) && !inOrder)) return open
+    return { ...input, loose: looseColumnsOf(node, inOrder) }
   }
 
   /** Of a side stream. */
   ofSide(node: PlanNode): Certainty {
     if (node.kind === 'source') return { content: 'sequence', loose: new Map() }
     if (node.kind === 'process') return this.#processed(node)
-    const input = node.kind === 'merge' ? open : this.into(node)
+    const input = node.kind === 'merge' ? open : this.#allInto(node)
     return isReadable(input) ? input : open
   }
 
@@ -72,6 +74,9 @@ export class Certainties {
         return this.#emitted(node)
       case 'process':
         return this.#processed(node)
+      case 'asyncMap':
+      case 'streamJoin':
+        return { ...this.ofSide(node), content: isReadable(this.ofSide(node)) ? 'set' : 'open' }
       case 'byKey':
       case 'peek':
         return this.into(node)
@@ -87,6 +92,18 @@ export class Certainties {
     const tasks = this.#layout.subTopologies.flatMap(sub => (sub.nodes.includes(node) ? sub.tasks : []))
     const channels = tasks.map(({ entries }) => this.#channelsOf(entries))
     return Math.max(...channels) === 1 ? input : open
+  }
+
+  /** The least certain of what a step with several inputs is given. */
+  #allInto(node: PlanNode): Certainty {
+    const inputs = node.inputs.map(edge => this.on(edge))
+    if (inputs.length === 1) return inputs[0]!
+    return inputs.every(isReadable) ? { content: 'set', loose: new Map() } : open
+  }
+
+  /** Whether rows of a table begin again. */
+  #beginsAgain(node: AggregateNode): boolean {
+    return emitsOf(this.#graph, node).some(({ emission }) => emission.kind === 'count' && emission.reset)
   }
 
   #merged(node: PlanNode): Certainty {
@@ -113,7 +130,10 @@ export class Certainties {
     if (aggregate.window?.kind === 'count' && table.content !== 'sequence') return open
     const { loose } = table
     if (aggregate.result === 'value' && loose.size > 0) return open
-    if (node.emission.kind === 'final') return { content: 'set', loose }
+    const { emission } = node
+    if (emission.kind === 'final')
+      return { content: emission.allowedLatenessMs === undefined ? 'set' : 'last-of-window', loose }
+    if (emission.kind === 'count') return table.content === 'sequence' ? table : open
     const inOrder = node.emission.kind === 'updates' && table.content === 'sequence' && loose.size === 0
     return { content: inOrder ? 'sequence' : 'last', loose }
   }
@@ -136,6 +156,7 @@ export class Certainties {
 /** How strictly records of this certainty are compared where they end. */
 export function bindingOf({ content }: Certainty): Binding {
   if (content === 'open') return 'open'
+  if (content === 'last-of-window') return 'last-per-window'
   return content === 'last' ? 'last-per-key' : 'exact'
 }
 

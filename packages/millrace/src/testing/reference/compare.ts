@@ -77,7 +77,9 @@ function titled(title: string, lines: readonly string[]): string[] {
 
 function outputDifferences(actual: readonly ObservedRecord[], expected: Expected<ExpectedRecord>): string[] {
   if (expected.binding === 'open') return []
-  if (expected.binding === 'last-per-key') return lastPerKeyDifferences(actual, expected)
+  if (expected.binding === 'last-per-key')
+    return lastDifferences(actual, expected, ({ key }) => shownKey(key))
+  if (expected.binding === 'last-per-window') return lastDifferences(actual, expected, keyAndWindow)
   const wrong = multisetDifferences(
     actual.map(record => outputRow(record, expected.loose)),
     expected.rows.map(record => outputRow(record, expected.loose)),
@@ -121,13 +123,14 @@ function partitionDifferences(
  * The last value of each key must be the last one that some task would have written. A key whose last value is null is one that is
  * not there: whether a session was ever told of that became a part of another depends on the order of the records.
  */
-function lastPerKeyDifferences(
+function lastDifferences(
   actual: readonly ObservedRecord[],
   { rows, loose }: Expected<ExpectedRecord>,
+  nameOf: (record: ObservedRecord | ExpectedRecord) => string,
 ): string[] {
-  const lastByTask = new Map(rows.map(record => [`${record.task} ${shownKey(record.key)}`, record]))
-  const candidates = Map.groupBy(lastByTask.values(), ({ key }) => shownKey(key))
-  const lastActual = new Map(actual.map(record => [shownKey(record.key), record]))
+  const lastByTask = new Map(rows.map(record => [`${record.task} ${nameOf(record)}`, record]))
+  const candidates = Map.groupBy(lastByTask.values(), nameOf)
+  const lastActual = new Map(actual.map(record => [nameOf(record), record]))
   const differences: string[] = []
   for (const key of new Set([...candidates.keys(), ...lastActual.keys()])) {
     const found = lastActual.get(key)
@@ -142,6 +145,11 @@ function lastPerKeyDifferences(
       )
   }
   return differences
+}
+
+/** The rows of windows that come again have the plain key, and their window in the value. */
+function keyAndWindow({ key, value }: ObservedRecord | ExpectedRecord): string {
+  return `${shownKey(key)} from ${(value as { start?: number } | null)?.start}`
 }
 
 function isAbsent(record: { readonly value: unknown } | undefined): boolean {

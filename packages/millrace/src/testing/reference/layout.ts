@@ -68,10 +68,13 @@ function allEntries(graph: Graph): EntryNode[] {
   ) as EntryNode[]
 }
 
+/** Steps whose records meet in one store. */
+const keepers: ReadonlySet<PlanNode['kind']> = new Set(['aggregate', 'process', 'streamJoin', 'asyncMap'])
+
 function entriesThatMeet(graph: Graph, entriesOf: (node: PlanNode) => EntryNode[]): EntryNode[][] {
   let groups = allEntries(graph).map(entry => [entry])
   for (const node of graph.nodes) {
-    if (node.kind !== 'aggregate' && node.kind !== 'process') continue
+    if (!keepers.has(node.kind)) continue
     const meeting = entriesOf(node)
     const isMeeting = (group: readonly EntryNode[]) => group.some(entry => meeting.includes(entry))
     groups = [...groups.filter(group => !isMeeting(group)), groups.filter(isMeeting).flat()]

@@ -1,31 +1,23 @@
-import type { Graph, Port, ProcessNode } from '../../plan/graph.ts'
+import type { ProcessNode } from '../../plan/graph.ts'
 import { canonicalText } from './bytes.ts'
 import { StepFailure } from './callbacks.ts'
+import type { StepHost } from './host.ts'
 import { bytesOfRecordKey, withResult } from './made-records.ts'
 import { callProcess, emptyState, type KeptState, type KeptTimer } from './process.ts'
 import type { FlowRecord } from './types.ts'
 import { heldBackBeforeMs } from './walk.ts'
 
-/** What process steps ask of their task. */
-export interface ProcessHost {
-  readonly graph: Graph
-  /** The watermark that has reached a node. */
-  reached(node: ProcessNode): number
-  send(node: ProcessNode, port: Port, record: FlowRecord): void
-  fail(node: ProcessNode, failure: StepFailure, record: FlowRecord): void
-}
-
 /** The process steps of a task: what each keeps under its keys, and the firing of its timers. */
 export class ProcessSteps {
   /** No channel has anything more. */
   isEnding = false
-  readonly #host: ProcessHost
+  readonly #host: StepHost
   /** By key bytes. */
   readonly #kept = new Map<ProcessNode, Map<string, KeptState>>()
   /** The largest time of a record so far. */
   #largestTime = Number.NEGATIVE_INFINITY
 
-  constructor(host: ProcessHost) {
+  constructor(host: StepHost) {
     this.#host = host
   }
 
@@ -75,7 +67,8 @@ export class ProcessSteps {
     if (!known.timers.includes(timer)) return
     const kept = { ...known, timers: known.timers.filter(each => each !== timer) }
     this.#keptBy(node).set(id, kept)
-    if (this.isEnding && timer.generation > 1 && timer.due > this.#largestTime) return
+    const isOverAtEnd = node.timersEnd || timer.generation > 1
+    if (this.isEnding && isOverAtEnd && timer.due > this.#largestTime) return
     const reached = timer.due + heldBackBeforeMs(this.#host.graph, node) - 1
     const { key, keySerde } = kept.record
     const record = {
@@ -95,7 +88,7 @@ export class ProcessSteps {
       for (const [port, each] of sent) this.#host.send(node, port, each)
     } catch (failure) {
       if (!(failure instanceof StepFailure)) throw failure
-      this.#host.fail(node, failure, record)
+      this.#host.sendAside(node, 'failed', failure.reason, record)
     }
   }
 

@@ -83,7 +83,7 @@ class ReferenceRun {
   #runTask({ nodes }: SubTopology, place: TaskPlace): void {
     const task = new SequentialTask(this.#graph, nodes, this.#channelsOf(place), this.#outletOf(place, nodes))
     task.run(this.#choose)
-    for (const [node, slots] of task.slots)
+    for (const [node, slots] of task.aggregates.slots)
       for (const { record, window, columns } of slots.values())
         this.#tables.add(node.name, {
           key: record.key,
@@ -183,7 +183,8 @@ function looser(a: Binding, b: Binding): Binding {
 
 function sidePortsOf(node: PlanNode): SidePort[] {
   if (node.kind === 'source') return ['rejected', 'tombstones']
-  if (node.kind === 'aggregate' && node.window !== undefined) return ['late', 'failed']
+  const judges = node.kind === 'streamJoin' || (node.kind === 'aggregate' && node.window !== undefined)
+  if (judges) return ['late', 'failed']
   return ['byKey', 'merge', 'emit'].includes(node.kind) ? [] : ['failed']
 }
 

@@ -107,6 +107,8 @@ export type Binding =
   | 'exact'
   /** The value of the last record of each key. */
   | 'last-per-key'
+  /** The same, of each key and window start. */
+  | 'last-per-window'
   /** The input alone does not decide it. */
   | 'open'
 

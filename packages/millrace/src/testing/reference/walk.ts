@@ -15,13 +15,23 @@ export function emitsOf(graph: Graph, aggregate: AggregateNode): EmitNode[] {
     .filter(node => node.inputs[0]!.from === aggregate.id)
 }
 
-/** How far the watermark behind a node lies below the one before it: rows of `final` wait for the grace, those of sessions for the gap too. */
+/** How far the watermark behind a node lies below the one before it: rows of `final` wait for the grace and the lateness, those of sessions for the gap too, those of a join for its longest wait. */
 export function heldBackMs(graph: Graph, node: PlanNode): number {
   if (node.kind === 'process') return node.holdBackMs
+  if (node.kind === 'streamJoin') return Math.max(node.beforeMs, node.afterMs) + 1 + node.graceMs
   if (node.kind !== 'emit' || node.emission.kind !== 'final') return 0
   const window = (graph.nodes[node.inputs[0]!.from] as AggregateNode).window!
   if (window.kind === 'count') return 0
-  return window.graceMs + (window.kind === 'session' ? window.gapMs : 0)
+  const gapMs = window.kind === 'session' ? window.gapMs : 0
+  return window.graceMs + gapMs + (node.emission.allowedLatenessMs ?? 0)
+}
+
+/** How long after its grace the rows of a window may come again. */
+export function allowedLatenessMs(graph: Graph, aggregate: AggregateNode): number {
+  const each = emitsOf(graph, aggregate).map(({ emission }) =>
+    emission.kind === 'final' ? (emission.allowedLatenessMs ?? 0) : 0,
+  )
+  return Math.max(0, ...each)
 }
 
 /** The same, summed over the longest path from the task's channels to a node. */
