@@ -10,12 +10,16 @@ import { Bench } from './kafka/harness/bench.ts'
 import { allCases, type Case, isPeer, nameOf } from './kafka/harness/cases.ts'
 import type { Measured } from './kafka/harness/meter.ts'
 import { type Figure, figuresTable, rateOf } from './kafka/harness/table.ts'
+import { aimsTable, latencyText, restoreText } from './kafka/measures/aims.ts'
+import { measureLatency } from './kafka/measures/latency.ts'
+import { type Measure, type Measurement, measureName, measures } from './kafka/measures/measures.ts'
+import { measureRestore } from './kafka/measures/restore.ts'
 
 const help = `npm run bench:kafka -- [words] [--records 3000000] [--runs 3] [--peers] [--quick] [--json] [--data bench/.data/kafka]
 
 Compares pipelines on a real Kafka with hand-written loops and other systems. Starts a broker of its own (Java 17, Maven).
-words      only cases that have all of them in their names: w0 w1 w2 w3, millrace loop raw kafka-streams flink quix,
-           callbacks fields whole, exactly-once at-least-once, 100ms 1000ms
+words      only cases that have all of them in their names: w0 w1 w2 w3 latency restore,
+           millrace loop raw kafka-streams flink quix, callbacks fields whole, exactly-once at-least-once, 100ms 1000ms
 --records  of the input; W2 reads half of them, Quix Streams an eighth
 --runs     how often each case runs, the cases taking turns
 --peers    Kafka Streams, Flink and Quix Streams too (a JDK and Maven; Python with PyPI)
@@ -24,6 +28,7 @@ words      only cases that have all of them in their names: w0 w1 w2 w3, millrac
 --data     where the broker keeps the input from run to run: about 250 MB for a million records`
 
 const quickRecords = 40_000
+const quickLatency = { perSecond: 5_000, seconds: 2, warmUpSeconds: 1, records: quickRecords }
 
 const { values: flags, positionals: words } = parseArgs({
   allowPositionals: true,
@@ -53,22 +58,35 @@ async function main(): Promise<void> {
   const runs = flags.quick ? 1 : Number(flags.runs)
   if (!(records >= 1_000) || !(runs >= 1)) throw new Error('--records is at least 1000, --runs at least 1')
   const cases = allCases().filter(isWanted)
-  if (cases.length === 0) throw new Error(`No case has ${words.join(' and ')} in its name`)
+  const wanted = measures.filter(each => hasAllWords(measureName(each)))
+  if (cases.length + wanted.length === 0) throw new Error(`No case has ${words.join(' and ')} in its name`)
   const bench = await Bench.open(resolve(flags.data))
   const stop = () => void bench.close().finally(() => process.exit(1))
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop)
   try {
-    await report(bench, cases, records, runs)
+    await report(bench, { cases, measures: wanted, records, runs })
   } finally {
     await bench.close()
   }
 }
 
 function isWanted(each: Case): boolean {
-  return (flags.peers || !isPeer(each.program)) && words.every(word => nameOf(each).split(' ').includes(word))
+  return (flags.peers || !isPeer(each.program)) && hasAllWords(nameOf(each))
 }
 
-async function report(bench: Bench, cases: readonly Case[], records: number, runs: number): Promise<void> {
+function hasAllWords(name: string): boolean {
+  return words.every(word => name.split(' ').includes(word))
+}
+
+interface Plan {
+  readonly cases: readonly Case[]
+  readonly measures: readonly Measure[]
+  readonly records: number
+  readonly runs: number
+}
+
+async function report(bench: Bench, plan: Plan): Promise<void> {
+  const { cases, records, runs } = plan
   say('Making the input and what must come out …')
   const failed = new Map<Case, string>()
   for (const each of cases) await guarded(each, failed, () => bench.prepare(each, records))
@@ -83,20 +101,53 @@ async function report(bench: Bench, cases: readonly Case[], records: number, run
       say(`run ${run}/${runs}  ${nameOf(each).padEnd(50)} ${flags.quick ? 'right' : lineOf(result)}`)
     }
   }
+  const measurements: Measurement[] = []
+  for (const each of plan.measures) measurements.push(await measure(bench, each, plan))
   if (flags.quick) return
   const figures: Figure[] = cases.map((each, i) => ({ ...each, runs: measured[i]! }))
   const left = [...failed].map(([each, reason]) => `Left out: ${nameOf(each)}: ${reason}`)
   const ran = figures.filter(each => each.runs.length > 0)
   const text = flags.json
-    ? JSON.stringify({ machine: machine(), records, parseRates, figures: ran, left }, undefined, 2)
+    ? JSON.stringify(
+        { machine: machine(), records, parseRates, figures: ran, measurements, left },
+        undefined,
+        2,
+      )
     : [
         machine(),
         yardstick(parseRates),
         `${records} records, ${runs} runs.`,
-        figuresTable(ran),
+        ...(ran.length > 0 ? [figuresTable(ran)] : []),
+        aimsTable(ran, measurements) ?? '',
         ...left,
       ].join('\n\n')
   process.stdout.write(`${text}\n`)
+}
+
+/** Each run of a measure, one after the other; its results are checked, or it throws. */
+async function measure(bench: Bench, each: Measure, { records, runs }: Plan): Promise<Measurement> {
+  const name = measureName(each).padEnd(50)
+  const inTurn = async <R>(work: () => Promise<R>, textOf: (result: R) => string): Promise<R[]> => {
+    const results: R[] = []
+    for (let run = 1; run <= runs; run++) {
+      const result = await work()
+      results.push(result)
+      say(`run ${run}/${runs}  ${name} ${flags.quick ? 'right' : textOf(result)}`)
+    }
+    return results
+  }
+  if (each.kind === 'restore')
+    return {
+      measure: each,
+      kind: 'restore',
+      runs: await inTurn(() => measureRestore(bench, each, records), restoreText),
+    }
+  const volume = flags.quick ? quickLatency : { seconds: 15, warmUpSeconds: 5, records }
+  return {
+    measure: each,
+    kind: 'latency',
+    runs: await inTurn(() => measureLatency(bench, each, volume), latencyText),
+  }
 }
 
 /** Another system that does not run here, or gives wrong results, is left out and said so; a case of our own ends everything. */

@@ -57,6 +57,20 @@ function runningCounts(count: number, digest: Digest): void {
   }
 }
 
+/** How often each bidder has come, and for how much; the table that is restored. */
+export function bidderSums(count: number): string {
+  const rows = new Map<number, { n: number; total: number }>()
+  for (const { bidder, price } of allBids(count)) {
+    const row = rows.get(bidder) ?? { n: 0, total: 0 }
+    row.n++
+    row.total += price
+    rows.set(bidder, row)
+  }
+  const digest = new Digest()
+  for (const [bidder, { n, total }] of rows) digest.add(`${bidder}|${n}|${total}`)
+  return digest.text
+}
+
 /** Every bid with what its bidder's row says. */
 function joined(count: number, digest: Digest): void {
   for (const { auction, bidder, price, dateTime } of allBids(count)) {

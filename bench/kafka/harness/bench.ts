@@ -15,6 +15,16 @@ import { inProcess, otherCore } from './spawn.ts'
 
 const output = 'results'
 
+/** Where a measure runs: alone on the broker but for the input, with a name and a folder of its own. */
+export interface Place {
+  readonly brokers: readonly string[]
+  readonly log: Log
+  readonly app: string
+  readonly directory: string
+  /** Removes the folder. */
+  remove(): void
+}
+
 /** A broker with the input in it, and what it takes to run cases against it one after the other. */
 export class Bench {
   readonly #cluster: TestCluster
@@ -54,29 +64,33 @@ export class Bench {
   /** Runs a case once, from nothing, and checks all of its results. Throws when one is wrong. */
   async run(each: Case, records: number): Promise<Measured> {
     const count = recordsOf(each, records)
-    await this.#clear()
-    await createTopics(this.#log, [output])
-    const app = `bench-${process.pid}-${++this.#runs}`
-    const { brokers } = this.#cluster
-    const job: Job = {
-      case: each,
-      brokers,
-      brokerPid: this.#cluster.pid(1),
-      app,
-      input: inputTopic(count),
-      output,
-      records: count,
-      directory: mkdtempSync(join(this.#directory, 'state-')),
-    }
+    const { brokers, app, directory, remove } = await this.place([output])
+    const brokerPid = this.#cluster.pid(1)
+    const input = inputTopic(count)
+    const job: Job = { case: each, brokers, brokerPid, app, input, output, records: count, directory }
     const measured = isPeer(each.program)
       ? await runPeer(each.program, job, this.#log)
       : await inProcess<Measured>(new URL('./child.ts', import.meta.url), job)
-    rmSync(job.directory, { recursive: true, force: true })
+    remove()
     const results = await resultsOf(this.#log, output, each.workload, count)
     const expected = this.#oracle(each.workload, count)
     if (results !== expected)
       throw new Error(`${nameOf(each)} gave wrong results: ${results}; the oracle says ${expected}`)
     return measured
+  }
+
+  /** Removes what was there before and makes these topics. */
+  async place(topics: readonly string[]): Promise<Place> {
+    await this.#clear()
+    await createTopics(this.#log, topics)
+    const directory = mkdtempSync(join(this.#directory, 'state-'))
+    return {
+      brokers: this.#cluster.brokers,
+      log: this.#log,
+      app: `bench-${process.pid}-${++this.#runs}`,
+      directory,
+      remove: () => rmSync(directory, { recursive: true, force: true }),
+    }
   }
 
   /** Once for all cases. */
