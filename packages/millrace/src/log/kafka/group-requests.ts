@@ -7,8 +7,9 @@ import { PROTOCOL_NAME, PROTOCOL_TYPE } from './group-protocol.ts'
 
 const GRACE_MS = 5000
 const PAUSE_MS = 100
-/** Two live processes with one name take it from one another within moments. */
-const FENCED_AGAIN_MS = 60_000
+/** Two live processes with one name take it from one another about every second, for as long as both live. */
+const RIVAL_TIMES = 5
+const RIVAL_WITHIN_MS = 60_000
 
 /** The group does not know the member (any more): whatever it had is lost. */
 export class LostMembershipError extends Error {
@@ -29,8 +30,8 @@ export class GroupRequests {
   /** Empty until the coordinator has given one. */
   memberId = ''
   isJoining = false
-  /** When another member last took the place. */
-  #fencedMs = Number.NEGATIVE_INFINITY
+  /** When another member took the place, the last times. */
+  #fencedMs: number[] = []
   #heardMs: number
 
   constructor(cluster: Cluster, join: JoinOptions, lane: string, onAccepted: () => void) {
@@ -134,14 +135,14 @@ export class GroupRequests {
   }
 
   /**
-   * A join that comes late, of this process or of the dead one before it, takes the place once; who joins again has it back.
-   * Another process that lives does the same, so of two the one that lost the place first loses it a second time.
+   * A join that comes late, of this process or of the dead one before it, takes the place once; who joins again has it back. Each cut
+   * connection may leave one behind. Another process that lives does the same, but again and again.
    */
-  #isFencedAgain(): boolean {
+  #hasRival(): boolean {
     const nowMs = this.#cluster.clock.monotonic()
-    const sinceMs = nowMs - this.#fencedMs
-    this.#fencedMs = nowMs
-    return sinceMs < Math.max(FENCED_AGAIN_MS, 3 * this.#join.sessionTimeoutMs)
+    const withinMs = Math.max(RIVAL_WITHIN_MS, 3 * RIVAL_TIMES * this.#join.sessionTimeoutMs)
+    this.#fencedMs = [...this.#fencedMs.filter(ms => nowMs - ms < withinMs), nowMs]
+    return this.#fencedMs.length >= RIVAL_TIMES
   }
 
   /** Throws unless the error is one that passes. */
@@ -149,7 +150,7 @@ export class GroupRequests {
     const { group, instanceId } = this.#join
     const right = accessRight('Read', 'Group', group)
     const error = new KafkaError(code, `${doing} (group ${group})`, null, right)
-    if (code === CODE.fencedInstance && !this.#isFencedAgain())
+    if (code === CODE.fencedInstance && !this.#hasRival())
       throw new LostMembershipError(`Another member of group ${group} has taken the place of "${instanceId}"`)
     if (code === CODE.fencedInstance)
       throw new FencedInstanceError(
