@@ -5,6 +5,7 @@ import { messageOf, reasonOf, StepFailure, TaskStopped } from './failures.ts'
 import { decodeMarker } from './marker.ts'
 import type { Task } from './task.ts'
 import type { TaskInput } from './task-input.ts'
+import { UpstreamAdded } from './upstream-added.ts'
 
 const ignoresEnds = isBroken('3.5')
 
@@ -39,7 +40,7 @@ export class Intake {
 
   /**
    * Takes the marker in work. One that was `past` before a restart only says what records follow. False when
-   * a slice of closing is used up.
+   * a slice of closing is used up. Throws `UpstreamAdded` where the task has no channel for it.
    */
   mark(input: TaskInput, past: boolean): boolean {
     const { cursor } = input
@@ -47,12 +48,7 @@ export class Intake {
     const marker = decodeMarker(cursor.buffer, cursor.valueStart, cursor.valueEnd)
     const channel =
       marker.upstream === '' ? input.channel : this.#byUpstream[input.index]!.get(marker.upstream)
-    if (channel === undefined) {
-      throw new TaskStopped(
-        `${input.topic}/${input.partition} has records of the task ${marker.upstream}, which was not there when the pipeline ` +
-          'started: partitions were added (SEMANTICS 5.9). Start the pipeline again',
-      )
-    }
+    if (channel === undefined) throw new UpstreamAdded(marker.upstream, `${input.topic}/${input.partition}`)
     input.channel = channel
     input.keyKind = marker.keyKind
     const { time } = this.#task

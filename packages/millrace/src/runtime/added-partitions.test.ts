@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { buildPrograms } from '../engine/compile-sub.ts'
+import { encodeMetadata } from '../engine/metadata.ts'
 import { type App, count, json, type Pipeline, pipeline, start, topic } from '../index.ts'
 import { batchOf } from '../log/conformance/store.ts'
+import type { TopicPartition } from '../log/log.ts'
+import { MemoryBroker } from '../log/memory/broker.ts'
 import { MemoryLog } from '../log/memory/memory-log.ts'
+import { learnChannels, learnUpstream } from './added-partitions.ts'
 import { readTopic } from './testkit/read-topic.ts'
 
 interface Hit {
@@ -23,11 +28,13 @@ const rekeyed = pipeline('rekeyed', p => {
   p.from(hits).keyBy('user').aggregate('per-user', { n: count() }).emit('updates').to(rows)
 })
 
+const hit = (user: string) => batchOf([{ key: user, value: JSON.stringify({ user }) }])
+const noTime = { maxTime: 0, watermark: 0, released: false }
+
 /** A pipeline that runs and has read one record when the third partition comes, with a record in it already. */
 async function withThird(subject: Pipeline, run: (app: App, log: MemoryLog) => Promise<void>): Promise<void> {
   const log = new MemoryLog()
   await using app = await start([subject], { app: 'a', log })
-  const hit = (user: string) => batchOf([{ key: user, value: JSON.stringify({ user }) }])
   const target = subject === copy ? out : rows
   await log.append([{ topic: 'hits', partition: 0, bytes: hit('u0') }])
   await until(app, async () => (await readTopic(log, target.name)).length === 1)
@@ -43,6 +50,9 @@ async function until(app: App, isSo: () => Promise<boolean>): Promise<void> {
 const usersIn = async (log: MemoryLog) =>
   (await readTopic(log, 'out')).map(({ value }) => JSON.parse(value!).user).sort()
 
+const counted = async (log: MemoryLog) =>
+  (await readTopic(log, 'rows')).map(({ key, value }) => `${key} ${JSON.parse(value!).n}`).sort()
+
 describe('[5.9] partitions that are added while a pipeline runs', () => {
   it('are read from their beginning where nothing is keyed', () =>
     withThird(copy, async (app, log) => {
@@ -55,16 +65,65 @@ describe('[5.9] partitions that are added while a pipeline runs', () => {
       await assert.rejects(app.failed, /added to hits.*"per-user" is keyed directly.*--reset.*keyBy/s)
     }))
 
-  it('stop a pipeline that re-keys; started again it reads them, and what it has counted stays', () =>
+  it('are read from their beginning in front of a keyBy, and what was counted before stays', () =>
     withThird(rekeyed, async (app, log) => {
-      await assert.rejects(app.failed, /added to hits.*Start the pipeline again/s)
+      await log.append([{ topic: 'hits', partition: 2, bytes: hit('u0') }])
+      await until(app, async () => (await readTopic(log, 'rows')).length === 3)
+      assert.deepEqual(await counted(log), ['u0 1', 'u0 2', 'u2 1'])
+    }))
+
+  it('are read from their beginning after a restart, too', () =>
+    withThird(rekeyed, async (app, log) => {
+      await until(app, async () => (await readTopic(log, 'rows')).length === 2)
       await app.stop()
       await using again = await start([rekeyed], { app: 'a', log })
-      await log.append([
-        { topic: 'hits', partition: 0, bytes: batchOf([{ key: 'u0', value: '{"user":"u0"}' }]) },
-      ])
+      await log.append([{ topic: 'hits', partition: 0, bytes: hit('u0') }])
       await until(again, async () => (await readTopic(log, 'rows')).length === 3)
-      const counted = (await readTopic(log, 'rows')).map(({ key, value }) => `${key} ${JSON.parse(value!).n}`)
-      assert.deepEqual(counted.sort(), ['u0 1', 'u0 2', 'u2 1'])
+      assert.deepEqual(await counted(log), ['u0 1', 'u0 2', 'u2 1'])
     }))
+
+  it('reach the tasks behind a keyBy in processes that were given none of them', async () => {
+    const broker = new MemoryBroker()
+    const logs = [1, 2, 3].map(pid => new MemoryLog(broker, { pid }))
+    const log = logs[0]!
+    const apps = await Promise.all(logs.map(each => start([rekeyed], { app: 'a', log: each })))
+    await log.alterTopics([{ name: 'hits', partitions: 3 }])
+    const members = async () => (await log.describeGroup('a.rekeyed'))?.members ?? []
+    const hasThird = (assignment: readonly TopicPartition[]) =>
+      assignment.some(({ topic, partition }) => topic === 'hits' && partition === 2)
+    await until(apps[0]!, async () => (await members()).some(({ assignment }) => hasThird(assignment)))
+    const others = (await members()).filter(({ assignment }) => !hasThird(assignment))
+    const isBehind = ({ topic }: TopicPartition) => topic.endsWith('.repartition')
+    assert.ok(others.some(({ assignment }) => assignment.some(isBehind)))
+    const users = Array.from({ length: 20 }, (_, i) => `u${i}`)
+    for (const user of users) await log.append([{ topic: 'hits', partition: 2, bytes: hit(user) }])
+    await until(apps[0]!, async () => (await readTopic(log, 'rows')).length === users.length)
+    assert.deepEqual(await counted(log), users.map(user => `${user} 1`).sort())
+    for (const app of apps) {
+      assert.equal(app.health().status, 'running')
+      await app.stop()
+    }
+  })
+
+  it('are among the times that a task goes on from, though its process was given none of them', () => {
+    const graph = rekeyed.graph
+    const [front, behind] = buildPrograms(graph, {
+      app: 'a',
+      closedLog: true,
+      mode: 'compiled',
+      freeze: false,
+    })
+    const readings = [
+      { plan: front!.plan, topics: ['hits'] },
+      { plan: behind!.plan, topics: ['a.rekeyed.user.repartition'] },
+    ]
+    const name = (partition: number) => `${front!.plan.sub.name}/${partition}`
+    const channels = [0, 1, 2].map(partition => ({ ...noTime, name: name(partition) }))
+    const counts = new Map([['hits', 2]])
+    learnChannels(counts, [{ metadata: encodeMetadata({ channels }) }], readings)
+    assert.equal(counts.get('hits'), 3)
+    assert.ok(!learnUpstream(counts, 'somebody else/3', readings))
+    assert.ok(!learnUpstream(counts, `${behind!.plan.sub.name}/3`, readings))
+    assert.equal(counts.get('hits'), 3)
+  })
 })

@@ -1,7 +1,7 @@
 import type { SubProgram } from '../engine/compile-sub.ts'
 import { TaskStopped } from '../engine/failures.ts'
+import { decodeMetadata } from '../engine/metadata.ts'
 import type { TopicPartition } from '../log/log.ts'
-import type { Graph } from '../plan/graph.ts'
 
 /** Something of a pipeline that reads topics. */
 export interface Reading {
@@ -10,33 +10,55 @@ export interface Reading {
 }
 
 /**
- * Takes note of partitions that were added while the pipeline ran (SEMANTICS 5.9). Throws `TaskStopped` where what reads them cannot
- * go on as it is: rows of a keyed step belong to other partitions now, and what is behind a keyBy has to know all who write to it.
+ * Takes note of partitions that were added while the pipeline ran (SEMANTICS 5.9). Throws `TaskStopped` where a step is keyed directly on
+ * their topic: its rows belong to other partitions now.
  */
 export function learnAdded(
   counts: Map<string, number>,
   assigned: readonly TopicPartition[],
   readings: readonly Reading[],
-  graph: Graph,
 ): void {
   for (const { topic, partition } of assigned) {
     const known = counts.get(topic)
     if (known === undefined || partition < known) continue
-    for (const { plan, topics } of readings) if (topics.includes(topic)) checkReading(plan, topic, graph)
+    for (const { plan, topics } of readings) if (topics.includes(topic)) checkReading(plan, topic)
     counts.set(topic, partition + 1)
   }
 }
 
-function checkReading({ stateful, sub }: SubProgram['plan'], topic: string, graph: Graph): void {
-  const [step] = stateful
-  if (step !== undefined)
-    throw new TaskStopped(
-      `Partitions were added to ${topic}, on which the step "${step.node.name}" is keyed directly: its keys are in other partitions ` +
-        'now than their rows (SEMANTICS 5.9). Start again with --reset, or key the stream with keyBy',
-    )
-  if (sub.nodeIds.some(id => graph.nodes[id]!.kind === 'keyBy'))
-    throw new TaskStopped(
-      `Partitions were added to ${topic}, and what is behind a keyBy does not know them (SEMANTICS 5.9). Start the pipeline again: ` +
-        'it reads them from their beginning',
-    )
+function checkReading({ stateful: [step] }: SubProgram['plan'], topic: string): void {
+  if (step === undefined) return
+  throw new TaskStopped(
+    `Partitions were added to ${topic}, on which the step "${step.node.name}" is keyed directly: its keys are in other partitions ` +
+      'now than their rows (SEMANTICS 5.9). Start again with --reset, or key the stream with keyBy',
+  )
+}
+
+const taskOfSources = /^(.+)\/(\d+)$/su
+
+/**
+ * Takes note of a task that writes re-keyed records, of whose partition only whoever has it was told. False when no task of this
+ * pipeline can have that name.
+ */
+export function learnUpstream(
+  counts: Map<string, number>,
+  upstream: string,
+  readings: readonly Reading[],
+): boolean {
+  const [, name, partition] = taskOfSources.exec(upstream) ?? []
+  const reading = readings.find(({ plan }) => plan.sub.name === name)
+  if (reading === undefined || reading.plan.sub.inputs.some(({ kind }) => kind !== 'source')) return false
+  const least = Number(partition) + 1
+  for (const topic of reading.topics) if ((counts.get(topic) ?? 1) < least) counts.set(topic, least)
+  return true
+}
+
+/** Times that were committed for upstream tasks must not be forgotten because this process was not told of their partitions. */
+export function learnChannels(
+  counts: Map<string, number>,
+  positions: readonly { readonly metadata: Uint8Array }[],
+  readings: readonly Reading[],
+): void {
+  for (const { metadata } of positions)
+    for (const { name } of decodeMetadata(metadata).channels) learnUpstream(counts, name, readings)
 }

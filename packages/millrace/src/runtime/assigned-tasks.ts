@@ -14,7 +14,7 @@ import { changelogTopic, groupName } from '../plan/names.ts'
 import { SnapshotDamagedError } from '../state/snapshot-format.ts'
 import { isBroken } from '../std/broken-rules.ts'
 import type { Clock } from '../std/clock.ts'
-import { learnAdded } from './added-partitions.ts'
+import { learnAdded, learnChannels, learnUpstream, type Reading } from './added-partitions.ts'
 import { Backoff, isRetriable } from './backoff.ts'
 import type { Guarantee } from './guarantee.ts'
 import { InputPreparation } from './input-preparation.ts'
@@ -222,13 +222,24 @@ export class AssignedTasks {
 
   /** Begins to make and restore the tasks that are missing; each runs as soon as it is whole. */
   start(): void {
-    const readings = this.#programs.map(({ plan }) => ({ plan, topics: this.#inputTopics(plan.sub) }))
-    learnAdded(this.#counts, this.#partitions, readings, this.#options.graph)
+    learnAdded(this.#counts, this.#partitions, this.#readings)
     for (const place of this.#places()) {
       const name = nameOf(place)
       if (this.runners.has(name) || this.starts.has(name) || !this.#isAssigned(place)) continue
       this.starts.begin(name, (signal, progress) => this.#startWhenReachable(place, signal, progress))
     }
+  }
+
+  /**
+   * Takes note of a task that writes re-keyed records and was not there at the start (SEMANTICS 5.9): tasks that are made from here on
+   * know it. False when there can be none of that name.
+   */
+  learnUpstream(name: string): boolean {
+    return learnUpstream(this.#counts, name, this.#readings)
+  }
+
+  get #readings(): Reading[] {
+    return this.#programs.map(({ plan }) => ({ plan, topics: this.#inputTopics(plan.sub) }))
   }
 
   #places(): Place[] {
@@ -272,6 +283,7 @@ export class AssignedTasks {
     await this.#prepareWriting()
     const inputs = plan.sub.inputs.map((origin, i) => ({ origin, topic: topics[i]!, partition }))
     const positions = await startPositions(log, this.group, inputs)
+    learnChannels(this.#counts, positions, this.#readings)
     const globals = await globalStarts(log, plan)
     if (plan.stateful.length > 0) this.#warnOfForeign(positions)
     const pause = async () => {

@@ -1,5 +1,6 @@
 import type { Task } from '../engine/task.ts'
 import type { TaskInput } from '../engine/task-input.ts'
+import { UpstreamAdded } from '../engine/upstream-added.ts'
 import {
   CommitError,
   type FetchedPartition,
@@ -193,7 +194,7 @@ export class PipelineRun {
       try {
         if (runner.turn() === 'worked') worked = true
       } catch (error) {
-        this.fail(error as Error)
+        this.#turnFailed(error as Error)
         return true
       } finally {
         turns?.end()
@@ -202,6 +203,12 @@ export class PipelineRun {
     // The end of a bounded input leaves nothing to commit where no window was open, so no commit tells of it.
     if (worked && this.isFinished) this.#options.wake()
     return worked
+  }
+
+  #turnFailed(error: Error): void {
+    if (error instanceof UpstreamAdded && this.#tasks.learnUpstream(error.upstream))
+      this.#startOver(() => this.#startTasks())
+    else this.fail(error)
   }
 
   #runnable(): TaskRunner[] {
@@ -309,10 +316,15 @@ export class PipelineRun {
   restart(error: Error): void {
     if (this.isStopped) return
     if (this.#commits.failures.failures >= restartsMax) return this.fail(error)
+    this.#startOver(() => this.#startTasksAgain())
+  }
+
+  /** Goes on from what is committed, with new tasks. */
+  #startOver(startTasks: () => void | Promise<void>): void {
     this.#tasks.drop()
     this.#serially(async () => {
       await this.#commits.acknowledged()
-      await this.#startTasksAgain()
+      await startTasks()
     })
   }
 
