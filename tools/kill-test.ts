@@ -6,7 +6,7 @@
 import { parseArgs } from 'node:util'
 import { Checks } from './kill/checks.ts'
 import { embeddedGround } from './kill/ground.ts'
-import { commitPoints, control, endAfter, occasionally, storm } from './kill/storm.ts'
+import { Cap, commitPoints, control, occasionally, storm } from './kill/storm.ts'
 
 const { values } = parseArgs({
   options: {
@@ -19,8 +19,16 @@ const { values } = parseArgs({
 const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed)
 console.log(`seed ${seed}; again with: npm run test:kill -- --seed ${seed}`)
 const checks = new Checks()
-const isDone = endAfter(6 * 60_000, checks)
-const common = { seed, ground: embeddedGround, sessionTimeoutMs: 1_000, onProgress: occasionally() }
+const cap = new Cap(6 * 60_000, checks)
+const common = {
+  seed,
+  ground: embeddedGround,
+  sessionTimeoutMs: 1_000,
+  onProgress: occasionally(),
+  onBegun: (report: Cap['report']) => {
+    cap.report = report
+  },
+}
 const wants = (mode: string) => values.only === undefined || values.only === mode
 if (wants('atomic')) {
   const [kills, records] = [Number(values.kills), Number(values.records)]
@@ -30,6 +38,6 @@ if (wants('atomic')) {
 }
 if (wants('positions-first')) await control(checks, 'positions-first', common)
 if (wants('output-first')) await control(checks, 'output-first', common)
-isDone()
+cap.lift()
 console.log(`\n${checks}`)
 process.exitCode = checks.failed === 0 ? 0 : 1

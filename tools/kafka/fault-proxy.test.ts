@@ -48,6 +48,34 @@ describe('the proxy before a broker', () => {
     socket.destroy()
   })
 
+  it('keeps nothing of each time that an end took no more', async () => {
+    const warnings: Error[] = []
+    const warned = (warning: Error) => warnings.push(warning)
+    process.on('warning', warned)
+    const socket = await dial()
+    let answered = 0
+    socket.on('data', bytes => {
+      answered += bytes.length
+    })
+    const turn = () => new Promise(resolve => setImmediate(resolve))
+    // More than sockets take while nobody reads.
+    const question = 'x'.repeat(8 << 20)
+    for (let asked = question.length; asked <= 12 * question.length; asked += question.length) {
+      socket.pause()
+      socket.write(question)
+      while (
+        received.reduce((sum, { length }) => sum + length, 0) < asked &&
+        socket.bytesRead < asked - question.length / 2
+      )
+        await turn()
+      socket.resume()
+      while (answered < asked) await turn()
+    }
+    socket.destroy()
+    process.off('warning', warned)
+    assert.deepEqual(warnings, [])
+  })
+
   it('cuts every connection, and takes new ones', async () => {
     const socket = await dial()
     await ask(socket, 'one')

@@ -97,7 +97,7 @@ export class FaultProxy {
         if (this.#delayMs > 0) await sleep(this.#delayMs)
         await held
         if (!to.writable) break
-        if (!to.write(chunk as Buffer)) await Promise.race([once(to, 'drain'), once(to, 'close')])
+        if (!to.write(chunk as Buffer)) await writable(to)
       }
       to.end()
     } catch {
@@ -107,6 +107,16 @@ export class FaultProxy {
       to.destroySoon()
     }
   }
+}
+
+/** Resolves when it takes more, or never will. */
+async function writable(socket: Socket): Promise<void> {
+  const done = new AbortController()
+  const { signal } = done
+  // The listener of what did not happen would stay for as long as the connection.
+  await Promise.race(['drain', 'close'].map(event => once(socket, event, { signal }))).finally(() =>
+    done.abort(),
+  )
 }
 
 interface Pair {

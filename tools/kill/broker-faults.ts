@@ -2,9 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { groupName } from '../../packages/millrace/src/plan/names.ts'
 import type { ProxiedCluster } from '../kafka/cluster.ts'
 import type { FaultProxy } from '../kafka/fault-proxy.ts'
-import { type BrokerView, until } from './broker-view.ts'
+import type { BrokerView } from './broker-view.ts'
 import { appName, pipelineNames } from './pipelines.ts'
 import { pick, type Random } from './random.ts'
+import { until } from './until.ts'
 import type { WeatherFault } from './weather.ts'
 
 const inSyncMs = 180_000

@@ -1,10 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Cluster } from '../../packages/millrace/src/log/kafka/cluster.ts'
 import { systemDial } from '../../packages/millrace/src/log/kafka/dial.ts'
 import { kafkaSettings } from '../../packages/millrace/src/log/kafka/settings.ts'
 import { systemClock } from '../../packages/millrace/src/std/clock.ts'
+import { until } from './until.ts'
 
-const pollMs = 100
 const [highWatermark, lastStableOffset] = [0, 1]
 
 /** What the brokers say of themselves, asked past every proxy. */
@@ -78,18 +77,5 @@ export class BrokerView {
 
   close(): Promise<void> {
     return this.#cluster.close()
-  }
-}
-
-/** Asks again and again until it is so; what cannot be asked is not so yet. */
-export async function until(
-  withinMs: number,
-  otherwise: () => string,
-  isSo: () => Promise<boolean>,
-): Promise<void> {
-  const untilMs = performance.now() + withinMs
-  while (!(await isSo().catch(() => false))) {
-    if (performance.now() > untilMs) throw new Error(`${otherwise()} within ${withinMs / 1000} s`)
-    await sleep(pollMs)
   }
 }

@@ -1,38 +1,55 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { type App, start } from '../../packages/millrace/src/index.ts'
+import { start } from '../../packages/millrace/src/index.ts'
 import type { Log } from '../../packages/millrace/src/log/log.ts'
-import { groupName } from '../../packages/millrace/src/plan/names.ts'
 import { seededRandom } from '../../packages/millrace/src/std/random.ts'
-import { expectedOf, finalExtremes } from './expected.ts'
+import { addedPartition } from './added-partitions.ts'
+import { DiskFaults } from './disk-faults.ts'
+import { expectedOf, type Input } from './expected.ts'
 import { Fleet } from './fleet.ts'
 import { Follower } from './follower.ts'
 import { Generator } from './generator.ts'
 import type { Ground, OpenGround } from './ground.ts'
 import { Nemesis } from './nemesis.ts'
-import { judge, type Output, Verdict } from './oracle.ts'
+import { judge, type Output, type Verdict } from './oracle.ts'
+import { Phases } from './phases.ts'
 import {
   appName,
+  arrivalCounts,
+  arrivals,
+  arrived,
   copies,
   extremes,
   groupWindows,
-  killPipelines,
   lateReadings,
-  pipelineNames,
   readings,
   userCounts,
 } from './pipelines.ts'
 import { Recovery } from './recovery.ts'
+import { settled } from './settling.ts'
 import type { CommitMode } from './split-commit.ts'
+import { standstill } from './standstill.ts'
+import { judgeTables } from './tables-verdict.ts'
 import type { Weather } from './weather.ts'
 import type { WorkerPoint } from './worker-options.ts'
 
-const settleMs = 120_000
-const healthMs = 3_000
 /** Of those who must not lose anything, and of those who only look. */
 const [patientMs, impatientMs] = [120_000, 3_000]
+/** What each wait after the storm may take, however much else the machine has to do. */
+const limits = {
+  nemesis: 60_000,
+  weather: 400_000,
+  append: patientMs + 30_000,
+  /** Without a standstill, which is found out sooner. */
+  settle: 900_000,
+  stop: 60_000,
+  read: 180_000,
+  leftovers: 90_000,
+  tables: 180_000,
+}
+/** A copy of state is made from what brokers answer; the next commits make the next one. */
+const foldFailed = /^warning: .*no snapshot could be made/
 /** Old enough to lie in nobody's future; younger than a day, when brokers begin to forget who wrote a record. */
 const ageMs = 12 * 3_600_000
 
@@ -53,6 +70,8 @@ export interface CampaignOptions {
   readonly onProgress: (line: string) => void
   /** Told of everything that is done to workers and log. */
   readonly onEvent?: (line: string) => void
+  /** Given a function that says what a campaign is at, what went wrong, and what can be judged by now. */
+  readonly onBegun?: (report: () => Promise<readonly string[]>) => void
 }
 
 export interface CampaignResult {
@@ -61,11 +80,14 @@ export interface CampaignResult {
   readonly problems: readonly string[]
   readonly nemesis: Nemesis
   readonly weather: Weather | undefined
+  readonly disk: DiskFaults
   readonly recovery: Recovery
+  /** From the start of each process to its first commit. */
+  readonly firstCommitsMs: readonly number[]
   readonly records: number
   /** What the outputs held in the end. */
   readonly outputs: Output
-  readonly acknowledged: Generator['acknowledged']
+  readonly acknowledged: Input
   readonly workers: number
   readonly seconds: number
 }
@@ -96,7 +118,7 @@ interface CampaignParts {
   readonly reader: Log
 }
 
-const outputTopics = [copies, userCounts, groupWindows, lateReadings, extremes]
+const outputTopics = [copies, userCounts, groupWindows, lateReadings, extremes, arrived, arrivalCounts]
 
 class Campaign {
   readonly #options: CampaignOptions
@@ -104,9 +126,11 @@ class Campaign {
   readonly #ground: Ground
   readonly #reader: Follower
   readonly #fleet: Fleet
+  readonly #disk: DiskFaults
   readonly #recovery: Recovery
   readonly #nemesis: Nemesis
   readonly #generator: Generator
+  readonly #phases: Phases
   readonly #problems: string[] = []
   readonly #beganMs = performance.now()
 
@@ -117,20 +141,34 @@ class Campaign {
     this.#ground = ground
     this.#reader = new Follower(reader, outputTopics)
     this.#recovery = new Recovery(watch)
+    this.#disk = new DiskFaults(directory)
     this.#fleet = new Fleet({
       directory,
       ...(ground.brokers && { brokers: ground.brokers }),
       mode,
       sessionTimeoutMs,
-      onMessage: ({ name }, message) => this.#problem(`${name}: ${message}`),
+      onMessage: ({ name }, message) => {
+        if (!this.#isExpected(message)) this.#problem(`${name}: ${message}`)
+      },
       onExit: member => {
         if (this.#nemesis.ended(member)) return
         const { exitCode, signalCode } = member.process
         this.#problem(`${member.name} ended by itself (${signalCode ?? `exit code ${exitCode}`})`)
       },
     })
+    this.#phases = new Phases({
+      onProblem: text => this.#problem(text),
+      state: () => standstill({ fleet: this.#fleet, log: watch, ground }),
+    })
+    this.#generator = new Generator({
+      log,
+      random: seededRandom(seed + 1),
+      beginMs: Date.now() - ageMs,
+      recordsPerSecond: options.recordsPerSecond,
+    })
     this.#nemesis = new Nemesis({
       fleet: this.#fleet,
+      disk: this.#disk,
       random: seededRandom(seed),
       memberCounts: options.memberCounts,
       recovery: this.#recovery,
@@ -144,16 +182,20 @@ class Campaign {
       onProgress: () => options.onProgress(this.#progress()),
       onEvent: what => this.#event(what),
     })
-    this.#generator = new Generator({
-      log,
-      random: seededRandom(seed + 1),
-      beginMs: Date.now() - ageMs,
-      recordsPerSecond: options.recordsPerSecond,
-    })
+    ground.weather?.also(addedPartition(log, this.#generator))
+    options.onBegun?.(() => this.#report())
+  }
+
+  /** A warning that says what was done to the worker, or to the brokers it asked. */
+  #isExpected(message: string): boolean {
+    if (this.#ground.weather !== undefined && foldFailed.test(message)) return true
+    return this.#disk.isAbout(message)
   }
 
   #problem(text: string): void {
-    if (this.#problems.length < 20) this.#problems.push(text)
+    if (this.#problems.length >= 20 || this.#problems.includes(text)) return
+    this.#problems.push(text)
+    this.#event(`PROBLEM: ${text}`)
   }
 
   get #seconds(): number {
@@ -170,159 +212,117 @@ class Campaign {
     return `${this.#seconds} s: ${kills} kills (${counted} counted), ${pointsLeft} points left, ${frozen} frozen, ${stopped} stopped, ${this.#generator.count} records, ${this.#fleet.members.size} workers${weather}`
   }
 
+  /** For whoever breaks it off. */
+  async #report(): Promise<readonly string[]> {
+    return [
+      this.#progress(),
+      `${this.#phases.now} is waited for`,
+      ...this.#problems,
+      ...(await standstill({ fleet: this.#fleet, log: this.#log, ground: this.#ground })),
+      'what was read until now, against all that was acknowledged:',
+      ...judge(this.#generator.acknowledged, this.#outputs()).map(String),
+    ]
+  }
+
   async run(): Promise<CampaignResult> {
     const app = await start([], { app: appName, log: this.#log })
     await this.#log.createTopics(
-      [readings, ...outputTopics].map(({ name, partitions }) => ({ name, partitions })),
+      [readings, arrivals, ...outputTopics].map(({ name, partitions }) => ({ name, partitions })),
     )
     const { weather } = this.#ground
     this.#reader.start()
     weather?.start(what => this.#event(what))
     const generating = this.#generator.run(this.#options.records)
-    try {
-      await Promise.race([
-        this.#nemesis.run(),
-        generating.then(() => new Promise<never>(() => {})),
-        ...(weather ? [weather.failed] : []),
-      ])
-      await weather?.stop()
-      this.#generator.stop()
-      await generating
-      await app.endInput(readings)
-      await this.#settle()
-    } catch (error) {
-      this.#problem((error as Error).stack!)
-      this.#nemesis.end()
-    } finally {
-      await weather?.stop().catch(error => this.#problem((error as Error).stack!))
-      this.#generator.stop()
-      await generating.catch(() => {})
-      await this.#recovery.end()
-    }
-    for (const { name } of await this.#fleet.stopAll())
-      this.#problem(`${name} did not stop within 30 s of SIGTERM`)
-    await this.#reader.finish(settleMs).catch(error => this.#problem((error as Error).message))
-    for (const each of await this.#ground.leftovers()) this.#problem(each)
+    await this.#storm(generating)
+    await this.#phase('the weather to pass', limits.weather, async () => weather?.stop())
+    this.#generator.stop()
+    await this.#phase('the last append', limits.append, () => generating)
+    await this.#phase('the end of the input', limits.append, () => app.endInput(readings))
+    await this.#phase('everything to be processed', limits.settle, () => this.#settled())
+    await this.#phase('the measuring of recoveries', limits.nemesis, () => this.#recovery.end())
+    await this.#phase('workers to stop', limits.stop, () => this.#stopAll())
+    await this.#phase('the outputs to be read', limits.read, () => this.#reader.finish(limits.read))
+    for (const each of (await this.#phase('transactions to end', limits.leftovers, () =>
+      this.#ground.leftovers(),
+    )) ?? [])
+      this.#problem(each)
     const outputs = this.#outputs()
     const verdicts = await this.#judge(outputs)
-    await app.stop()
-    const { started: workers } = this.#fleet
+    await this.#phase('the last app to stop', limits.stop, () => app.stop())
     return {
       verdicts,
       problems: this.#problems,
       nemesis: this.#nemesis,
       weather,
+      disk: this.#disk,
       recovery: this.#recovery,
+      firstCommitsMs: this.#fleet.firstCommitsMs,
       records: this.#generator.count,
-      workers,
+      workers: this.#fleet.started,
       seconds: this.#seconds,
       outputs,
       acknowledged: this.#generator.acknowledged,
     }
   }
 
-  /** The storm is over: everything must be processed and committed in finite time. */
-  async #settle(): Promise<void> {
-    while (this.#fleet.members.size < 2) this.#fleet.start()
-    const untilMs = performance.now() + settleMs
-    let quiet = 0
-    while (quiet < 5) {
-      const behind = await this.#behind()
-      if (behind.length > 0 && performance.now() > untilMs) {
-        this.#problem(`Not processed within ${settleMs / 1000} s of the storm's end: ${behind.join(', ')}`)
-        for (const member of this.#fleet.members) member.askHealth()
-        await sleep(healthMs)
-        return
-      }
-      quiet = behind.length === 0 ? quiet + 1 : 0
-      await sleep(200)
+  async #phase<T>(name: string, limitMs: number, work: () => Promise<T>): Promise<T | undefined> {
+    this.#event(`waits for ${name}`)
+    return this.#phases.run(name, limitMs, work)
+  }
+
+  /** Until there was enough of it, or something went wrong. */
+  async #storm(generating: Promise<void>): Promise<void> {
+    const { weather } = this.#ground
+    const killing = this.#nemesis.run()
+    try {
+      const fails = generating.then(() => new Promise<never>(() => {}))
+      await Promise.race([killing, fails, ...(weather ? [weather.failed] : [])])
+    } catch (error) {
+      this.#problem((error as Error).stack!)
+    }
+    this.#nemesis.end()
+    await this.#phase('the last kill', limits.nemesis, () => killing.catch(() => {}))
+  }
+
+  /** Everything must be processed and committed in finite time. */
+  async #settled(): Promise<void> {
+    this.#nemesis.keep(2)
+    try {
+      await settled(this.#log)
+    } catch (error) {
+      this.#problem((error as Error).message)
+      throw new Error(
+        `what is known:\n      ${(await standstill({ fleet: this.#fleet, log: this.#log, ground: this.#ground })).join('\n      ')}`,
+      )
     }
   }
 
-  /** Partitions whose committed position is not the end of what there is to read. */
-  async #behind(): Promise<string[]> {
-    const topics = await this.#log.describeTopics()
-    const behind: string[] = []
-    for (const pipeline of pipelineNames) {
-      const group = groupName(appName, pipeline)
-      const inputs = topics.filter(
-        ({ name }) =>
-          name === readings.name || (name.startsWith(`${group}.`) && name.endsWith('.repartition')),
-      )
-      for (const { name } of inputs) {
-        const offsets = await this.#log.offsets(name)
-        const places = offsets.map(({ partition }) => ({ topic: name, partition }))
-        const committed = await this.#log.committed(group, places)
-        for (const { partition, latest } of offsets) {
-          const at = committed.find(each => each.partition === partition)?.offset ?? 0
-          if (at !== latest) behind.push(`${group} ${name}/${partition} at ${at} of ${latest}`)
-        }
-      }
-    }
-    return behind
+  async #stopAll(): Promise<void> {
+    for (const { name } of await this.#fleet.stopAll())
+      this.#problem(`${name} did not stop within 30 s of SIGTERM`)
   }
 
   #outputs(): Output {
+    const recordsOf = (topic: { readonly name: string }) => this.#reader.recordsOf(topic.name)
     return {
-      copies: this.#reader.recordsOf(copies.name),
-      userCounts: this.#reader.recordsOf(userCounts.name),
-      groupWindows: this.#reader.recordsOf(groupWindows.name),
-      lateReadings: this.#reader.recordsOf(lateReadings.name),
-      extremes: this.#reader.recordsOf(extremes.name),
+      copies: recordsOf(copies),
+      userCounts: recordsOf(userCounts),
+      groupWindows: recordsOf(groupWindows),
+      lateReadings: recordsOf(lateReadings),
+      extremes: recordsOf(extremes),
+      arrived: recordsOf(arrived),
+      arrivalCounts: recordsOf(arrivalCounts),
     }
   }
 
   async #judge(output: Output): Promise<Verdict[]> {
-    const verdicts = judge(this.#generator.acknowledged, output)
-    const isAtomic = this.#options.mode === 'atomic'
-    return isAtomic ? [...verdicts, await this.#judgeTables()] : verdicts
-  }
-
-  /** A new process restores the tables from what the dead have left. */
-  async #judgeTables(): Promise<Verdict> {
-    const expected = expectedOf(this.#generator.acknowledged)
-    const devices = finalExtremes(expected)
-    const verdict = new Verdict('rows of the tables, restored', devices.size + expected.users.size)
-    const app = await start(
-      killPipelines(() => {}),
-      { app: appName, log: this.#log },
+    const { acknowledged } = this.#generator
+    const verdicts = judge(acknowledged, output)
+    if (this.#options.mode !== 'atomic') return verdicts
+    const expected = expectedOf(acknowledged)
+    const tables = await this.#phase('tables to be restored', 2 * limits.tables, () =>
+      judgeTables(this.#log, expected, limits.tables),
     )
-    try {
-      await this.#restored(app)
-      for (const [device, { lo, hi }] of devices)
-        await this.#judgeRow(verdict, app, 'devices', device, { lo, hi })
-      for (const [user, list] of expected.users) {
-        const total = list.reduce((sum, { amount }) => sum + amount, 0)
-        await this.#judgeRow(verdict, app, 'users', user, { n: list.length, total })
-      }
-    } finally {
-      await app.stop()
-    }
-    return verdict
-  }
-
-  async #judgeRow(
-    verdict: Verdict,
-    app: App,
-    step: string,
-    key: string,
-    expected: Readonly<Record<string, number | null>>,
-  ): Promise<void> {
-    const row = (await app.store(step).get(key)) as Record<string, unknown> | undefined
-    if (row === undefined) return verdict.note('lost', `${step} ${key}`)
-    if (Object.entries(expected).some(([column, value]) => row[column] !== value))
-      verdict.note('wrong', `${step} ${key}: ${JSON.stringify(row)} instead of ${JSON.stringify(expected)}`)
-  }
-
-  async #restored(app: App): Promise<void> {
-    const untilMs = performance.now() + settleMs
-    const tasks = () => app.health().pipelines.reduce((sum, { tasks }) => sum + tasks.length, 0)
-    // Two of the four pipelines re-key, so they have tasks on both sides.
-    const all = readings.partitions * (pipelineNames.length + 2)
-    while (tasks() < all) {
-      if (performance.now() > untilMs)
-        throw new Error(`Only ${tasks()} of ${all} tasks were restored: ${JSON.stringify(app.health())}`)
-      await sleep(20)
-    }
+    return tables === undefined ? verdicts : [...verdicts, tables]
   }
 }

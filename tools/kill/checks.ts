@@ -27,7 +27,7 @@ export interface Wanted {
 
 /** A storm has left what a sequential run leaves, and it was one. */
 export function checkStorm(checks: Checks, result: CampaignResult, { kills, records, points }: Wanted): void {
-  const { nemesis, weather, verdicts, problems } = result
+  const { nemesis, weather, disk, verdicts, problems } = result
   for (const verdict of verdicts) checks.check(String(verdict), verdict.isGood)
   checks.check(
     'committed positions at the end of the input, no worker failed',
@@ -47,6 +47,8 @@ export function checkStorm(checks: Checks, result: CampaignResult, { kills, reco
     nemesis.frozen > 0,
   )
   for (const [fault, count] of weather?.struck ?? []) checks.check(`${count} × ${fault}`, count > 0)
+  for (const [fault, count] of disk.struck) checks.check(`${count} × ${fault}`, count > 0)
+  checks.check(`${disk.noticed} × a damaged copy of state was noticed and not used`, disk.noticed > 0)
   checks.check(`${result.records} records by ${result.workers} processes`, result.records >= records)
 }
 

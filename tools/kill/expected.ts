@@ -20,6 +20,16 @@ export interface Expected {
   readonly windows: ReadonlyMap<string, GroupWindow>
   /** By `partition/seq`. */
   readonly late: ReadonlySet<string>
+  /** By device, in order: the texts of the values. */
+  readonly arrived: ReadonlyMap<string, readonly string[]>
+  /** As `users`, of what arrived. */
+  readonly visitors: ReadonlyMap<string, readonly Reading[]>
+}
+
+/** What the generator has had acknowledged, by partition and in the order of the log. */
+export interface Input {
+  readonly readings: readonly (readonly Reading[])[]
+  readonly arrivals: readonly (readonly Reading[])[]
 }
 
 /** Carried watermarks come in steps of this. */
@@ -30,16 +40,12 @@ export function readingId({ partition, seq }: { partition: number; seq: number }
 }
 
 /** The sequential run over the acknowledged input. */
-export function expectedOf(input: readonly (readonly Reading[])[]): Expected {
-  const users = new Map<string, Reading[]>()
+export function expectedOf({ readings: input, arrivals }: Input): Expected {
   const windows = new Map<string, GroupWindow>()
   const late = new Set<string>()
   for (const readings of input) {
     let latestAt = Number.NEGATIVE_INFINITY
     for (const reading of readings) {
-      const updates = users.get(reading.user)
-      if (updates) updates.push(reading)
-      else users.set(reading.user, [reading])
       const watermark = Math.floor((latestAt - outOfOrderMs) / watermarkStepMs) * watermarkStepMs
       if (!addToWindow(windows, reading, watermark)) late.add(readingId(reading))
       latestAt = Math.max(latestAt, reading.at)
@@ -48,10 +54,27 @@ export function expectedOf(input: readonly (readonly Reading[])[]): Expected {
   return {
     copies: input.map(readings => readings.filter(r => isCopied(r.amount)).map(r => JSON.stringify(r))),
     extremes: input.map(extremesOf),
-    users,
+    users: listsOf(input, ({ user }) => user),
     windows,
     late,
+    arrived: textsOf(listsOf(arrivals, ({ device }) => device)),
+    visitors: listsOf(arrivals, ({ user }) => user),
   }
+}
+
+function listsOf(input: Input['readings'], keyOf: (reading: Reading) => string): Map<string, Reading[]> {
+  const lists = new Map<string, Reading[]>()
+  for (const reading of input.flat()) {
+    const key = keyOf(reading)
+    const list = lists.get(key)
+    if (list) list.push(reading)
+    else lists.set(key, [reading])
+  }
+  return lists
+}
+
+function textsOf(lists: ReadonlyMap<string, readonly Reading[]>): Map<string, string[]> {
+  return new Map([...lists].map(([key, list]) => [key, list.map(each => JSON.stringify(each))]))
 }
 
 function addToWindow(windows: Map<string, GroupWindow>, reading: Reading, watermark: number): boolean {

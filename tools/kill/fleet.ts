@@ -1,8 +1,15 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { join } from 'node:path'
+import type { Health } from '../../packages/millrace/src/runtime/app.ts'
 import type { CommitMode } from './split-commit.ts'
 import { readTally, type TallyState } from './tally.ts'
 import type { KillAt, WorkerOptions } from './worker-options.ts'
+
+interface WorkerMessage {
+  readonly type: string
+  readonly message?: string
+  readonly health?: Health
+}
 
 const stopMs = 30_000
 /** On Kafka every so manieth worker runs its transactions as before KIP-890. */
@@ -15,7 +22,10 @@ export class Member {
   readonly process: ChildProcess
   readonly exited: Promise<void>
   isFrozen = false
+  /** Time from its start to its first commit; undefined before. */
+  firstCommitMs: number | undefined
   readonly #tallyPath: string
+  readonly #answers: ((health: Health) => void)[] = []
 
   constructor(name: string, options: WorkerOptions, onMessage: (member: Member, message: string) => void) {
     this.name = name
@@ -27,8 +37,11 @@ export class Member {
       // Most of a start would go into compiling the same modules again.
       env: { ...process.env, NODE_COMPILE_CACHE: join(options.directory, 'compiled') },
     })
-    this.process.on('message', ({ type, message }: { type: string; message?: string }) => {
+    const bornMs = performance.now()
+    this.process.on('message', ({ type, message, health }: WorkerMessage) => {
+      if (type === 'committed') this.firstCommitMs = performance.now() - bornMs
       if (message !== undefined) onMessage(this, `${type}: ${message}`)
+      if (health !== undefined) for (const answer of this.#answers.splice(0)) answer(health)
     })
     this.exited = new Promise(resolve => this.process.once('exit', () => resolve()))
   }
@@ -45,9 +58,12 @@ export class Member {
     return readTally(this.#tallyPath)
   }
 
-  /** Its answer comes as a message. */
-  askHealth(): void {
-    if (this.isAlive) this.process.send('health')
+  /** What its app says of itself; never answered by one that stands still or dies. */
+  health(): Promise<Health> {
+    return new Promise((resolve, reject) => {
+      this.#answers.push(resolve)
+      this.process.send('health', error => error && reject(error))
+    })
   }
 
   async kill(): Promise<void> {
@@ -80,6 +96,8 @@ export interface FleetOptions {
 export class Fleet {
   readonly members = new Set<Member>()
   started = 0
+  /** Of the dead. */
+  readonly firstCommitsMs: number[] = []
   readonly #options: FleetOptions
 
   constructor(options: FleetOptions) {
@@ -94,6 +112,7 @@ export class Fleet {
     const member = new Member(name, { ...common, tallyPath, isFlow1, killAt }, onMessage)
     this.members.add(member)
     void member.exited.then(() => {
+      if (member.firstCommitMs !== undefined) this.firstCommitsMs.push(member.firstCommitMs)
       if (this.members.delete(member)) onExit(member)
     })
     return member

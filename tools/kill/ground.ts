@@ -10,6 +10,8 @@ export interface Ground {
   readonly weather?: Weather
   /** A handle of its own; calls are given up after `patienceMs` where the log has such a limit. */
   open(patienceMs: number): Promise<Log>
+  /** Partitions with a transaction that is open now. */
+  openTransactions(): Promise<string[]>
   /** What a campaign must not leave behind. */
   leftovers(): Promise<string[]>
   close(): Promise<void>
@@ -26,6 +28,7 @@ export const embeddedGround: OpenGround = async directory => {
       logs.push(log)
       return log
     },
+    openTransactions: async () => [],
     leftovers: async () => [],
     close: async () => {
       for (const log of logs) await log.close()

@@ -3,8 +3,9 @@ import type { Log } from '../../packages/millrace/src/log/log.ts'
 import { seededRandom } from '../../packages/millrace/src/std/random.ts'
 import { startProxiedCluster } from '../kafka/cluster.ts'
 import { brokerFaults } from './broker-faults.ts'
-import { BrokerView, until } from './broker-view.ts'
+import { BrokerView } from './broker-view.ts'
 import type { OpenGround } from './ground.ts'
+import { until } from './until.ts'
 import { Weather } from './weather.ts'
 
 /** Transactions of the dead that nobody ended, the coordinator ends: by their timeout, and some seconds more. */
@@ -39,6 +40,7 @@ export function kafkaGround({ seed, brokers, rounds }: KafkaGroundOptions): Open
         logs.push(log)
         return log
       },
+      openTransactions: () => view.openTransactions(),
       leftovers: async () => {
         let open: string[] = []
         const isClean = async () => {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Random } from '../../packages/millrace/src/std/random.ts'
+import type { DiskFaults } from './disk-faults.ts'
 import type { Fleet, Member } from './fleet.ts'
 import { pipelineNames } from './pipelines.ts'
 import type { Recovery } from './recovery.ts'
@@ -14,6 +15,7 @@ const nthMax = 8
 
 export interface NemesisOptions {
   readonly fleet: Fleet
+  readonly disk: DiskFaults
   readonly random: Random
   /** How many workers there are at a time, drawn again and again. */
   readonly memberCounts: readonly number[]
@@ -93,16 +95,24 @@ export class Nemesis {
     }
   }
 
-  /** The storm is broken off. */
+  /** The storm is over, or broken off; who is armed dies all the same. */
   end(): void {
     this.#isOver = true
+  }
+
+  /** From here on there are at least so many workers, and no new one is armed. */
+  keep(workers: number): void {
+    this.#isOver = true
+    this.#wanted = Math.max(workers, this.#wanted)
+    this.#fill()
   }
 
   /** Starts workers until there are as many as wanted; some carry their death with them. */
   #fill(): void {
     const { fleet, random } = this.#options
-    while (!this.#isOver && fleet.members.size < this.#wanted) {
-      const isArmed = this.#points.length > 0 && random() < (this.counted < this.#options.kills ? 0.5 : 1)
+    while (fleet.members.size < this.#wanted) {
+      const hasPoint = !this.#isOver && this.#points.length > 0
+      const isArmed = hasPoint && random() < (this.counted < this.#options.kills ? 0.5 : 1)
       fleet.start(isArmed ? this.#points.shift() : undefined)
     }
   }
@@ -113,6 +123,7 @@ export class Nemesis {
     const { point } = member.killAt
     this.pointKills.set(point, (this.pointKills.get(point) ?? 0) + 1)
     this.#options.onEvent(`${member.name} died at the point ${point}`)
+    this.#harmCopies(member)
     this.#fill()
     return true
   }
@@ -165,6 +176,13 @@ export class Nemesis {
     const isCounted = commits > 0 && uncommitted > 0
     if (isCounted) this.counted++
     this.#options.onEvent(`${victim.name} killed${isCounted ? '' : ' (not counted)'}`)
+    this.#harmCopies(victim)
+  }
+
+  #harmCopies({ name, pid }: Member): void {
+    const { disk, random, onEvent } = this.#options
+    const done = disk.strike(pid, random)
+    if (done !== undefined) onEvent(`of ${name}, ${done}`)
   }
 
   /** Stands still for longer than its session lasts, and goes on. */

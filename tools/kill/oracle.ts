@@ -1,4 +1,4 @@
-import { type Expected, expectedOf, readingId } from './expected.ts'
+import { type Expected, expectedOf, type Input, readingId } from './expected.ts'
 import type { ReadRecord } from './follower.ts'
 import type { GroupWindow, Reading, UserCount } from './pipelines.ts'
 
@@ -9,6 +9,8 @@ export interface Output {
   readonly groupWindows: readonly ReadRecord[][]
   readonly lateReadings: readonly ReadRecord[][]
   readonly extremes: readonly ReadRecord[][]
+  readonly arrived: readonly ReadRecord[][]
+  readonly arrivalCounts: readonly ReadRecord[][]
 }
 
 /** How one output differs from the sequential run. */
@@ -43,14 +45,16 @@ export class Verdict {
 }
 
 /** Holds every output against the sequential run over the acknowledged input, record by record and in length. */
-export function judge(input: readonly (readonly Reading[])[], output: Output): Verdict[] {
+export function judge(input: Input, output: Output): Verdict[] {
   const expected = expectedOf(input)
   return [
     judgeCopies(expected, output.copies),
     judgeExtremes(expected, output.extremes),
-    judgeUsers(expected, output.userCounts),
+    judgeCounts('updates of the count per user', expected.users, output.userCounts),
     judgeWindows(expected, output.groupWindows),
     judgeLate(expected, output.lateReadings),
+    judgeArrived(expected, output.arrived),
+    judgeCounts('counts over partitions that were added', expected.visitors, output.arrivalCounts),
   ]
 }
 
@@ -80,6 +84,20 @@ function judgeExtremes(expected: Expected, extremes: Output['extremes']): Verdic
   return verdict
 }
 
+/** A device's records come from one partition, and where they went to they lie among those of others. */
+function judgeArrived(expected: Expected, arrived: Output['arrived']): Verdict {
+  const sum = [...expected.arrived.values()].reduce((total, { length }) => total + length, 0)
+  const verdict = new Verdict('copies from partitions that were added', sum)
+  const seen = new Map<string, string[]>([...expected.arrived.keys()].map(device => [device, []]))
+  for (const { key, value } of arrived.flat()) {
+    const list = seen.get(key)
+    if (list) list.push(value)
+    else verdict.note('wrong', `there is no device ${key}`)
+  }
+  for (const [device, texts] of expected.arrived) compareSequences(verdict, device, texts, seen.get(device)!)
+  return verdict
+}
+
 /** All texts of a sequence differ from each other. */
 function compareSequences(
   verdict: Verdict,
@@ -106,18 +124,17 @@ function countsOf(texts: Iterable<string>): Map<string, number> {
 }
 
 /** Each update names the reading it comes from, so that it can be told which one is missing. */
-function judgeUsers(expected: Expected, counts: Output['userCounts']): Verdict {
-  const sum = [...expected.users.values()].reduce((total, readings) => total + readings.length, 0)
-  const verdict = new Verdict('updates of the count per user', sum)
+function judgeCounts(output: string, expected: Expected['users'], counts: Output['userCounts']): Verdict {
+  const sum = [...expected.values()].reduce((total, readings) => total + readings.length, 0)
+  const verdict = new Verdict(output, sum)
   const seen = new Map<string, UserCount[]>()
   for (const { key, value } of counts.flat()) {
     const updates = seen.get(key)
     if (updates) updates.push(JSON.parse(value))
     else seen.set(key, [JSON.parse(value)])
   }
-  for (const [user, readings] of expected.users) judgeUser(verdict, user, readings, seen.get(user) ?? [])
-  for (const user of seen.keys())
-    if (!expected.users.has(user)) verdict.note('wrong', `there is no user ${user}`)
+  for (const [user, readings] of expected) judgeUser(verdict, user, readings, seen.get(user) ?? [])
+  for (const user of seen.keys()) if (!expected.has(user)) verdict.note('wrong', `there is no user ${user}`)
   return verdict
 }
 

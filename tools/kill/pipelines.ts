@@ -57,11 +57,20 @@ export const readings = topic('readings', {
   timestamp: 'at',
   partitions,
 })
+/** Its partitions become more while it is read (SEMANTICS 5.9). */
+export const arrivals = topic('arrivals', {
+  value: json<Reading>(),
+  key: 'device',
+  timestamp: 'at',
+  partitions: 2,
+})
 export const copies = topic('copies', { value: json<Reading>(), partitions })
 export const userCounts = topic('user-counts', { value: json<UserCount>(), partitions })
 export const groupWindows = topic('group-windows', { value: json<GroupWindow>(), partitions })
 export const lateReadings = topic('late-readings', { value: json<Reading>(), partitions })
 export const extremes = topic('extremes', { value: json<Extremes>(), partitions })
+export const arrived = topic('arrived', { value: json<Reading>(), partitions })
+export const arrivalCounts = topic('arrival-counts', { value: json<UserCount>(), partitions })
 
 export const isCopied = (amount: number) => amount >= 100
 
@@ -79,6 +88,7 @@ export function killPipelines(onRecord: OnRecord): Pipeline[] {
         .peek(_ => onRecord(0))
         .filter(r => r.amount >= 100)
         .to(copies)
+      p.from(arrivals, source).to(arrived)
     }),
     pipeline('per-user', p => {
       p.from(readings, source)
@@ -87,6 +97,16 @@ export function killPipelines(onRecord: OnRecord): Pipeline[] {
         .aggregate('users', { n: count(), total: sum('amount'), from: last('partition'), seq: last('seq') })
         .emit('updates')
         .to(userCounts)
+      p.from(arrivals, source)
+        .keyBy('visitor', a => a.user)
+        .aggregate('visitors', {
+          n: count(),
+          total: sum('amount'),
+          from: last('partition'),
+          seq: last('seq'),
+        })
+        .emit('updates')
+        .to(arrivalCounts)
     }),
     pipeline('per-group', p => {
       const rows = p
@@ -111,3 +131,13 @@ export function killPipelines(onRecord: OnRecord): Pipeline[] {
 }
 
 export const pipelineNames = ['copy', 'per-user', 'per-group', 'per-device'] as const
+
+/** What each of them reads. */
+export const sourcesOf: Readonly<
+  Record<(typeof pipelineNames)[number], readonly { readonly name: string }[]>
+> = {
+  copy: [readings, arrivals],
+  'per-user': [readings, arrivals],
+  'per-group': [readings],
+  'per-device': [readings],
+}

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../../packages/millrace/src/log/log.ts'
 import { groupName } from '../../packages/millrace/src/plan/names.ts'
 import { appName, readings } from './pipelines.ts'
+import { quantiles } from './quantiles.ts'
 
 const pollMs = 20
 const giveUpMs = 30_000
@@ -58,10 +59,6 @@ export class Recovery {
   }
 
   toString(): string {
-    const sorted = [...this.timesMs].sort((a, b) => a - b)
-    if (sorted.length === 0) return 'no recovery measured'
-    const at = (share: number) =>
-      (sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]! / 1000).toFixed(2)
-    return `p50 ${at(0.5)} s, p90 ${at(0.9)} s, p99 ${at(0.99)} s, longest ${at(1)} s (of ${sorted.length})`
+    return quantiles(this.timesMs, 'no recovery measured')
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type CampaignOptions, runCampaign } from './campaign.ts'
 import { type Checks, checkControl, checkNothingLost, checkOracle, checkStorm } from './checks.ts'
 import type { OpenGround } from './ground.ts'
@@ -24,6 +25,7 @@ export interface StormOptions {
   readonly ground: OpenGround
   readonly onProgress: CampaignOptions['onProgress']
   readonly onEvent?: CampaignOptions['onEvent']
+  readonly onBegun?: CampaignOptions['onBegun']
 }
 
 /** Commits as they are, under all that can happen. */
@@ -42,7 +44,10 @@ const controls = {
   'at-least-once': { what: 'exactly-once switched off', kind: 'twice', point: 'before-offsets' },
 } as const
 
-export type ControlOptions = Pick<CampaignOptions, 'seed' | 'ground' | 'sessionTimeoutMs' | 'onProgress'>
+export type ControlOptions = Pick<
+  CampaignOptions,
+  'seed' | 'ground' | 'sessionTimeoutMs' | 'onProgress' | 'onBegun'
+>
 
 /** Commits that are not atomic, under a few kills: the oracle must find what that does. */
 export async function control(
@@ -80,12 +85,27 @@ export function occasionally(): (line: string) => void {
   }
 }
 
-/** Ends the process with a failure when the whole takes longer. */
-export function endAfter(ms: number, checks: Checks): () => void {
-  const cap = setTimeout(() => {
-    checks.check(`done within ${ms / 60_000} minutes`, false)
-    console.log(String(checks))
+const reportMs = 30_000
+
+/** Ends the process with a failure when the whole takes longer, and says what it is at. */
+export class Cap {
+  /** What a campaign that is under way says of itself. */
+  report: () => Promise<readonly string[]> = async () => []
+  readonly #timer: NodeJS.Timeout
+
+  constructor(ms: number, checks: Checks) {
+    this.#timer = setTimeout(() => void this.#end(ms, checks), ms)
+  }
+
+  async #end(ms: number, checks: Checks): Promise<void> {
+    const none = sleep(reportMs, ['what it is at cannot be found out'])
+    const lines = await Promise.race([this.report(), none]).catch(error => [String(error)])
+    checks.check(`done within ${ms / 60_000} minutes`, false, lines)
+    console.log(`\n${checks}`)
     process.exit(1)
-  }, ms)
-  return () => clearTimeout(cap)
+  }
+
+  lift(): void {
+    clearTimeout(this.#timer)
+  }
 }

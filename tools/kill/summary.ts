@@ -1,10 +1,13 @@
 import type { CampaignResult } from './campaign.ts'
+import { quantiles } from './quantiles.ts'
 
 /** A storm as a table in Markdown. */
 export function summary({
   nemesis,
   weather,
+  disk,
   recovery,
+  firstCommitsMs,
   records,
   workers,
   verdicts,
@@ -28,8 +31,13 @@ export function summary({
       `${nemesis.frozen}, of them ${nemesis.fenced} refused when they went on`,
     ],
     ['stopped', `${nemesis.stopped}`],
-    ...[...(weather?.struck ?? [])].map(([name, count]): [string, string] => [name, `${count}`]),
+    ...[...(weather?.struck ?? []), ...disk.struck].map(([name, count]): [string, string] => [
+      name,
+      `${count}`,
+    ]),
+    ['damaged copies of state that were noticed and not used', `${disk.noticed}`],
     ['from a kill to the next commit of all partitions of the dead', String(recovery)],
+    ['from the start of a process to its first commit', quantiles(firstCommitsMs, 'none')],
     ...verdicts.map((verdict): [string, string] => [
       verdict.output,
       verdict.isGood ? `${verdict.expected}, exact` : String(verdict),

@@ -21,13 +21,21 @@ export interface WeatherOptions {
 export class Weather {
   readonly struck: Map<string, number>
   readonly #options: WeatherOptions
+  readonly #faults: WeatherFault[]
   readonly #ended = new AbortController()
   #running: Promise<void> = Promise.resolve()
   #now = 'fair'
 
   constructor(options: WeatherOptions) {
     this.#options = options
+    this.#faults = [...options.faults]
     this.struck = new Map(options.faults.map(({ name }) => [name, 0]))
+  }
+
+  /** One fault more, before it starts. */
+  also(fault: WeatherFault): void {
+    this.#faults.push(fault)
+    this.struck.set(fault.name, 0)
   }
 
   /** Everything has struck as often as wanted. */
@@ -58,11 +66,11 @@ export class Weather {
   }
 
   async #run(onStrike: (name: string) => void): Promise<void> {
-    const { faults, random, pauseMinMs, pauseMaxMs } = this.#options
+    const { random, pauseMinMs, pauseMaxMs } = this.#options
     for (let bag: WeatherFault[] = []; ; ) {
       await this.#pause(pauseMinMs + (pauseMaxMs - pauseMinMs) * random())
       if (this.#ended.signal.aborted) return
-      if (bag.length === 0) bag = shuffled(faults, random)
+      if (bag.length === 0) bag = shuffled(this.#faults, random)
       const fault = bag.pop()!
       this.#now = fault.name
       onStrike(fault.name)

@@ -12,6 +12,8 @@ import { Tally } from './tally.ts'
 import type { WorkerOptions, WorkerPoint } from './worker-options.ts'
 
 const options = JSON.parse(process.argv[2]!) as WorkerOptions
+/** Few enough that processes which live for seconds leave copies of their state. */
+const snapshotRecordsMin = 100
 const tally = new Tally(options.tallyPath, pipelineNames.length)
 let seen = 0
 
@@ -62,6 +64,7 @@ const app = new RunningApp({
     error: message => tell('error', message),
   },
   random: systemRandom,
+  snapshotRecordsMin,
   options: {
     sessionTimeoutMs: options.sessionTimeoutMs,
     ...(options.mode === 'at-least-once' && { guarantee: options.mode, commitIntervalMs: 200 }),
@@ -69,7 +72,10 @@ const app = new RunningApp({
   onPoint: (pipeline, point) => {
     const index = pipelineNames.indexOf(pipeline as (typeof pipelineNames)[number])
     if (point === 'cut') tally.cut(index)
-    if (point === 'after-commit') tally.acknowledged(index)
+    if (point === 'after-commit') {
+      if (tally.commits === 0) tell('committed')
+      tally.acknowledged(index)
+    }
     reached(point, pipeline)
   },
 })
@@ -82,7 +88,7 @@ const stop = async () => {
   process.exit(0)
 }
 process.on('SIGTERM', () => void stop())
-process.on('message', () => tell('health', JSON.stringify(app.health())))
+process.on('message', () => process.send?.({ type: 'health', health: app.health() }))
 // Nobody is left to kill it.
 process.on('disconnect', () => process.exit(1))
 await app.start(

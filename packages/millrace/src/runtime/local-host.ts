@@ -37,6 +37,7 @@ export interface LocalHostParts {
   readonly graphs: readonly Graph[]
   readonly events: HostEvents
   readonly onPoint?: (pipeline: string, point: CommitPoint) => void
+  readonly snapshotRecordsMin?: number | undefined
   /** Number of the worker thread in the metrics; 0 is the control thread. */
   readonly thread?: number
   /** Shows another thread which task has its turn. */
@@ -111,7 +112,7 @@ export class LocalHost implements Host {
 
   #snapshotsIn(
     folder: string | undefined,
-    { log, clock, random, events }: LocalHostParts,
+    { log, clock, random, events, snapshotRecordsMin }: LocalHostParts,
   ): Snapshots | undefined {
     if (folder === undefined) return undefined
     const snapshots = new Snapshots({
@@ -123,6 +124,7 @@ export class LocalHost implements Host {
       prepare: () => prepareFolder(folder),
       pause: () => new Promise(resolve => setImmediate(resolve)),
       warn: events.warn,
+      ...(snapshotRecordsMin !== undefined && { recordsMin: snapshotRecordsMin }),
     })
     this.#snapshots.push(snapshots)
     return snapshots

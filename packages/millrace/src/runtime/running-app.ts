@@ -48,6 +48,8 @@ export interface RunningAppParts {
   readonly options: StartOptions
   /** Reached points of the commits in this thread, for tests that kill the process there. */
   readonly onPoint?: (pipeline: string, point: CommitPoint) => void
+  /** As `SnapshotsOptions.recordsMin` for the pipelines in this thread, for tests whose processes do not live long. */
+  readonly snapshotRecordsMin?: number
 }
 
 const stopTimeoutMs = 30_000
@@ -122,7 +124,7 @@ export class RunningApp implements App {
   }
 
   async #hostFor(pipelines: readonly LoadedPipeline[]): Promise<Host> {
-    const { name, log, clock, random, options, onPoint } = this.#parts
+    const { name, log, clock, random, options, onPoint, snapshotRecordsMin } = this.#parts
     const { guarantee = 'exactly-once', commitIntervalMs } = options
     checkCommits(guarantee, commitIntervalMs)
     const settings: RunSettings = {
@@ -150,6 +152,7 @@ export class RunningApp implements App {
       graphs: pipelines.map(each => each.pipeline.graph),
       events,
       onPoint,
+      snapshotRecordsMin,
     })
   }
 
