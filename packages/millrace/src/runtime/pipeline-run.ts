@@ -206,9 +206,9 @@ export class PipelineRun {
   }
 
   #turnFailed(error: Error): void {
-    if (error instanceof UpstreamAdded && this.#tasks.learnUpstream(error.upstream))
-      this.#startOver(() => this.#startTasks())
-    else this.fail(error)
+    if (!(error instanceof UpstreamAdded && this.#tasks.learnUpstream(error.upstream)))
+      return this.fail(error)
+    this.#startOver(() => this.#startTasks())
   }
 
   #runnable(): TaskRunner[] {
@@ -319,13 +319,9 @@ export class PipelineRun {
     this.#startOver(() => this.#startTasksAgain())
   }
 
-  /** Goes on from what is committed, with new tasks. */
   #startOver(startTasks: () => void | Promise<void>): void {
     this.#tasks.drop()
-    this.#serially(async () => {
-      await this.#commits.acknowledged()
-      await startTasks()
-    })
+    this.#serially(() => this.#commits.acknowledged().then(startTasks))
   }
 
   /** Whether a step is a table that each task has as a whole. */
@@ -356,9 +352,7 @@ export class PipelineRun {
   async #startTasksAgain(): Promise<void> {
     const { failures } = this.#commits
     const waitMs = failures.nextMs()
-    if (failures.failures > 1) {
-      await new Promise<void>(resolve => this.#options.clock.after(waitMs, resolve))
-    }
+    if (failures.failures > 1) await new Promise<void>(resolve => this.#options.clock.after(waitMs, resolve))
     this.#startTasks()
   }
 

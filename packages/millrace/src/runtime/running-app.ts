@@ -144,15 +144,9 @@ export class RunningApp implements App {
       const rejoin = (pipeline: string) => this.#rejoin(pipeline)
       return new ThreadHost({ log, clock, threads, maxPollMs, settings, pipelines, events, rejoin })
     }
+    const graphs = pipelines.map(each => each.pipeline.graph)
     return new LocalHost({
-      log,
-      clock,
-      random,
-      settings,
-      graphs: pipelines.map(each => each.pipeline.graph),
-      events,
-      onPoint,
-      snapshotRecordsMin,
+      ...{ log, clock, random, settings, graphs, events, onPoint, snapshotRecordsMin },
     })
   }
 
