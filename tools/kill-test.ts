@@ -19,7 +19,7 @@ const { values } = parseArgs({
 const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed)
 console.log(`seed ${seed}; again with: npm run test:kill -- --seed ${seed}`)
 const checks = new Checks()
-const cap = new Cap(6 * 60_000, checks)
+const cap = new Cap(10 * 60_000, checks)
 const common = {
   seed,
   ground: embeddedGround,
