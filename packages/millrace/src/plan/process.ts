@@ -79,6 +79,8 @@ export interface KeyContext<K, S, O, B = {}> {
   readonly wallTimers: Timers
   /** Sends a value, or what `out()` gives, to a side output of the step. */
   side<P extends keyof O & string>(name: P, value: O[P]): void
+  /** Sends a value to `.failed` with an error, and goes on: for one of several that a call is about. */
+  fail(value: unknown, error: unknown): void
 }
 
 /** What the callback of a process step gets beside the value. */

@@ -46,6 +46,14 @@ pipeline('patterns', p => {
     .oneOrMore()
     .notFollowedBy('reset', v => v.points === 0)
     .next('high', (v, { key }) => key !== 'x' && v.points > 100)
+    .where((v, { low, high }) => {
+      is<Equal<typeof high, typeof low>>()
+      // @ts-expect-error there is no such stage
+      low.reset
+      // @ts-expect-error values are read-only
+      v.points = 1
+      return v.points > (low.at(-1)?.points ?? 0)
+    })
     .within('1m')
     .match('leaps')
   found.map(({ start, records }) => {

@@ -12,8 +12,12 @@ interface StageRecipe {
   readonly min: number
   readonly max: number
   readonly optional: boolean
+  /** Only records with an `n` no smaller than that of the one taken before them. */
+  readonly rising: boolean
   /** Forbidden in front of it. */
   readonly not: readonly number[] | null
+  /** Forbidden only with the `n` of the first record. */
+  readonly notAgain: boolean
 }
 
 interface PatternRecipe {
@@ -33,7 +37,9 @@ const recipes: fc.Arbitrary<PatternRecipe> = fc.record({
       min: fc.constantFrom(1, 1, 2),
       max: fc.constantFrom(1, 2, Number.POSITIVE_INFINITY),
       optional: fc.boolean(),
+      rising: fc.constantFrom(false, false, true),
       not: forbidden,
+      notAgain: fc.boolean(),
     }),
     { minLength: 1, maxLength: 3 },
   ),
@@ -50,14 +56,20 @@ function build(keyed: KeyedStream<Tick, string>, { stages, notAtEnd, withinMs, s
     (fits: readonly number[]) =>
     ({ n }: { readonly n: number }) =>
       fits.includes(n)
+  type Taken = Readonly<Record<string, readonly { readonly n: number }[]>>
+  const isRising = ({ n }: { readonly n: number }, matched: Taken) =>
+    n >= (stages.flatMap((_, at) => matched[nameOf(at)]!).at(-1)?.n ?? 0)
   let built = keyed.pattern<string>(nameOf(0), fitting(stages[0]!.fits))
   stages.forEach((stage, at) => {
     if (at > 0) {
       if (stage.not !== null) built = built.notFollowedBy(`not-${at}`, fitting(stage.not))
+      if (stage.not !== null && stage.notAgain)
+        built = built.where(({ n }, matched) => n === matched[nameOf(0)]![0]!.n)
       const add = stage.strict ? 'next' : 'followedBy'
       built = built[add](nameOf(at), fitting(stage.fits))
       if (stage.optional) built = built.optional()
     }
+    if (stage.rising) built = built.where(isRising)
     built = built.times(stage.min, Math.max(stage.min, stage.max))
   })
   if (notAtEnd !== null) built = built.notFollowedBy('not-at-end', fitting(notAtEnd))
@@ -106,13 +118,15 @@ function attempt(records: readonly SeenTick[], from: number, recipe: PatternReci
     }
     const mayEnd = following.every(isOptional)
     const isEnough = has(stage) >= stages[stage]!.min
-    const nots = [...following.map(next => stages[next]!.not), mayEnd ? notAtEnd : null]
-    if (isEnough && nots.some(not => not?.includes(n))) return undefined
+    const isForbidden = ({ not, notAgain }: StageRecipe) => not?.includes(n) && (!notAgain || n === first.n)
+    const isRefused = following.some(next => isForbidden(stages[next]!)) || (mayEnd && notAtEnd?.includes(n))
+    if (isEnough && isRefused) return undefined
     const max = Math.max(stages[stage]!.min, stages[stage]!.max)
     const open = [...(has(stage) < max ? [stage] : []), ...(isEnough ? following : [])]
     // The first stage was begun by `pattern`, which is never strict.
     const isStrict = (each: number) => each > 0 && stages[each]!.strict
-    const goal = open.find(each => stages[each]!.fits.includes(n) && !(isStrict(each) && i > to + 1))
+    const fits = ({ fits, rising }: StageRecipe) => fits.includes(n) && (!rising || n >= records[to]!.n)
+    const goal = open.find(each => fits(stages[each]!) && !(isStrict(each) && i > to + 1))
     if (goal === undefined) {
       if (!open.some(each => !isStrict(each)) && !isDone()) return undefined
       continue
@@ -224,6 +238,47 @@ describe('a pattern', () => {
     assert.equal((await driver.sideStream('failed').read()).length, 1)
   })
 
+  it('[5.11] a where that throws sends its record alone to .failed, in the order of time as well', async () => {
+    const from = topic('ticks', { value: json<Tick>() })
+    const to = topic('results', { value: json<any>() })
+    for (const order of ['time', 'arrival'] as const) {
+      const built = pipeline('ticks', { maxFailureRate: 1 }, p => {
+        const found = p
+          .from(from, { outOfOrder: '5s' })
+          .byKey()
+          .pattern('first', ({ n }) => n > 0)
+          .where((_, matched) => matched.first.length === 0)
+          .next('higher', () => true)
+          .where(({ n }, { first, higher }) => {
+            if (n === 9) throw new Error('9 is refused')
+            return n > (higher.at(-1) ?? first[0]!).n
+          })
+          .times(2)
+          .match('rising', { order })
+        found.map(({ records }) => [...records.first, ...records.higher].map(({ n }) => n)).to(to)
+      })
+      for (const mode of ['compiled', 'interpreted'] as const) {
+        await using driver = await testDriver([built], { mode })
+        // One of them comes at the time of another.
+        for (const [i, n] of [1, 2, 9, 3, 2, 5, 7].entries()) {
+          const at = i === 3 ? 2_000 : i * 1_000
+          await driver.input(from).send({ key: 'a', at, n }, { key: 'a', timestamp: t0 + at })
+          if (i === 4) await driver.crash()
+        }
+        await driver.finish()
+        assert.deepEqual(await driver.output(to).values(), [
+          [1, 2, 3],
+          [2, 5, 7],
+        ])
+        const failed = await driver.sideStream('failed').read()
+        assert.deepEqual(
+          failed.map(({ key, value }) => [key, (JSON.parse(value!) as Tick).n]),
+          [['a', 9]],
+        )
+      }
+    }
+  })
+
   it('refuses what could never be decided', () => {
     const from = topic('ticks', { value: json<Tick>() })
     const begun = (build: (keyed: KeyedStream<Tick, string>) => unknown) => () =>
@@ -244,6 +299,14 @@ describe('a pattern', () => {
     assert.throws(
       begun(keyed => keyed.pattern('a', fn).notFollowedBy('b', fn).match('m')),
       /until when the last notFollowedBy holds/,
+    )
+    assert.throws(
+      begun(keyed => keyed.pattern('a', fn).where(fn).where(fn)),
+      /"a".*a where already.*into one/s,
+    )
+    assert.throws(
+      begun(keyed => keyed.pattern('a', fn).where((async () => true) as never)),
+      /where behind "a" is async/,
     )
   })
 })

@@ -167,6 +167,42 @@ describeModes('a process step', mode => {
     )
   })
 
+  it('[5.11] sends single values to .failed, unless it throws as a whole', async () => {
+    const built = pipeline('process', { maxFailureRate: 1 }, p => {
+      const processed = p
+        .from(events)
+        .byKey()
+        .process(
+          'some',
+          {
+            state: { all: state.list<Event>() },
+            onTimer({ fail, state: { all } }) {
+              for (const each of all) fail(each, new Error('at last'))
+              return undefined
+            },
+          },
+          (event, { state: { all }, timers, fail }) => {
+            if (event.id === 0) return void all.push(event)
+            fail(event, new Error('one of two'))
+            if (event.id === 1) throw new Error('all of it')
+            timers.after('1s')
+            return [event.id]
+          },
+        )
+      processed.to(results)
+      processed.failed.to(failures)
+    })
+    await using driver = await testDriver([built], { mode })
+    ids = 0
+    for (let i = 0; i < 3; i++) await driver.input(events).send(event('a', i))
+    await driver.finish()
+    assert.deepEqual(await driver.output(results).values(), [2])
+    assert.deepEqual(
+      (await driver.output(failures).values()).map(({ id }) => id),
+      [1, 2, 0],
+    )
+  })
+
   it('[5.11] forgets what was not written for its time to live', async () => {
     const built = over(keyed =>
       keyed.process(

@@ -23,6 +23,12 @@ export interface SideResult {
   readonly result: Result
 }
 
+/** A value that a call has given up. */
+export interface FailedValue {
+  readonly value: unknown
+  readonly error: unknown
+}
+
 /** The context of a step's calls: one object, which stands for the call in work. */
 export class CallContext implements ProcessContext<any, any, any, any>, TimerContext<any, any, any, any> {
   readonly state: any
@@ -32,6 +38,7 @@ export class CallContext implements ProcessContext<any, any, any, any>, TimerCon
   timer!: TimerContext<unknown>['timer']
   readonly #host: ContextHost
   #sides: SideResult[] = []
+  #failures: FailedValue[] = []
 
   constructor(host: ContextHost) {
     this.#host = host
@@ -68,6 +75,18 @@ export class CallContext implements ProcessContext<any, any, any, any>, TimerCon
     this.#sides.push({ side: name, result: resultOf(value, call.current && call.time, freeze) })
   }
 
+  fail: KeyContext<any, any, any>['fail'] = (value, error) => {
+    if (this.#host.call.current) this.#failures.push({ value, error })
+  }
+
+  /** What the call in work has given up, given once. */
+  takeFailures(): FailedValue[] {
+    if (this.#failures.length === 0) return noFailures
+    const failures = this.#failures
+    this.#failures = []
+    return failures
+  }
+
   /** What the call in work has sent aside, given once. */
   takeSides(): SideResult[] {
     if (this.#sides.length === 0) return none
@@ -78,3 +97,4 @@ export class CallContext implements ProcessContext<any, any, any, any>, TimerCon
 }
 
 const none: SideResult[] = []
+const noFailures: FailedValue[] = []

@@ -156,7 +156,7 @@ export class ProcessStep implements StatefulStep {
       if (retry !== undefined && task.parked.park(node.id, retry, v, kb, ks, ke, k, t, h, start)) return
       task.sides.failed(node.id, error, raw, v, kb, ks, ke, k, t, h)
     })
-    if (results !== undefined) this.#send(results, kb, ks, ke, h)
+    if (results !== undefined) this.#send(results, kb, ks, ke, t, h)
   }
 
   #refuse(ks: number, k: unknown): Error | undefined {
@@ -194,6 +194,7 @@ export class ProcessStep implements StatefulStep {
     } catch (error) {
       call.changes.takeBack()
       this.#context.takeSides()
+      this.#context.takeFailures()
       call.end()
       failed(error)
       return undefined
@@ -203,8 +204,10 @@ export class ProcessStep implements StatefulStep {
     }
   }
 
-  #send(results: readonly Result[], kb: Buffer, ks: number, ke: number, h: Headers): void {
+  #send(results: readonly Result[], kb: Buffer, ks: number, ke: number, t: number, h: Headers): void {
     const sides = this.#context.takeSides()
+    for (const { value, error } of this.#context.takeFailures())
+      this.#task.sides.failed(this.plan.node.id, error, false, value, kb, ks, ke, undefined, t, h)
     for (const result of results) this.#sendTo('out', result, kb, ks, ke, h)
     for (const { side, result } of sides) this.#sendTo(`side:${side}`, result, kb, ks, ke, h)
   }
@@ -344,7 +347,7 @@ export class ProcessStep implements StatefulStep {
       task.sides.failed(node.id, error, false, null, kb, ks, ke, undefined, t, null)
     })
     this.#fired = undefined
-    if (results !== undefined) this.#send(results, kb, ks, ke, null)
+    if (results !== undefined) this.#send(results, kb, ks, ke, t, null)
   }
 
   /** Timers of one time go by the bytes of their keys, then by their tags (SEMANTICS 3.2). */

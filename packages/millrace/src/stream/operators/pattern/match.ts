@@ -4,7 +4,7 @@ import { type StateHandles, side, state } from '../../process.ts'
 import type { KeyedStream, Stream } from '../../stream.ts'
 import { arrived, wait, waitingStates } from '../time-order.ts'
 import { withStream } from '../with-stream.ts'
-import { advance, begin, isComplete, type PatternPlan, type Run } from './runs.ts'
+import { advance, begin, type Incoming, isComplete, type PatternPlan, type Run, recordsOf } from './runs.ts'
 
 /** The records of a match by the names of their stages, each in order. */
 export interface Match<V, N extends string> {
@@ -66,7 +66,7 @@ export function matchPattern(
       onTimer(context: TimerContext<any, Handles, any>) {
         const run = context.timer.tag.startsWith('expiry ') ? Number(context.timer.tag.slice(7)) : undefined
         if (run !== undefined) return matcher.expire(context, run)
-        return arrived(context).flatMap(seen => matcher.take(context, seen as Seen, context.timer.time))
+        return arrived(context).flatMap(seen => takeWaiting(matcher, context, seen as Seen))
       },
     },
     (value, context: ProcessContext<any, Handles, any>) => {
@@ -86,6 +86,16 @@ export function matchPattern(
   ) as unknown as Matches<any, any, any>
 }
 
+/** Records of one time go in one by one: one that fails must not take the others with it. */
+function takeWaiting(matcher: Matcher, context: TimerContext<any, Handles, any>, seen: Seen): unknown[] {
+  try {
+    return matcher.take(context, seen, context.timer.time)
+  } catch (error) {
+    context.fail(seen[1], error)
+    return []
+  }
+}
+
 class Matcher {
   readonly #plan: PatternPlan
   readonly #withinMs: number
@@ -97,13 +107,14 @@ class Matcher {
     this.#skipsPastLast = skipsPastLast
   }
 
-  /** The matches that a record completes. */
+  /** The matches that a record completes. Throws what a `where` throws, before anything has changed. */
   take(context: Context, [satisfied, value]: Seen, time: number): unknown[] {
+    const incoming = { satisfied, value, time }
+    const advanced = this.#advanced(context, incoming)
+    const first = begin(this.#plan, incoming)
     const { runs } = context.state
     const matches: unknown[] = []
-    for (const [id, run] of [...runs]) {
-      if (time - run.start > this.#withinMs) continue
-      const next = advance(this.#plan, run as Run, satisfied, time, value)
+    for (const [id, next] of advanced) {
       if (next === undefined) this.#drop(context, id)
       else if (!this.#isMatch(next)) runs.set(id, next as never)
       else {
@@ -115,11 +126,18 @@ class Matcher {
         }
       }
     }
-    if (!satisfied.includes(this.#plan.stages[0]!.predicate)) return matches
-    const first = begin(time, value)
+    if (first === undefined) return matches
     if (this.#isMatch(first)) return [...matches, this.#matchOf(first)]
     this.#keep(context, first)
     return matches
+  }
+
+  /** What a record makes of the runs whose time is not over. */
+  #advanced({ state: { runs } }: Context, incoming: Incoming): [id: number, run: Run | undefined][] {
+    return [...runs].flatMap(([id, run]) => {
+      if (incoming.time - run.start > this.#withinMs) return []
+      return [[id, advance(this.#plan, run as Run, incoming)]]
+    })
   }
 
   /** A run's time is over: it is a match when nothing came that must not, else what there was of one. */
@@ -153,11 +171,7 @@ class Matcher {
     timers.cancel(expiryTag(id))
   }
 
-  #matchOf({ start, last, taken }: Run): object {
-    const records = this.#plan.stages.map(({ name }, at) => [
-      name,
-      taken.filter(([stage]) => stage === at).map(([, value]) => value),
-    ])
-    return { start, end: last, records: Object.fromEntries(records) }
+  #matchOf(run: Run): object {
+    return { start: run.start, end: run.last, records: recordsOf(this.#plan, run) }
   }
 }

@@ -1,15 +1,34 @@
 import { checkCallback } from '../../../plan/callbacks.ts'
 import { PlanError } from '../../../plan/plan-error.ts'
+import type { DeepReadonly } from '../../../plan/readonly.ts'
 import { type Duration, toMs } from '../../../std/duration.ts'
 import type { StepCallback } from '../../callback-types.ts'
 import type { KeyedStream } from '../../stream.ts'
 import { type Matches, type MatchOptions, matchPattern } from './match.ts'
-import type { Stage } from './runs.ts'
+import type { PatternPlan, Stage, Where } from './runs.ts'
 
 type Predicate<V, K> = StepCallback<V, K, boolean>
 
+/** The records that an attempt at a match has taken so far, in order, by the names of their stages. */
+export type Matched<V, N extends string> = { readonly [P in N]: readonly DeepReadonly<V>[] }
+
+/** Whether a record fits into what has been matched so far. */
+export type WherePredicate<V, N extends string> = (value: DeepReadonly<V>, matched: Matched<V, N>) => boolean
+
 /** A pattern over the records of each key under construction: stages by name (`N`), then `match`. */
 export interface Pattern<V, K, N extends string> {
+  /**
+   * A record is one of the stage or `notFollowedBy` before only where `predicate` fits it too, which sees the records that the attempt
+   * has taken so far, those of that stage included.
+   *
+   * @example
+   * prices.byKey()
+   *   .pattern('first', () => true)
+   *   .next('higher', () => true).times(3)
+   *   .where((v, { first, higher }) => v.price > (higher.at(-1) ?? first[0]!).price)
+   *   .match('rising')
+   */
+  where(predicate: WherePredicate<V, N>): Pattern<V, K, N>
   /** The stage before needs so many records, or `min` to `max`; it takes as many as fit. */
   times(min: number, max?: number): Pattern<V, K, N>
   /** The stage before takes one record or more. */
@@ -34,29 +53,40 @@ export function pattern(
   name: string,
   predicate: Predicate<any, any>,
 ): Pattern<any, any, any> {
-  return new GraphPattern(stream, [], [], [], Number.POSITIVE_INFINITY).followedBy(name, predicate)
+  return new GraphPattern(stream, noParts).followedBy(name, predicate)
+}
+
+/** What a pattern is made of so far. */
+interface Parts extends PatternPlan {
+  readonly predicates: readonly Predicate<any, any>[]
+  readonly withinMs: number
+}
+
+const noParts: Parts = {
+  stages: [],
+  predicates: [],
+  wheres: new Map(),
+  forbiddenAfter: [],
+  withinMs: Number.POSITIVE_INFINITY,
 }
 
 class GraphPattern implements Pattern<any, any, any> {
   readonly #stream: KeyedStream<any, any>
-  readonly #stages: readonly Stage[]
-  readonly #predicates: readonly Predicate<any, any>[]
-  /** Predicates that are forbidden from the last stage on. */
-  readonly #forbidden: readonly number[]
-  readonly #withinMs: number
+  readonly #parts: Parts
 
-  constructor(
-    stream: KeyedStream<any, any>,
-    stages: readonly Stage[],
-    predicates: readonly Predicate<any, any>[],
-    forbidden: readonly number[],
-    withinMs: number,
-  ) {
+  constructor(stream: KeyedStream<any, any>, parts: Parts) {
     this.#stream = stream
-    this.#stages = stages
-    this.#predicates = predicates
-    this.#forbidden = forbidden
-    this.#withinMs = withinMs
+    this.#parts = parts
+  }
+
+  where(where: Where): GraphPattern {
+    const { stages, forbiddenAfter, wheres } = this.#parts
+    const last = stages.at(-1)!
+    const predicate = forbiddenAfter.at(-1) ?? last.predicate
+    checkCallback(where, `the where behind "${last.name}"`, { step: last.name })
+    if (wheres.has(predicate))
+      throw new PlanError({ step: last.name }, 'it has a where already', 'write both conditions into one')
+    return this.#with({ wheres: new Map([...wheres, [predicate, where]]) })
   }
 
   times(min: number, max = min): GraphPattern {
@@ -75,7 +105,7 @@ class GraphPattern implements Pattern<any, any, any> {
   }
 
   optional(): GraphPattern {
-    if (this.#stages.length === 1)
+    if (this.#parts.stages.length === 1)
       throw new PlanError(
         { step: this.#last.name },
         'the first stage is optional',
@@ -94,56 +124,58 @@ class GraphPattern implements Pattern<any, any, any> {
 
   notFollowedBy(name: string, predicate: Predicate<any, any>): GraphPattern {
     checkCallback(predicate, `the predicate of "${name}"`, { step: name })
-    const predicates = [...this.#predicates, predicate]
-    const forbidden = [...this.#forbidden, predicates.length - 1]
-    return new GraphPattern(this.#stream, this.#stages, predicates, forbidden, this.#withinMs)
+    const { predicates, forbiddenAfter } = this.#parts
+    return this.#with({
+      predicates: [...predicates, predicate],
+      forbiddenAfter: [...forbiddenAfter, predicates.length],
+    })
   }
 
   within(time: Duration): GraphPattern {
-    const withinMs = toMs(time, 'pattern, within')
-    return new GraphPattern(this.#stream, this.#stages, this.#predicates, this.#forbidden, withinMs)
+    return this.#with({ withinMs: toMs(time, 'pattern, within') })
   }
 
   match(name: string, options: MatchOptions = {}): Matches<any, any, any> {
-    const forbiddenAfter = this.#forbidden
-    if (forbiddenAfter.length > 0 && !Number.isFinite(this.#withinMs))
+    const { forbiddenAfter, predicates, withinMs } = this.#parts
+    if (forbiddenAfter.length > 0 && !Number.isFinite(withinMs))
       throw new PlanError(
         { step: name },
         'nothing says until when the last notFollowedBy holds',
         "add within('…')",
       )
-    const plan = { stages: this.#stages, forbiddenAfter }
-    return matchPattern(this.#stream, name, plan, this.#predicates, this.#withinMs, options)
+    return matchPattern(this.#stream, name, this.#parts, predicates, withinMs, options)
   }
 
   get #last(): Stage {
-    return this.#stages.at(-1)!
+    return this.#parts.stages.at(-1)!
+  }
+
+  #with(change: Partial<Parts>): GraphPattern {
+    return new GraphPattern(this.#stream, { ...this.#parts, ...change })
   }
 
   #withLast(change: Partial<Stage>): GraphPattern {
-    const stages = [...this.#stages.slice(0, -1), { ...this.#last, ...change }]
-    return new GraphPattern(this.#stream, stages, this.#predicates, this.#forbidden, this.#withinMs)
+    return this.#with({ stages: [...this.#parts.stages.slice(0, -1), { ...this.#last, ...change }] })
   }
 
   #add(name: string, predicate: Predicate<any, any>, isStrict: boolean): GraphPattern {
     checkCallback(predicate, `the predicate of "${name}"`, { step: name })
-    if (this.#stages.some(stage => stage.name === name))
+    const { stages, predicates, forbiddenAfter } = this.#parts
+    if (stages.some(stage => stage.name === name))
       throw new PlanError({ step: name }, 'a stage already has this name', 'give this one another')
     const stage: Stage = {
       name,
-      predicate: this.#predicates.length,
+      predicate: predicates.length,
       isStrict,
       min: 1,
       max: 1,
       isOptional: false,
-      forbidden: this.#forbidden,
+      forbidden: forbiddenAfter,
     }
-    return new GraphPattern(
-      this.#stream,
-      [...this.#stages, stage],
-      [...this.#predicates, predicate],
-      [],
-      this.#withinMs,
-    )
+    return this.#with({
+      stages: [...stages, stage],
+      predicates: [...predicates, predicate],
+      forbiddenAfter: [],
+    })
   }
 }
