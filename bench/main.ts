@@ -3,7 +3,7 @@ import { availableParallelism, cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { inputFile } from './data/input.ts'
 import { oracle } from './data/oracle.ts'
-import { allCases, type Case, nameOf, volumeOf } from './harness/cases.ts'
+import { allCases, type Case, nameOf, usersOf, volumeOf } from './harness/cases.ts'
 import type { CaseResult } from './harness/run-case.ts'
 import { inProcess } from './harness/spawn.ts'
 import type { StateFigures } from './harness/state.ts'
@@ -12,7 +12,7 @@ import { type Figure, figureOf, figuresTable, medianOf } from './harness/table.t
 const help = `npm run bench -- [words] [--runs 5] [--quick] [--json] [--data bench/.data]
 
 Compares pipelines with hand-written loops over the same log and codec, and with a loop on JSON.parse.
-words   only cases that contain all of them: w0 w1 w2 w3 sessions, memory embedded, callbacks fields schema parse,
+words   only cases that contain all of them: w0 w1 w2 w3 minutes hopping sessions pairs, memory embedded, callbacks fields schema parse,
         millrace loop; "state" for the figures of stores and restarts
 --runs  how often each case runs, the cases taking turns
 --quick little input: shows that every case gives the right results, not how fast it is
@@ -74,7 +74,7 @@ async function runAll(
     for (const [i, each] of cases.entries()) {
       const { records } = volumeOf(each)
       const id = `${each.workload} ${records}`
-      inputFile(flags.data, records)
+      inputFile(flags.data, records, usersOf(each.workload))
       if (!expected.has(id)) expected.set(id, oracle(each.workload, records))
       const result = await inProcess<CaseResult>(new URL('harness/child.ts', import.meta.url), [
         JSON.stringify(each),

@@ -13,6 +13,8 @@ export interface Event {
 }
 
 const userCount = 100_000
+/** Of the input that is read in hopping windows: a key has a record in most of their steps, and results are few beside records. */
+export const fewUsers = 2_000
 const urlCount = 10_000
 /** Event time runs at this many records a second. */
 const recordsPerSecond = 50_000
@@ -29,15 +31,15 @@ const agents = [
 ]
 
 /** The same events for the same seed; uniform over users and urls, times slightly out of order. */
-export function* events(count: number, seed = 1): Generator<Event> {
+export function* events(count: number, users = userCount, seed = 1): Generator<Event> {
   const random = seededRandom(seed)
-  for (let i = 0; i < count; i++) yield event(i, random)
+  for (let i = 0; i < count; i++) yield event(i, users, random)
 }
 
-function event(i: number, random: Random): Event {
+function event(i: number, users: number, random: Random): Event {
   const pick = (n: number) => Math.floor(random() * n)
   return {
-    user: `u${String(pick(userCount)).padStart(6, '0')}`,
+    user: `u${String(pick(users)).padStart(6, '0')}`,
     url: `/p/${pick(urlCount)}`,
     device: devices[pick(devices.length)]!,
     country: countries[pick(countries.length)]!,

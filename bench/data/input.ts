@@ -17,9 +17,9 @@ export function createTopics(log: Log, names: readonly string[]): Promise<void> 
   return log.createTopics(names.map(name => ({ name, ...kept })))
 }
 
-/** Makes the file of the first `count` events as record batches, unless it is there; gives its path. */
-export function inputFile(directory: string, count: number): string {
-  const path = join(directory, `events-${count}.batches`)
+/** Makes the file of the first `count` events as record batches, unless it is there; gives its path. Without `users` there are 100,000. */
+export function inputFile(directory: string, count: number, users?: number): string {
+  const path = join(directory, `events-${count}${users === undefined ? '' : `-of-${users}`}.batches`)
   if (existsSync(path)) return path
   const fd = openSync(`${path}.new`, 'w')
   const writers = Array.from(
@@ -36,7 +36,7 @@ export function inputFile(directory: string, count: number): string {
   }
   const key = Buffer.alloc(64)
   const value = Buffer.alloc(1024)
-  for (const event of events(count)) {
+  for (const event of events(count, users)) {
     const keyEnd = key.write(event.user, 0, 'latin1')
     const valueEnd = value.write(JSON.stringify(event), 0, 'latin1')
     const partition = partitionOf(key, 0, keyEnd, partitions)

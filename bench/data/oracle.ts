@@ -1,11 +1,16 @@
 import { Digest } from './digest.ts'
-import { type Event, events } from './events.ts'
+import { type Event, events, fewUsers } from './events.ts'
 import { fieldsOf } from './users.ts'
 
-export type Workload = 'w0' | 'w1' | 'w2' | 'w3' | 'sessions'
+export type Workload = 'w0' | 'w1' | 'w2' | 'w3' | 'sessions' | 'minutes' | 'hopping' | 'pairs'
 
 export const windowMs = 10_000
 export const gapMs = 3_000
+export const minuteMs = 60_000
+/** Hopping windows of a minute begin so far apart. */
+export const hopMs = 1_000
+/** How far apart records of the two streams may lie that are joined. */
+export const apartMs = 500
 const isWanted = (device: string): boolean => device !== 'bot'
 
 /**
@@ -15,7 +20,10 @@ const isWanted = (device: string): boolean => device !== 'bot'
 export function oracle(workload: Workload, count: number): string {
   const digest = new Digest()
   if (workload === 'w0') forwarded(count, digest)
-  else if (workload === 'w1') windows(count, digest)
+  else if (workload === 'w1') windows(events(count), windowMs, windowMs, digest)
+  else if (workload === 'minutes') windows(events(count, fewUsers), minuteMs, minuteMs, digest)
+  else if (workload === 'hopping') windows(events(count, fewUsers), minuteMs, hopMs, digest)
+  else if (workload === 'pairs') pairs(count, digest)
   else if (workload === 'sessions') sessions(count, digest)
   else if (workload === 'w2') runningCounts(count, digest)
   else joined(count, digest)
@@ -28,18 +36,52 @@ function forwarded(count: number, digest: Digest): void {
   }
 }
 
-function windows(count: number, digest: Digest): void {
-  const rows = new Map<string, { n: number; total: number }>()
-  for (const { user, at, ms } of events(count)) {
-    const id = `${user}|${at - (at % windowMs)}`
-    const row = rows.get(id)
-    if (row === undefined) rows.set(id, { n: 1, total: ms })
-    else {
-      row.n++
-      row.total += ms
+/** Windows of a size that begin every so many ms: counted in pieces of that length, of which each window has a few. */
+function windows(all: Iterable<Event>, sizeMs: number, everyMs: number, digest: Digest): void {
+  const users = new Map<string, Map<number, { n: number; total: number }>>()
+  for (const { user, at, ms } of all) {
+    const pieces = users.get(user) ?? new Map<number, { n: number; total: number }>()
+    users.set(user, pieces)
+    const start = at - (at % everyMs)
+    const piece = pieces.get(start) ?? { n: 0, total: 0 }
+    pieces.set(start, piece)
+    piece.n++
+    piece.total += ms
+  }
+  for (const [user, pieces] of users) {
+    const starts = new Set<number>()
+    for (const last of pieces.keys())
+      for (let start = last; start > last - sizeMs; start -= everyMs) starts.add(start)
+    for (const start of starts) {
+      let [n, total] = [0, 0]
+      for (let at = start; at < start + sizeMs; at += everyMs) {
+        n += pieces.get(at)?.n ?? 0
+        total += pieces.get(at)?.total ?? 0
+      }
+      digest.add(`${user}|${start}|${n}|${total}`)
     }
   }
-  for (const [id, { n, total }] of rows) digest.add(`${id}|${n}|${total}`)
+}
+
+/** Every event with an even number of ms, with all of its user that have an odd one and lie close by. */
+function pairs(count: number, digest: Digest): void {
+  const byUser = new Map<string, readonly [even: Event[], odd: Event[]]>()
+  for (const event of events(count)) {
+    const known = byUser.get(event.user) ?? [[], []]
+    byUser.set(event.user, known)
+    known[event.ms % 2]!.push(event)
+  }
+  for (const [user, [even, odd]] of byUser)
+    for (const a of even)
+      for (const b of odd)
+        if (Math.abs(a.at - b.at) <= apartMs)
+          digest.add(
+            forwardText(
+              user,
+              Math.max(a.at, b.at),
+              JSON.stringify({ from: a.url, to: b.url, apart: b.at - a.at }),
+            ),
+          )
 }
 
 /** What lies at most the gap apart is one session, whatever the order of the events. */
@@ -88,11 +130,12 @@ function forwardText(key: string, time: number, value: string): string {
 
 /** The text of one output record as the oracle writes it. */
 export function resultText(workload: Workload, key: string, time: number, value: string): string {
-  if (workload === 'w0' || workload === 'w3') return forwardText(key, time, value)
+  if (workload === 'w0' || workload === 'w3' || workload === 'pairs') return forwardText(key, time, value)
   const row = JSON.parse(value)
   if (workload === 'w2') return `${key}|${row.n}`
   if (workload === 'sessions') return `${key}|${row.start}|${row.end}|${row.n}|${row.total}`
-  if (row.key !== key || row.end !== row.start + windowMs || time !== row.end - 1) {
+  const sizeMs = workload === 'w1' ? windowMs : minuteMs
+  if (row.key !== key || row.end !== row.start + sizeMs || time !== row.end - 1) {
     throw new Error(`A window's row does not agree with itself: ${key} at ${time}: ${value}`)
   }
   return `${key}|${row.start}|${row.n}|${row.total}`

@@ -1,8 +1,19 @@
-import { count, json, type Pipeline, pipeline, session, sum, type Topic, topic, tumbling } from 'millrace'
+import {
+  count,
+  hopping,
+  json,
+  type Pipeline,
+  pipeline,
+  session,
+  sum,
+  type Topic,
+  topic,
+  tumbling,
+} from 'millrace'
 import { z } from 'zod'
 import { disorderMs, type Event } from '../data/events.ts'
 import { inputTopic, partitions } from '../data/input.ts'
-import { gapMs, type Workload } from '../data/oracle.ts'
+import { apartMs, gapMs, hopMs, minuteMs, type Workload } from '../data/oracle.ts'
 import type { User, UserFields } from '../data/users.ts'
 
 /** How a pipeline is written: with callbacks, with names of fields, or with callbacks behind a schema that is checked in full. */
@@ -83,6 +94,19 @@ export function pipelineOf(workload: Workload, style: Style, name: string): Pipe
           .emit('final')
           .to(output<{ n: number; total: number; key: string | null; start: number; end: number }>())
       })
+    case 'minutes':
+    case 'hopping':
+      if (style !== 'fields') return undefined
+      return pipeline(name, { commitInterval: commitMs }, p => {
+        p.from(input, source)
+          .byKey()
+          .window(workload === 'minutes' ? tumbling(minuteMs) : hopping(minuteMs, { advance: hopMs }))
+          .aggregate('per-user', { n: count<Event>(), total: sum<Event>('ms') })
+          .emit('final')
+          .to(output<{ n: number; total: number; key: string | null; start: number; end: number }>())
+      })
+    case 'pairs':
+      return style === 'callbacks' ? pairsPipeline(name, input) : undefined
     case 'w2':
       return pipeline(name, { commitInterval: commitMs }, p => {
         const stream = p.from(input, source)
@@ -90,6 +114,26 @@ export function pipelineOf(workload: Workload, style: Style, name: string): Pipe
         keyed.aggregate('per-url', { n: count<Event>() }).emit('updates').to(output<{ n: number }>())
       })
   }
+}
+
+/** Two streams made of one, each with half of its records, of which those meet that lie close by. */
+function pairsPipeline(name: string, input: Topic<Event, string>): Pipeline {
+  return pipeline(name, { commitInterval: commitMs }, p => {
+    const all = p.from(input, { outOfOrder: disorderMs, idle: 'never' }).byKey()
+    all
+      .filter(v => v.ms % 2 === 0)
+      .join(
+        'pairs',
+        all.filter(v => v.ms % 2 === 1),
+        { before: apartMs, after: apartMs },
+        (a, b) => ({
+          from: a.url,
+          to: b.url,
+          apart: b.at - a.at,
+        }),
+      )
+      .to(output<{ from: string; to: string; apart: number }>())
+  })
 }
 
 /** Every event with four members of its user's row, nulls where there is none. */

@@ -1,3 +1,4 @@
+import { fewUsers } from '../data/events.ts'
 import type { Workload } from '../data/oracle.ts'
 import type { LoopStyle } from '../loops/decode.ts'
 
@@ -30,26 +31,46 @@ const quickly: Volume = { records: 0.2 * million, warmUpRecords: 0.05 * million 
 export function volumeOf({ workload, style, quick }: Case): Volume {
   if (quick) return quickly
   if (style === 'parse' || style === 'schema') return slow
-  return workload === 'w2' || workload === 'w3' ? middle : fast
+  return ['w2', 'w3', 'pairs'].includes(workload) ? middle : fast
 }
 
 export function nameOf({ workload, where, program, style }: Case): string {
   return `${workload} ${where} ${program} ${style}`
 }
 
-export const workloads: readonly Workload[] = ['w0', 'w1', 'sessions', 'w2', 'w3']
+export const workloads: readonly Workload[] = [
+  'w0',
+  'w1',
+  'minutes',
+  'hopping',
+  'sessions',
+  'w2',
+  'w3',
+  'pairs',
+]
 export const places: readonly Where[] = ['embedded', 'memory']
 
-/** The styles of a workload; a filter is a callback, so W0 has no fields to name. Sessions stand beside W1 with fields. */
+/** The styles of a workload; a filter is a callback, so W0 has no fields to name. Other windows stand beside W1 with fields. */
 export function stylesOf(workload: Workload): LoopStyle[] {
-  if (workload === 'sessions') return ['fields']
-  if (workload === 'w3') return ['callbacks']
-  return workload === 'w0' ? ['callbacks', 'schema'] : ['callbacks', 'fields', 'schema']
+  if (workload === 'w3' || workload === 'pairs') return ['callbacks']
+  if (workload === 'w0') return ['callbacks', 'schema']
+  return workload === 'w1' || workload === 'w2' ? ['callbacks', 'fields', 'schema'] : ['fields']
 }
 
-/** What is also written by hand: neither sessions nor the join. */
+/** What is also written by hand. */
 function loopStylesOf(workload: Workload): LoopStyle[] {
-  return workload === 'sessions' || workload === 'w3' ? [] : [...stylesOf(workload), 'parse']
+  return isByHand(workload) ? [...stylesOf(workload), 'parse'] : []
+}
+
+export type ByHand = 'w0' | 'w1' | 'w2' | 'w3'
+
+export function isByHand(workload: Workload): workload is ByHand {
+  return ['w0', 'w1', 'w2', 'w3'].includes(workload)
+}
+
+/** Keys of the input; undefined for the usual 100,000. */
+export function usersOf(workload: Workload): number | undefined {
+  return workload === 'minutes' || workload === 'hopping' ? fewUsers : undefined
 }
 
 export function allCases(): Case[] {

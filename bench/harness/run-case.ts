@@ -6,14 +6,15 @@ import { MemoryLog } from '../../packages/millrace/src/log/memory/memory-log.ts'
 import { start } from '../../packages/millrace/src/runtime/start.ts'
 import { disorderMs, type Event } from '../data/events.ts'
 import { createTopics, inputBatches, inputFile, inputTopic, partitions } from '../data/input.ts'
-import { userBatches, userCount } from '../data/users.ts'
+import { type User, userBatches, userCount } from '../data/users.ts'
 import { commitMs, outputTopic, pipelineOf, type Style, usersTopic } from '../engine/pipelines.ts'
 import type { LoopStyle } from '../loops/decode.ts'
 import { runLoops } from '../loops/run.ts'
 import { w0Stages } from '../loops/w0.ts'
 import { w1Stages } from '../loops/w1.ts'
 import { w2Stages } from '../loops/w2.ts'
-import { type Case, volumeOf } from './cases.ts'
+import { w3Stages } from '../loops/w3.ts'
+import { type Case, isByHand, usersOf, volumeOf } from './cases.ts'
 import { digestOf } from './check.ts'
 import { type Measured, Meter, meteredLog } from './meter.ts'
 
@@ -27,15 +28,26 @@ const appendBytes = 8 << 20
 const usersTime = Date.UTC(2025, 0, 1)
 
 const topics = { input: inputTopic, output: outputTopic }
+const forwards = { ...topics, fields: ['device'], isWanted: (v: Event) => v.device !== 'bot' } as const
 const sums = { ...topics, field: 'ms', amount: (v: Event) => v.ms, disorderMs } as const
 const counts = { ...topics, fields: ['url'], key: (v: Event) => v.url } as const
+const lookups = {
+  ...topics,
+  table: usersTopic,
+  fields: ['at', 'ms', 'url'],
+  rowFields: ['city', 'name', 'state', 'tier'],
+  join: withUser,
+} as const
 const stagesOf = {
-  w0: w0Stages,
+  w0: (style: LoopStyle) => w0Stages<Event, Event>(style, forwards),
   w1: (style: LoopStyle) => w1Stages(style, sums),
   w2: (style: LoopStyle) => w2Stages(style, counts),
-  sessions: () => {
-    throw new Error('Nobody has written the loop for sessions by hand')
-  },
+  w3: (style: LoopStyle) => w3Stages<Event, User>(style, lookups),
+}
+
+function withUser({ url, ms, at }: Event, user: User | undefined): object {
+  const { name = null, city = null, state = null, tier = null } = user ?? {}
+  return { url, ms, at, name, city, state, tier }
 }
 
 /** Runs a case in this process, which should run nothing else, over the prepared input in `directory`. */
@@ -44,11 +56,11 @@ export async function runCase(each: Case, directory: string): Promise<CaseResult
   const data = join(directory, `log-${process.pid}`)
   const log = each.where === 'memory' ? new MemoryLog() : await openLog(data)
   try {
-    await fill(log, inputFile(directory, volume.records))
+    await fill(log, inputFile(directory, volume.records, usersOf(each.workload)))
     if (each.workload === 'w3') await fillUsers(log)
     const meter = new Meter(volume.warmUpRecords)
     const metered = meteredLog(log, meter, each.style !== 'schema')
-    if (each.program === 'loop' && each.workload !== 'w3')
+    if (each.program === 'loop' && isByHand(each.workload))
       await runLoops(metered, 'loop', stagesOf[each.workload](each.style), commitMs)
     else await runPipeline(metered, each)
     const measured = meter.finish()

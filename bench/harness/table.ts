@@ -20,6 +20,9 @@ export function medianOf(values: readonly number[]): number {
 const titles = {
   w0: 'W0 filter + forward',
   w1: 'W1 tumbling 10 s count + sum, 100k keys',
+  minutes: 'tumbling 60 s, count + sum, 2,000 keys',
+  hopping: 'hopping 60 s every 1 s, count + sum, 2,000 keys',
+  pairs: 'join of two streams ± 0.5 s, 100k keys',
   sessions: 'sessions of 3 s gap, count + sum, 100k keys',
   w2: 'W2 re-key + running count',
   w3: 'W3 join with a table of 100k keys',

@@ -71,9 +71,26 @@ class Run {
     this.#commitMs = commitMs
   }
 
-  async stage({ topic, open }: Stage): Promise<void> {
+  async stage({ topic, open, isTable = false }: Stage): Promise<void> {
     for (let partition = 0; partition < partitions; partition++) {
-      this.#lanes.push({ topic, partition, loop: open(partition), offset: 0, committed: -1 })
+      const lane = { topic, partition, loop: open(partition), offset: 0, committed: -1 }
+      if (isTable) await this.#load(lane)
+      else this.#lanes.push(lane)
+    }
+  }
+
+  async #load(lane: Lane): Promise<void> {
+    const { topic, partition, loop } = lane
+    for (;;) {
+      const positions = [{ topic, partition, offset: lane.offset }]
+      const [part] = await this.#log.fetch(positions, { ...fetchLimits, maxWaitMs: 0 })
+      if (part!.error !== undefined) throw part!.error
+      for (const batch of part!.batches) {
+        loop.process(batch)
+        lane.offset = batchInfo(batch).lastOffset + 1
+      }
+      part!.release?.()
+      if (part!.batches.length === 0 && lane.offset >= part!.highWatermark) return
     }
   }
 

@@ -14,6 +14,8 @@ export interface Stage {
   readonly topic: string
   /** Topics it writes. */
   readonly writes: readonly string[]
+  /** It is read to its end before other topics are, and nothing of it is committed. */
+  readonly isTable?: boolean
   open(partition: number): Loop
 }
 

@@ -6,7 +6,7 @@ import { KeyBuffer } from '../../packages/millrace/src/serde/sink.ts'
 import { KeyTable } from '../../packages/millrace/src/state/key-table.ts'
 import { decoder, type LoopStyle } from './decode.ts'
 import { changelogTopic, type Loop, rekeyedTopic, type Stage, type Topics } from './stage.ts'
-import { cut } from './w0.ts'
+import { cut, walk } from './w0.ts'
 import { Writers } from './writers.ts'
 
 /** What is counted by, and from where to where. */
@@ -47,20 +47,6 @@ function rekeyObjects<V>(style: LoopStyle, { fields, key: keyOf }: CountJob<V>):
     const end = key.write(keyOf(decode(b, c.valueStart, c.valueEnd)))
     out.keyed(c.timestamp, key, 0, end, b, c.valueStart, c.valueEnd)
   })
-}
-
-function walk(topic: string, each: (c: RecordCursor, out: Writers) => void): Loop {
-  const sealed: OutgoingBatch[] = []
-  const out = new Writers(topic, sealed)
-  const c = new RecordCursor()
-  return {
-    process(batch) {
-      c.open(batch)
-      while (c.next()) each(c, out)
-    },
-    finish() {},
-    cut: () => cut(out, sealed),
-  }
 }
 
 function countInTable(output: string, partition: number): Loop {
