@@ -78,6 +78,9 @@ export {
   type Every,
   type EveryOptions,
   every,
+  type When,
+  type WhenOptions,
+  when,
 } from './stream/emission.ts'
 export type { DedupeOptions } from './stream/operators/dedupe.ts'
 export type { FieldOf } from './stream/operators/field.ts'

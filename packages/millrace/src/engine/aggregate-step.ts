@@ -7,6 +7,7 @@ import type { WindowStore } from '../state/window-store.ts'
 import { isBroken } from '../std/broken-rules.ts'
 import type { HoppingWindow } from '../window/hopping.ts'
 import type { Due } from './closing.ts'
+import { ConditionalRows } from './conditional-rows.ts'
 import type { ClosingWindow, EmittingStep, FoundRow, WindowFrame } from './emitting-step.ts'
 import { MissedGraces } from './missed-grace.ts'
 import type { EmissionPlan, StepPlan } from './step-plan.ts'
@@ -45,6 +46,7 @@ export class AggregateStep implements EmittingStep {
   readonly #changed: Map<EmissionPlan, Map<number, number[]>>
   readonly #ticks: readonly EmissionPlan[]
   readonly #counts: readonly EmissionPlan[]
+  readonly #conditional: ConditionalRows
   readonly #finals: readonly EmissionPlan[]
   /** Event time of the next tick per event-time emission; Infinity when nothing changed. */
   readonly #tickDue = new Map<EmissionPlan, number>()
@@ -64,6 +66,7 @@ export class AggregateStep implements EmittingStep {
     this.#table = plan.node.window ? undefined : (store as TableStore)
     this.#ticks = plan.emissions.filter(({ node }) => node.emission.kind === 'every')
     this.#counts = plan.emissions.filter(({ node }) => node.emission.kind === 'count')
+    this.#conditional = new ConditionalRows(task, this)
     this.#finals = plan.emissions.filter(emission => emission.node.emission.kind === 'final')
     this.#untold = plan.untoldAt < 0 ? undefined : new UntoldRows()
     this.kind = store.keyKind as KeyKind | 0
@@ -150,6 +153,7 @@ export class AggregateStep implements EmittingStep {
       this.#remember(emission, start, row, t)
     }
     for (const emission of this.#counts) this.#count(emission, table, row)
+    this.#conditional.changed(table, row, start)
   }
 
   /** Hands a row out whose record is the last of so many. */

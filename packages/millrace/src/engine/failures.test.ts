@@ -101,10 +101,9 @@ for (const mode of ['compiled', 'interpreted'] as const) {
       for (const window of [false, true]) {
         const { run } = started(mode, p => {
           const keyed = p.from(hits, { idle: 'never' }).byKey()
-          const rows = window
-            ? keyed.window(tumbling('1m')).aggregate('texts', { length: texts })
-            : keyed.aggregate('texts', { length: texts })
-          rows.emit('updates').to(other)
+          const columns = { length: texts }
+          if (window) keyed.window(tumbling('1m')).aggregate('texts', columns).emit('updates').to(other)
+          else keyed.aggregate('texts', columns).emit('updates').to(other)
         })
         run.append('hits', 0, [at(1, { id: 400_000 }), at(2, { id: 700_000 })])
         assert.throws(

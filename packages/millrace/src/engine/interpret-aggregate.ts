@@ -4,7 +4,8 @@ import { type GridWindow, windowStarts } from '../window/window.ts'
 import { aggregateStep } from './aggregate-step.ts'
 import type { Column } from './aggregates/column.ts'
 import { call, checkKey, type Flow, fieldOf } from './interpret-flow.ts'
-import { fingerprint, isTrue, notANumber, settled, windowValue } from './results.ts'
+import { fingerprint, isTrue, notANumber, settled } from './results.ts'
+import { resultAt, rowResult } from './row-result.ts'
 import type { StepPlan } from './step-plan.ts'
 import type { Task } from './task.ts'
 import { TaskWatermark } from './time.ts'
@@ -171,31 +172,8 @@ export function setObject(table: KeyTable, at: number, state: unknown): void {
   table.objects[table.f64[at]!] = state
 }
 
-function resultAt(plan: StepPlan, table: KeyTable, row: number, i: number): unknown {
-  return plan.columns[i]!.result(table.f64, row + plan.offsets[i]!, table.objects)
-}
-
 /** The results of a row, where it matters whether they change. */
 export function fingerprints(plan: StepPlan, table: KeyTable, row: number): unknown[] {
   if (!plan.emissions.some(({ node }) => node.emission.kind === 'updates')) return []
   return plan.columns.map((_, i) => fingerprint(resultAt(plan, table, row, i)))
-}
-
-/** The value of a row that leaves the step (SEMANTICS 5.8). */
-export function rowResult(
-  plan: StepPlan,
-  table: KeyTable,
-  row: number,
-  start: number,
-  key: unknown,
-): unknown {
-  const { node } = plan
-  const isValue = node.result === 'value'
-  const result = isValue
-    ? resultAt(plan, table, row, 0)
-    : Object.fromEntries(plan.columns.map(({ name }, i) => [name, resultAt(plan, table, row, i)]))
-  if (node.window === undefined) return result
-  const lastAt = (plan.eventWindow ?? plan.counted)?.lastAt
-  const end = lastAt === undefined ? plan.grid!.endOf(start) : table.f64[row + lastAt]
-  return windowValue(result, { key, start, end })
 }

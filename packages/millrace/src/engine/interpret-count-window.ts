@@ -1,8 +1,9 @@
 import type { EmitNode } from '../plan/graph.ts'
 import type { CountStep } from './count-windows/count-step.ts'
-import { argumentOf, type Change, plainChange, rowResult, setObject } from './interpret-aggregate.ts'
+import { argumentOf, type Change, plainChange, setObject } from './interpret-aggregate.ts'
 import { call, checkKey, type Flow } from './interpret-flow.ts'
 import { settled } from './results.ts'
+import { rowResult } from './row-result.ts'
 import type { CountWindowPlan, StepPlan } from './step-plan.ts'
 import type { Task } from './task.ts'
 

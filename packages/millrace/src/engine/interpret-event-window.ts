@@ -2,16 +2,10 @@ import type { EmitNode } from '../plan/graph.ts'
 import { hasRowPerWindow } from '../window/window.ts'
 import type { Column } from './aggregates/column.ts'
 import type { EventWindowStep } from './event-windows/event-window-step.ts'
-import {
-  argumentOf,
-  type Change,
-  fingerprints,
-  plainChange,
-  rowResult,
-  setObject,
-} from './interpret-aggregate.ts'
+import { argumentOf, type Change, fingerprints, plainChange, setObject } from './interpret-aggregate.ts'
 import { call, checkKey, type Flow } from './interpret-flow.ts'
 import { settled } from './results.ts'
+import { rowResult } from './row-result.ts'
 import type { EventWindowPlan, StepPlan } from './step-plan.ts'
 import type { Task } from './task.ts'
 import { TaskWatermark } from './time.ts'

@@ -1,5 +1,12 @@
 import { copyObstacle } from '../plan/fields.ts'
-import type { EmitNode, KeyByNode, PlanNode, Port, StreamJoinNode } from '../plan/graph.ts'
+import {
+  type EmitNode,
+  type KeyByNode,
+  type PlanNode,
+  type Port,
+  replacesRows,
+  type StreamJoinNode,
+} from '../plan/graph.ts'
 import { serdeAt } from '../plan/serde-at.ts'
 import { makesCalls } from '../plan/walk.ts'
 import { deepFreeze } from '../serde/freeze.ts'
@@ -8,7 +15,7 @@ import { WINDOW_START_BYTES } from '../state/changelog-key.ts'
 import type { AsyncStep } from './calls/async-step.ts'
 import { carriedSerde, type Decode } from './decode.ts'
 import type { EventWindowStep } from './event-windows/event-window-step.ts'
-import { foldRecord, rowResult } from './interpret-aggregate.ts'
+import { foldRecord } from './interpret-aggregate.ts'
 import { foldCounted } from './interpret-count-window.ts'
 import { foldEvent } from './interpret-event-window.ts'
 import { call, type Flow, fieldOf } from './interpret-flow.ts'
@@ -29,6 +36,7 @@ import {
   type SideArrival,
 } from './program.ts'
 import { allOf, isOut, isTrue, resultFailure, settled } from './results.ts'
+import { rowResult } from './row-result.ts'
 import type { SubPlan } from './sub-plan.ts'
 import type { Task } from './task.ts'
 import type { TaskInput } from './task-input.ts'
@@ -112,7 +120,7 @@ class Interpreter {
       const isDeleting = isOfEvents && (step as EventWindowStep).isDeleting
       const ke = table.keyEnd(row)
       const kb = table.keyBytes
-      const isUpdate = emit.emission.kind !== 'final' && step.plan.node.window !== undefined
+      const isUpdate = replacesRows(emit.emission) && step.plan.node.window !== undefined
       const flow = {
         raw: false,
         kb,

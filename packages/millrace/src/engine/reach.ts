@@ -40,7 +40,7 @@ function passedOn(graph: Graph, node: PlanNode, known: readonly Reach[]): Reach 
   if (node.kind === 'asyncMap') return { ...reach, calls: [...reach.calls, node.id] }
   if (node.kind !== 'emit') return reach
   const { emission } = node
-  if (emission.kind === 'updates' || emission.kind === 'count') return reach
+  if (emission.kind === 'updates' || emission.kind === 'count' || emission.kind === 'when') return reach
   if (emission.kind === 'every') {
     return emission.time === 'event'
       ? { ...reach, holdMs: reach.holdMs + emission.everyMs }

@@ -9,10 +9,20 @@ import { depthOf } from './depth.ts'
 import type { Reach } from './reach.ts'
 import { type Panes, panesOf } from './windows/panes.ts'
 
+/** The columns of the emissions that keep something in a row. */
+const flagNames: ReadonlyMap<Emission['kind'], string> = new Map([
+  ['every', '#changed'],
+  ['count', '#taken'],
+  ['when', '#held'],
+])
+
 /** One emission of an aggregate step. */
 export interface EmissionPlan {
   readonly node: EmitNode
-  /** The row's double that says "changed since the last tick", or counts the records since the last row; -1 for other emissions. */
+  /**
+   * The row's double that says "changed since the last tick", counts the records since the last row, or says that the condition has held;
+   * -1 for other emissions.
+   */
   readonly flagAt: number
 }
 
@@ -84,7 +94,7 @@ export function planStep(graph: Graph, node: AggregateNode, reach: Reach): StepP
   const timeAt = needsTime ? initial.push(Number.NEGATIVE_INFINITY) - 1 : -1
   const emissions = emits.map(emit => ({
     node: emit,
-    flagAt: emit.emission.kind === 'every' || emit.emission.kind === 'count' ? initial.push(0) - 1 : -1,
+    flagAt: flagNames.has(emit.emission.kind) ? initial.push(0) - 1 : -1,
   }))
   const latenessMs = Math.max(0, ...emits.map(({ emission }) => latenessOf(emission)))
   const untoldAt = latenessMs > 0 ? initial.push(0) - 1 : -1
@@ -134,8 +144,7 @@ export function storeDefinition(plan: StepPlan, keySerde: string, nextSeed: () =
   const own: LayoutColumn[] = []
   if (plan.timeAt >= 0) own.push(ownColumn(plan.eventWindow ? '#last' : '#time'))
   plan.emissions.forEach(({ node, flagAt }, i) => {
-    const name = node.emission.kind === 'count' ? `#taken${i}` : `#changed${i}`
-    if (flagAt >= 0) own.push(ownColumn(name))
+    if (flagAt >= 0) own.push(ownColumn(`${flagNames.get(node.emission.kind)}${i}`))
   })
   if (plan.untoldAt >= 0) own.push(ownColumn('#untold'))
   const layout: StoreLayout = {

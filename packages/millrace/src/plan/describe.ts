@@ -124,6 +124,7 @@ function emissionText(emission: Emission): string {
     return `final, allowed lateness ${emission.allowedLatenessMs} ms`
   if (emission.kind === 'count')
     return `with every ${emission.records} records${emission.reset ? ', begins again' : ''}`
+  if (emission.kind === 'when') return `when its row fits, ${emission.again ? 'each time again' : 'once'}`
   if (emission.kind !== 'every') return emission.kind
   if ('everyMs' in emission) return `every ${emission.everyMs} ms of ${emission.time} time`
   return `at ${emission.schedule.expression}, ${emission.schedule.timeZone}`

@@ -202,11 +202,18 @@ export type Emission =
   | { readonly kind: 'updates' }
   /** A row with every so many records of its key; `reset` makes it begin again behind that. */
   | { readonly kind: 'count'; readonly records: number; readonly reset: boolean }
+  /** A row when `predicate` holds for it: the first time, or with `again` each time after it did not hold. */
+  | { readonly kind: 'when'; readonly predicate: (row: any) => unknown; readonly again: boolean }
   | { readonly kind: 'every'; readonly everyMs: number; readonly time: 'wall' | 'event' }
   | { readonly kind: 'every'; readonly schedule: Cron; readonly time: 'wall' }
 
 export interface EmitNode extends NodeOf<'emit'> {
   readonly emission: Emission
+}
+
+/** Whether rows of windows leave under their keys and starts, for a later one takes the place of an earlier one (SEMANTICS 5.8). */
+export function replacesRows({ kind }: Emission): boolean {
+  return kind === 'updates' || kind === 'every'
 }
 
 /** Makes the rows of one table from those of another. */

@@ -148,6 +148,7 @@ export function checkEmission(
     readonly order?: unknown
     readonly allowedLatenessMs?: number
     readonly reset?: boolean
+    readonly predicate?: unknown
   },
 ): void {
   const node = builder.nodes[table.from]!
@@ -177,17 +178,25 @@ export function checkEmission(
       "emit('final') needs a window: without one no result is ever final",
       "use emit('updates')",
     )
+  if (emission.kind === 'when')
+    checkCallback(emission.predicate, 'the callback of when', { pipeline: builder.pipeline, step })
+  if (windowed && !hasGrid(node.window!) && emission.kind === 'when')
+    builder.fail(
+      step,
+      `windows of kind "${node.window!.kind}" cannot emit when(…), since their rows are put together and taken apart`,
+      "use 'updates' and a filter, or a process step",
+    )
   if (windowed && emission.kind === 'count')
     builder.fail(
       step,
       'rows of windows cannot go out with every so many records',
       "leave the window out, or use 'updates' or countWindow()",
     )
-  if (!['final', 'updates', 'every', 'count'].includes(emission.kind))
+  if (!['final', 'updates', 'every', 'count', 'when'].includes(emission.kind))
     builder.fail(
       step,
       `it cannot emit "${emission.kind}"`,
-      "use 'final', 'updates', every('1s') or afterCount(100)",
+      "use 'final', 'updates', every('1s'), afterCount(100) or when(row => …)",
     )
 }
 

@@ -1,6 +1,6 @@
 import { type EmittingStep, isEmitting } from '../engine/emitting-step.ts'
-import { rowResult } from '../engine/interpret-aggregate.ts'
 import { ProcessStep } from '../engine/process/process-step.ts'
+import { rowResult } from '../engine/row-result.ts'
 import { GlobalTableStep } from '../engine/tables/global-step.ts'
 import { TableStep } from '../engine/tables/table-step.ts'
 import type { Task } from '../engine/task.ts'

@@ -45,3 +45,24 @@ export function afterCount(records: number, { reset = false }: AfterCountOptions
 
 /** Made by `afterCount()`. */
 export type AfterCount = Extract<Emission, { kind: 'count' }>
+
+export interface WhenOptions {
+  /** The row goes out each time the condition holds after it did not; false by default, for once. */
+  readonly again?: boolean
+}
+
+/**
+ * Emits the row of a key, or of a key and window, with the record that makes `predicate` hold for it: `emit(when(row => row.n >= 3))`,
+ * once, or with `{ again: true }` each time after it did not hold. For tables, and for windows on a grid, beside their final rows.
+ * A predicate that throws sends a null value under the key to `.failed`, and is asked again after the next record.
+ */
+export function when<R>(predicate: (row: R) => boolean, { again = false }: WhenOptions = {}): When<R> {
+  return Object.freeze({ kind: 'when', predicate, again })
+}
+
+/** Made by `when()`: a condition on rows `R`. */
+export interface When<in R> {
+  readonly kind: 'when'
+  readonly predicate: (row: R) => boolean
+  readonly again: boolean
+}

@@ -27,7 +27,7 @@ export class GraphTable extends GraphEdge {
   }
 
   emit(when: any): AnyStream {
-    checkEmission(this.builder, this.edge, { kind: when })
+    checkEmission(this.builder, this.edge, typeof when === 'object' ? when : { kind: when })
     return this.streamOf(this.builder, this.changes())
   }
 

@@ -7,7 +7,7 @@ import { cron } from '../window/cron.ts'
 import { session } from '../window/session.ts'
 import { tumbling } from '../window/tumbling.ts'
 import { avg, count, countDistinct, custom, first, last, max, quantile, sum } from './aggregates.ts'
-import { every } from './emission.ts'
+import { every, when } from './emission.ts'
 import { pipeline } from './pipeline.ts'
 import type { KeyedStream, Stream } from './stream.ts'
 import { topic } from './topic.ts'
@@ -213,6 +213,10 @@ pipeline('aggregates', p => {
   table.emit('final')
   table.emit(every('1s'))
   table.emit(every(cron('0 * * * *')))
+  const full = table.emit(when(row => row.n > 3, { again: true }))
+  is<Equal<ValueType<typeof full>, NonNullable<ValueType<typeof rows>>>>()
+  // @ts-expect-error there is no such column
+  table.emit(when(row => row.others > 1))
 })
 
 pipeline('windows', p => {
@@ -221,6 +225,10 @@ pipeline('windows', p => {
     .keyBy('url')
     .window(tumbling('1m'))
     .aggregate('per-page', { views: count(), p95: quantile('ms', 0.95) })
+  const full = table.emit(when(row => row.views >= 3 && row.key !== '' && row.end > row.start))
+  is<Equal<ValueType<typeof full>, ValueType<typeof perPage>>>()
+  // @ts-expect-error there is no such column
+  table.emit(when(row => row.others > 1))
   const perPage = table.emit('final')
   is<Equal<Flat<ValueType<typeof perPage>>, Page>>()
   is<Equal<ValueType<typeof perPage.late>, View>>()

@@ -15,7 +15,7 @@ import type {
   StepOptions,
   ValueOf,
 } from './callback-types.ts'
-import type { Every } from './emission.ts'
+import type { Every, When } from './emission.ts'
 import type { KeyedOperators } from './keyed-operators.ts'
 import type {
   Broadcast,
@@ -268,6 +268,10 @@ export interface WindowedTable<R, K, V, Gone extends null = never> {
   readonly late: Stream<V, K>
   /** Records that a callback of the aggregate threw on, or that had no key. */
   readonly failed: Stream<V, K>
+
+  // First among the overloads: only then do the rows give the callback of `when()` its type.
+  /** The row of a key and window with the record that makes a condition hold, under the plain key. */
+  emit(when: When<DeepReadonly<WindowRow<R, K>>>): WindowResults<WindowRow<R, K>, K, V>
 
   /**
    * `final`: one row per key and window, when the window closes. `updates`: a row for each change.

@@ -3,7 +3,7 @@ import type { StreamRecord } from '../plan/record.ts'
 import type { Duration } from '../std/duration.ts'
 import type { Columns, Row } from './aggregates.ts'
 import type { FieldName, FieldType, NotPromise, RetryOptions, StepCallback } from './callback-types.ts'
-import type { AfterCount, Every } from './emission.ts'
+import type { AfterCount, Every, When } from './emission.ts'
 import type { SourceOptions } from './pipeline.ts'
 import type { KeyedStream, Stream } from './stream.ts'
 
@@ -95,6 +95,9 @@ export interface GroupedTable<R, K> {
 
 /** The table of an aggregate, whose changes may be gathered. */
 export interface AggregateTable<R, K, F> extends Table<R, K, F> {
+  // First among the overloads: only then do the rows give the callback of `when()` its type.
+  /** The row with the record that makes a condition hold. */
+  emit(when: When<DeepReadonly<R>>): KeyedStream<R, K>
   /** Each change of a result, null where it was deleted; or with `every()` the changed ones, from time to time. */
   emit(when: 'updates' | Every): KeyedStream<R | null, K>
   /** The row with every so many records of its key. */

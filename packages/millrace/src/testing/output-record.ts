@@ -1,4 +1,4 @@
-import type { Graph, PlanNode, WindowSpec } from '../plan/graph.ts'
+import { type Graph, type PlanNode, replacesRows, type WindowSpec } from '../plan/graph.ts'
 import type { Topic } from '../plan/topic.ts'
 import { topicPreparation } from '../runtime/preparation.ts'
 import { hasGrid, windowGrid } from '../window/window.ts'
@@ -93,7 +93,7 @@ function windowsInto(graph: Graph, node: PlanNode): WindowSpec[] {
     if (before.kind === 'keyBy' || before.kind === 'aggregate') return []
     if (before.kind !== 'emit') return windowsInto(graph, before)
     const aggregate = graph.nodes[before.inputs[0]!.from]!
-    const isUpdate = before.emission.kind !== 'final'
+    const isUpdate = replacesRows(before.emission)
     return aggregate.kind === 'aggregate' && aggregate.window !== undefined && isUpdate
       ? [aggregate.window]
       : []

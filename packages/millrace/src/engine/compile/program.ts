@@ -1,5 +1,12 @@
 import { copyObstacle } from '../../plan/fields.ts'
-import type { EmitNode, PlanNode, Port, StreamJoinNode, ToTopicNode } from '../../plan/graph.ts'
+import {
+  type EmitNode,
+  type PlanNode,
+  type Port,
+  replacesRows,
+  type StreamJoinNode,
+  type ToTopicNode,
+} from '../../plan/graph.ts'
 import { serdeAt } from '../../plan/serde-at.ts'
 import type { SubTopologyInput } from '../../plan/sub-topology.ts'
 import { makesCalls, recordInputs } from '../../plan/walk.ts'
@@ -145,10 +152,9 @@ class Compiler {
     const results = step.columns.map((column, i) =>
       resultOf(code, column, `row + ${step.offsets[i]!}`, 'table'),
     )
-    const isUpdate = emit.emission.kind !== 'final'
-    const start = isUpdate && step.node.window !== undefined ? 'start' : 'NaN'
+    const start = replacesRows(emit.emission) && step.node.window !== undefined ? 'start' : 'NaN'
     const path: Path = { ...arrivalPath(false), k: 'undefined', h: 'null', start, late: undefined }
-    const direct = isUpdate ? undefined : this.#directRows(emit)
+    const direct = emit.emission.kind === 'final' ? this.#directRows(emit) : undefined
     if (direct !== undefined)
       rowWriterCode(code, step, direct, results, rowEndText(code, step, 'table', 'row', 'start'))
     code.line('let v, ok = true')
@@ -346,5 +352,5 @@ function hasRetry(node: PlanNode): boolean {
 
 /** Rows go out with records, at times that may be past. */
 function tellsWithRecords({ untoldAt, emissions }: StepPlan): boolean {
-  return untoldAt >= 0 || emissions.some(({ node }) => node.emission.kind === 'count')
+  return untoldAt >= 0 || emissions.some(({ node }) => ['count', 'when'].includes(node.emission.kind))
 }

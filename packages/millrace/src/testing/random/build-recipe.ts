@@ -13,7 +13,7 @@ import {
   quantile,
   sum,
 } from '../../stream/aggregates.ts'
-import { afterCount } from '../../stream/emission.ts'
+import { afterCount, when } from '../../stream/emission.ts'
 import { type Pipeline, type PipelineBuilder, pipeline } from '../../stream/pipeline.ts'
 import type { KeyedStream, Stream } from '../../stream/stream.ts'
 import { topic } from '../../stream/topic.ts'
@@ -168,11 +168,11 @@ class RecipeBuilder {
     const columns = columnsOf(stage.columns)
     if (stage.window === 'none') {
       const { afterCount: after } = stage
-      const when = after === 'none' ? 'updates' : afterCount(after.records, { reset: after.reset })
-      keyed
-        .aggregate(`table-${i}`, columns)
-        .emit(when as 'updates')
-        .to(this.#sinks.next())
+      const emission = after === 'none' ? 'updates' : afterCount(after.records, { reset: after.reset })
+      const table = keyed.aggregate(`table-${i}`, columns)
+      table.emit(emission as 'updates').to(this.#sinks.next())
+      const isAlone = after !== 'none' && after.reset
+      if (stage.when !== 'none' && !isAlone) table.emit(conditionOf(stage.when)).to(this.#sinks.next())
       return undefined
     }
     if (stage.window.unit === 'count') {
@@ -186,6 +186,8 @@ class RecipeBuilder {
     if (stage.lateTo) table.late.to(this.#sinks.next())
     if (stage.updates) table.emit('updates').to(this.#sinks.next())
     const { latenessMs, unit } = stage.window
+    if (stage.when !== 'none' && unit !== 'session' && unit !== 'sliding')
+      table.emit(conditionOf(stage.when)).to(this.#sinks.next())
     const allowedLateness = unit === 'session' || unit === 'sliding' ? 0 : latenessMs
     const rows = table.emit('final', { allowedLateness })
     rows.to(this.#sinks.next())
@@ -231,6 +233,11 @@ class RecipeBuilder {
     const before = i === 0 ? sources.flatMap(({ steps }) => steps) : []
     return [...before, ...stages[i]!.steps].some(({ step }) => step === 'ask')
   }
+}
+
+function conditionOf({ records, again }: Exclude<StageRecipe['when'], 'none'>) {
+  const holds = (row: any) => (records === 'odd' ? row.total % 2 !== 0 : row.n >= records)
+  return when<any>(holds, { again })
 }
 
 /** Some of them overlap, and some are told at the end though they are not full. */

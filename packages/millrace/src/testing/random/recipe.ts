@@ -54,6 +54,8 @@ export interface StageRecipe {
   readonly columns: readonly ColumnName[]
   /** How the rows of a table leave it. */
   readonly afterCount: { readonly records: number; readonly reset: boolean } | 'none'
+  /** A row of a table or a window when it has so many records, or a total that is odd. */
+  readonly when: { readonly records: number | 'odd'; readonly again: boolean } | 'none'
   readonly updates: boolean
   readonly lateTo: boolean
 }
@@ -177,6 +179,10 @@ const stage: fc.Arbitrary<StageRecipe> = fc.record({
   afterCount: fc.oneof(
     fc.constant('none' as const),
     fc.record({ records: fc.integer({ min: 1, max: 4 }), reset: fc.boolean() }),
+  ),
+  when: fc.oneof(
+    fc.constant('none' as const),
+    fc.record({ records: fc.constantFrom(1, 2, 'odd' as const), again: fc.boolean() }),
   ),
   updates: fc.boolean(),
   lateTo: fc.boolean(),

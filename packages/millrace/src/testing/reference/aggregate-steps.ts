@@ -61,12 +61,14 @@ export class AggregateSteps {
       columns,
       timestamp: Math.max(slot?.timestamp ?? Number.NEGATIVE_INFINITY, record.timestamp),
       records: (slot?.records ?? 0) + 1,
+      held: slot?.held,
     }
     const before = slot && canonicalText(resultOf(node, slot.columns))
     const result = resultOf(node, columns)
     return () => {
       slots.set(id, next)
       if (canonicalText(result) !== before) this.#emitUpdate(node, next, record.ownWatermark)
+      this.#emitWhen(node, id, next, record.ownWatermark)
       if (window === undefined) this.#emitAfterCount(node, id, next, record.ownWatermark)
       else if (closesAt(node, next) <= this.#host.reached(node))
         this.#emitFinal(node, next, record.ownWatermark)
@@ -193,6 +195,20 @@ export class AggregateSteps {
           records: 0,
         })
       this.#host.send(emit, 'out', resultRecord(node, slot, ownWatermark))
+    }
+  }
+
+  #emitWhen(node: AggregateNode, id: string, slot: Slot, ownWatermark: number): void {
+    const held = new Set(slot.held)
+    for (const emit of this.#emitsOf(node, 'when')) {
+      const { predicate, again } = emit.emission as EmitNode['emission'] & { kind: 'when' }
+      const row = resultRecord(node, slot, ownWatermark)
+      const hasHeld = held.has(emit.id)
+      if (hasHeld && !again) continue
+      if (predicate(row.value)) held.add(emit.id)
+      else held.delete(emit.id)
+      this.#slotsOf(node).set(id, { ...slot, held })
+      if (held.has(emit.id) && !hasHeld) this.#host.send(emit, 'out', row)
     }
   }
 

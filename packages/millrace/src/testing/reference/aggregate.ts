@@ -33,6 +33,8 @@ export interface Slot {
   timestamp: number
   /** How many records are in it; windows of events do not count them. */
   readonly records?: number
+  /** Ids of the emissions whose condition has held for its row. */
+  readonly held?: ReadonlySet<number>
   /** Its row has gone out and may come again. */
   readonly isTold?: boolean
 }

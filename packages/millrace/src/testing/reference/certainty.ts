@@ -133,7 +133,8 @@ export class Certainties {
     const { emission } = node
     if (emission.kind === 'final')
       return { content: emission.allowedLatenessMs === undefined ? 'set' : 'last-of-window', loose }
-    if (emission.kind === 'count') return table.content === 'sequence' ? table : open
+    if (emission.kind === 'count' || emission.kind === 'when')
+      return table.content === 'sequence' ? table : open
     const inOrder = node.emission.kind === 'updates' && table.content === 'sequence' && loose.size === 0
     return { content: inOrder ? 'sequence' : 'last', loose }
   }
