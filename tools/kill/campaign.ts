@@ -177,7 +177,7 @@ class Campaign {
       points,
       roundsPerPoint,
       stormMs: options.stormMs,
-      stuckMs: ground.brokers === undefined ? 30_000 : 180_000,
+      stuckMs: ground.brokers === undefined ? 60_000 : 300_000,
       isEnough: () => this.#generator.count >= options.records && ground.weather?.isThrough !== false,
       onProgress: () => options.onProgress(this.#progress()),
       onEvent: what => this.#event(what),
