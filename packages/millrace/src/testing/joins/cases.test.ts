@@ -22,6 +22,8 @@ function joined(p: PipelineBuilder, name: string) {
   const stream = p.from(left).byKey()
   if (second === 'stream')
     return stream[how]('joined', p.from(right).byKey(), { before: '15s', after: '15s' }, pair)
+  if (second === 'global')
+    return stream[`${how as 'leftJoin'}Global`](p.globalTable(right), { key: (_, { key }) => key! }, pair)
   return stream[how as 'leftJoin'](p.table(right), pair)
 }
 
@@ -44,6 +46,9 @@ describeModes('a join gives what Kafka Streams documents', mode => {
         const came = await driver.output(results).read()
         seen.push(...came.map(each => `${second} ${each.value}`).sort())
       }
+      await driver.finish()
+      const last = await driver.output(results).read()
+      seen.push(...last.map(each => `end ${each.value}`).sort())
       assert.deepEqual(seen, written.slice(middle + 1))
     })
   }
