@@ -16,6 +16,7 @@ import {
 import { afterCount, when } from '../../stream/emission.ts'
 import { type Pipeline, type PipelineBuilder, pipeline } from '../../stream/pipeline.ts'
 import type { KeyedStream, Stream } from '../../stream/stream.ts'
+import type { Table } from '../../stream/table.ts'
 import { topic } from '../../stream/topic.ts'
 import { calendar } from '../../window/calendar.ts'
 import { type CountWindow, countWindow } from '../../window/count-window.ts'
@@ -29,6 +30,7 @@ import { earlier, flatMaps, type Hit, hitOfRow, maps, predicates } from './hit.t
 import { joined } from './joined.ts'
 import { processed } from './process.ts'
 import type { ColumnName, Recipe, SourceRecipe, StageRecipe, StepRecipe, WindowRecipe } from './recipe.ts'
+import { lookedUp, type TablesRecipe, tablesOf } from './tables.ts'
 
 type Hits = Stream<Hit, unknown>
 type KeyedHits = KeyedStream<Hit, unknown>
@@ -167,6 +169,7 @@ class RecipeBuilder {
     }
     const columns = columnsOf(stage.columns)
     if (stage.window === 'none') {
+      if (stage.tables !== 'none') return this.#tables(keyed, stage, i, stage.tables)
       const { afterCount: after } = stage
       const emission = after === 'none' ? 'updates' : afterCount(after.records, { reset: after.reset })
       const table = keyed.aggregate(`table-${i}`, columns)
@@ -194,6 +197,17 @@ class RecipeBuilder {
     return allowedLateness > 0 || stage.columns.some(isLoose) ? undefined : rows.map(hitOfRow)
   }
 
+  #tables(keyed: KeyedHits, stage: StageRecipe, i: number, recipe: TablesRecipe): undefined {
+    const { ttlMs, lookUp } = recipe
+    const isOrdered = stage.process === 'none' && this.#hasOneChannel(i)
+    const base: Table<any, any> = isOrdered
+      ? keyed.toTable(`rows-${i}`, { ttl: ttlMs ?? undefined })
+      : keyed.aggregate(`table-${i}`, columnsOf(stage.columns.filter(name => !isLoose(name))))
+    const write = (changes: Stream<any, any>) => changes.to(this.#sinks.next())
+    const odd = tablesOf(base, `t${i}`, recipe, !this.#stays(stage, i), write)
+    if (isOrdered && lookUp !== 'none') write(lookedUp(keyed, odd, lookUp))
+  }
+
   /** Whether what each task of a stage reads comes from one task before it: what a process step does there is decided. */
   #hasOneChannel(i: number): boolean {
     const { sources, stages } = this.#recipe
@@ -208,9 +222,7 @@ class RecipeBuilder {
 
   #keyed(stream: Hits, { keying, join }: StageRecipe, i: number, side = ''): KeyedHits {
     const { watermark, before } = keying
-    const counts = new Set(this.#recipe.sources.map(source => source.partitions))
-    const stays = keying.by === 'own' && before === 0 && (i > 0 || counts.size === 1)
-    if (stays && !this.#isAsked(i)) return stream.byKey()
+    if (this.#stays(this.#recipe.stages[i]!, i)) return stream.byKey()
     // What meets has to have as many partitions.
     const partitions = keying.partitions ?? (join === 'none' ? undefined : 2)
     const timed = keying.earlier ? stream.map(earlier) : stream
@@ -225,6 +237,12 @@ class RecipeBuilder {
       bucket: (v: Hit) => v.id % 4,
     }[keying.by]
     return moved.keyBy(`${side}by-${i}`, keyOf as (v: Hit) => unknown, { partitions, watermark })
+  }
+
+  /** Whether a stage is keyed by the records' own keys, wherever they are. */
+  #stays({ keying: { by, before } }: StageRecipe, i: number): boolean {
+    const counts = new Set(this.#recipe.sources.map(source => source.partitions))
+    return by === 'own' && before === 0 && (i > 0 || counts.size === 1) && !this.#isAsked(i)
   }
 
   /** Whether an asynchronous step stands in front of a stage, behind the last re-keying before it. */

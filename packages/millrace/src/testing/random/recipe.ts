@@ -3,6 +3,7 @@ import type { CalendarUnit } from '../../window/calendar.ts'
 import { type FlatMapName, flatMaps, type MapName, maps, type PredicateName, predicates } from './hit.ts'
 import type { JoinRecipe } from './joined.ts'
 import type { ProcessRecipe } from './process.ts'
+import type { TablesRecipe } from './tables.ts'
 
 /** A random pipeline as data: it is what fast-check prints and shrinks; `buildRecipe` makes it real. */
 export interface Recipe {
@@ -56,6 +57,8 @@ export interface StageRecipe {
   readonly afterCount: { readonly records: number; readonly reset: boolean } | 'none'
   /** A row of a table or a window when it has so many records, or a total that is odd. */
   readonly when: { readonly records: number | 'odd'; readonly again: boolean } | 'none'
+  /** What is made of the rows where there is no window. */
+  readonly tables: TablesRecipe | 'none'
   readonly updates: boolean
   readonly lateTo: boolean
 }
@@ -151,7 +154,7 @@ const stage: fc.Arbitrary<StageRecipe> = fc.record({
     },
   ),
   window: fc.oneof(
-    { weight: 1, arbitrary: fc.constant('none' as const) },
+    { weight: 2, arbitrary: fc.constant('none' as const) },
     {
       weight: 4,
       arbitrary: fc.record({
@@ -183,6 +186,20 @@ const stage: fc.Arbitrary<StageRecipe> = fc.record({
   when: fc.oneof(
     fc.constant('none' as const),
     fc.record({ records: fc.constantFrom(1, 2, 'odd' as const), again: fc.boolean() }),
+  ),
+  tables: fc.oneof(
+    { weight: 1, arbitrary: fc.constant('none' as const) },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        ttlMs: fc.constantFrom(null, null, 2_000, 60_000),
+        how: fc.constantFrom('join' as const, 'leftJoin' as const, 'outerJoin' as const),
+        foreign: fc.constantFrom('joinForeign' as const, 'leftJoinForeign' as const),
+        refersTo: fc.constantFrom('groups' as const, 'itself' as const),
+        lookUp: fc.constantFrom('join' as const, 'leftJoin' as const, 'none' as const),
+        again: fc.boolean(),
+      }),
+    },
   ),
   updates: fc.boolean(),
   lateTo: fc.boolean(),

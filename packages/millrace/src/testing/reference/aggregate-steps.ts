@@ -25,6 +25,11 @@ export class AggregateSteps {
     this.#host = host
   }
 
+  /** The row of a key in a table. */
+  slotOf(node: AggregateNode, key: string): Slot | undefined {
+    return this.#slotsOf(node).get(`undefined ${key}`)
+  }
+
   /** The watermarks, as they reach the step, at which a window closes or takes nothing more. */
   dues(node: AggregateNode): number[] {
     if (node.window === undefined) return []

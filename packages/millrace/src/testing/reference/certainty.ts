@@ -7,9 +7,9 @@ import { emitsOf } from './walk.ts'
 export interface Certainty {
   /**
    * `sequence`: each task's records and their order. `set`: the records, not their order. `last`: the last
-   * value of each key, `last-of-window`: of each key and window. `open`: none of these.
+   * value of each key, `last-of-window`: of each key and window. `net`: what all changes of a table add up to. `open`: none of these.
    */
-  readonly content: 'sequence' | 'set' | 'last' | 'last-of-window' | 'open'
+  readonly content: 'sequence' | 'set' | 'last' | 'last-of-window' | 'net' | 'open'
   readonly loose: LooseColumns
 }
 
@@ -48,7 +48,10 @@ export class Certainties {
   ofTable(node: AggregateNode): Certainty {
     const input = this.into(node)
     const inOrder = input.content === 'sequence'
-    if (!isReadable(input) || (this.#beginsAgain(node) && !inOrder)) return open
+    const isGroups = this.#isOfGroups(node)
+    const isDecided = isReadable(input) || (isGroups && input.content === 'net')
+    if (!isDecided || (this.#beginsAgain(node) && !inOrder)) return open
+    if (isGroups) return { content: inOrder ? 'sequence' : 'set', loose: new Map() }
     return { ...input, loose: looseColumnsOf(node, inOrder) }
   }
 
@@ -63,9 +66,21 @@ export class Certainties {
   #leaving(node: PlanNode, port: Port): Certainty {
     if (port === 'late' || port === 'failed' || port === 'rejected' || port === 'tombstones')
       return this.ofSide(node)
+    if (port === 'changes') return changesOf(this.#ofRows(node))
     switch (node.kind) {
       case 'source':
         return this.ofSide(node)
+      case 'table':
+      case 'tableJoin':
+        return this.#ofRows(node)
+      case 'lookup':
+        return this.#inOneOrder(node)
+      case 'flatMap':
+        return this.into(node).content === 'net'
+          ? this.into(node)
+          : isReadable(this.into(node))
+            ? this.into(node)
+            : open
       case 'merge':
         return this.#merged(node)
       case 'keyBy':
@@ -85,10 +100,50 @@ export class Certainties {
     }
   }
 
-  /** What a process step does depends on the order of all that its task reads, for that moves the event time too. */
+  /** Of the changes of a table: their order where that of its records is decided, and what is left at the end. */
+  #ofRows(node: PlanNode): Certainty {
+    const inputs = node.inputs.map(edge => this.on(edge))
+    const isDecided = ({ content, loose }: Certainty) =>
+      loose.size === 0 && (content === 'sequence' || content === 'last')
+    if (!inputs.every(isDecided)) return open
+    const inOrder = this.#inOneOrder(node)
+    return inOrder.content === 'sequence' ? inOrder : { content: 'last', loose: new Map() }
+  }
+
+  /** Whether an aggregate is of rows that come and go. */
+  #isOfGroups(node: AggregateNode): boolean {
+    const keyBy = this.#graph.nodes[node.inputs[0]!.from]!
+    const memberships = keyBy.kind === 'keyBy' ? this.#graph.nodes[keyBy.inputs[0]!.from]! : keyBy
+    return memberships.inputs[0]?.port === 'changes'
+  }
+
   #processed(node: PlanNode): Certainty {
-    const input = this.into(node)
-    if (input.content !== 'sequence' || input.loose.size > 0) return open
+    return this.#ofForeignJoin(node) ?? this.#inOneOrder(node)
+  }
+
+  /** The last step of a join by a foreign key comes to the rows that its tables make, whatever overtakes what (SEMANTICS 6.5). */
+  #ofForeignJoin(node: PlanNode): Certainty | undefined {
+    const join = /^(.*)-result$/.exec(node.name ?? '')?.[1]
+    const step = (suffix: string) => this.#graph.nodes.find(({ name }) => name === `${join}-${suffix}`)
+    const [left, references] = [step('left'), step('references')]
+    if (join === undefined || left === undefined || references === undefined) return undefined
+    const lookup = this.#graph.nodes.find(
+      ({ kind, inputs }) => kind === 'lookup' && inputs[0]!.from === references.id,
+    )!
+    const table = this.#graph.nodes[lookup.inputs[1]!.from]!
+    const tables = [
+      this.into(left),
+      table.kind === 'aggregate' ? this.#emittedAs(table) : this.#ofRows(table),
+    ]
+    const isDecided = tables.every(({ content }) => content === 'sequence' || content === 'last')
+    return isDecided ? { content: 'last', loose: new Map() } : open
+  }
+
+  /** What a step does that depends on the order of all that its task reads, for that moves the event time too. */
+  #inOneOrder(node: PlanNode): Certainty {
+    const inputs = node.inputs.filter(({ port }) => port !== 'rows').map(edge => this.on(edge))
+    const [input] = inputs as [Certainty]
+    if (!inputs.every(({ content, loose }) => content === 'sequence' && loose.size === 0)) return open
     const tasks = this.#layout.subTopologies.flatMap(sub => (sub.nodes.includes(node) ? sub.tasks : []))
     const channels = tasks.map(({ entries }) => this.#channelsOf(entries))
     return Math.max(...channels) === 1 ? input : open
@@ -118,8 +173,17 @@ export class Certainties {
 
   #rekeyed(node: PlanNode): Certainty {
     const input = this.into(node)
-    if (!isReadable(input)) return open
-    return this.#writersOf(node) === 1 ? input : { ...input, content: 'set' }
+    // The changes of a table that is joined with itself keep their keys.
+    if (input.content === 'last' && node.name!.endsWith('-copies')) return input
+    if (!isReadable(input) && input.content !== 'net') return open
+    return input.content === 'net' || this.#writersOf(node) === 1 ? input : { ...input, content: 'set' }
+  }
+
+  /** Of the updates of an aggregate. */
+  #emittedAs(aggregate: AggregateNode): Certainty {
+    const { content, loose } = this.ofTable(aggregate)
+    if (loose.size > 0) return open
+    return { content: content === 'set' ? 'last' : content, loose }
   }
 
   #emitted(node: PlanNode & { kind: 'emit' }): Certainty {
@@ -156,9 +220,14 @@ export class Certainties {
 
 /** How strictly records of this certainty are compared where they end. */
 export function bindingOf({ content }: Certainty): Binding {
-  if (content === 'open') return 'open'
+  if (content === 'open' || content === 'net') return 'open'
   if (content === 'last-of-window') return 'last-per-window'
   return content === 'last' ? 'last-per-key' : 'exact'
+}
+
+/** What changes add up to is decided when the rows at the end are. */
+function changesOf({ content, loose }: Certainty): Certainty {
+  return { content: content === 'last' ? 'net' : content, loose }
 }
 
 /** A callback may read any column, so what it makes of undecided ones is undecided. */

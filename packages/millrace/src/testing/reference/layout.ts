@@ -69,7 +69,15 @@ function allEntries(graph: Graph): EntryNode[] {
 }
 
 /** Steps whose records meet in one store. */
-const keepers: ReadonlySet<PlanNode['kind']> = new Set(['aggregate', 'process', 'streamJoin', 'asyncMap'])
+const keepers: ReadonlySet<PlanNode['kind']> = new Set([
+  'aggregate',
+  'process',
+  'streamJoin',
+  'table',
+  'tableJoin',
+  'lookup',
+  'asyncMap',
+])
 
 function entriesThatMeet(graph: Graph, entriesOf: (node: PlanNode) => EntryNode[]): EntryNode[][] {
   let groups = allEntries(graph).map(entry => [entry])

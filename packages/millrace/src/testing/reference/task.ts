@@ -11,6 +11,7 @@ import { asWritten, bytesOfRecordKey, keyAsWritten, reKeyed, withResult } from '
 import { ProcessSteps } from './process-steps.ts'
 import { movesTime } from './source.ts'
 import { StreamJoins } from './stream-joins.ts'
+import { Tables } from './tables.ts'
 import type { ChannelItem, FlowRecord, SidePort, SideReason } from './types.ts'
 import { consumersOf, heldBackBeforeMs, heldBackMs, smallestOf } from './walk.ts'
 
@@ -58,6 +59,7 @@ export class SequentialTask {
   readonly aggregates: AggregateSteps
   readonly #processes: ProcessSteps
   readonly #joins: StreamJoins
+  readonly #tables: Tables
 
   constructor(graph: Graph, nodes: readonly PlanNode[], channels: readonly Channel[], outlet: TaskOutlet) {
     this.#graph = graph
@@ -74,6 +76,7 @@ export class SequentialTask {
     this.aggregates = new AggregateSteps(host)
     this.#processes = new ProcessSteps(host)
     this.#joins = new StreamJoins(host)
+    this.#tables = new Tables(host, (node, key) => this.aggregates.slotOf(node, key))
   }
 
   /** Takes everything that the channels bring. */
@@ -228,6 +231,16 @@ export class SequentialTask {
       case 'streamJoin':
         this.#checkKey(node, record)
         return this.#joins.arrive(node, input as 0 | 1, record)
+      case 'table':
+        this.#checkKey(node, record)
+        return this.#tables.change(node, record)
+      case 'tableJoin':
+        this.#checkKey(node, record)
+        return this.#tables.join(node, record)
+      case 'lookup': {
+        const found = this.#tables.lookUp(node, record)
+        return () => (found === undefined ? undefined : this.#send(node, 'out', found))
+      }
       case 'asyncMap': {
         const result = withResult(record, answered(node, record))
         return () =>
