@@ -165,9 +165,10 @@ export class CommitHost {
 
   #join(port: MessagePort, own: Set<string>, request: RequestOf<'join'>): void {
     const { group, memberId, sessionMs } = request
-    const slot = this.#store.groups.join(request)
+    const { slot, renewedMs } = this.#store.groups.join(request)
     own.add(memberId)
-    this.#members.add({ group, memberId, sessionMs, slot, notify: () => post(port, { changed: memberId }) })
+    const notify = () => post(port, { changed: memberId })
+    this.#members.add({ group, memberId, sessionMs, slot, notify }, renewedMs)
     this.#scheduleBeat()
   }
 

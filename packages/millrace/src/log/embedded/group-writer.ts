@@ -74,8 +74,8 @@ export class GroupWriter {
     this.#touch()
   }
 
-  /** Takes a member in, in the place of one with the same instance id; returns its lease slot. */
-  join(request: JoinRequest): number {
+  /** Takes a member in, in the place of one with the same instance id; returns its lease. */
+  join(request: JoinRequest): { readonly slot: number; readonly renewedMs: number } {
     const { group, memberId, instanceId = null } = request
     this.create(group)
     this.#removeExpired(group)
@@ -84,7 +84,7 @@ export class GroupWriter {
       .find(member => instanceId !== null && member.instance === instanceId)
     if (former !== undefined) this.#removeMember.run(group, former.memberId)
     const slot = this.#freeSlot()
-    this.#leases.renew(slot, memberId)
+    const renewedMs = this.#leases.renew(slot, memberId)
     this.#addMember.run(
       group,
       memberId,
@@ -100,7 +100,7 @@ export class GroupWriter {
       JSON.stringify(former?.owned ?? []),
     )
     this.#reassign(group)
-    return slot
+    return { slot, renewedMs }
   }
 
   #freeSlot(): number {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { LeaseFile } from './lease-file.ts'
+import { LocalMembers } from './local-members.ts'
 import type { Machine } from './machine.ts'
 import { directoryFor } from './testkit/directory.ts'
 
@@ -34,6 +35,30 @@ describe('leases', () => {
     leases.renew(5, 'm')
     assert.equal(leases.isExpired(holder), false)
     assert.equal(leases.isExpired({ ...holder, memberId: 'another' }), true)
+  })
+
+  it('[2.2] a process takes none for younger than others see it, however long it takes to renew one', async t => {
+    const facts = { nowMs: 50_000, lookMs: 100 }
+    // Every look at the clock takes a while.
+    const machine: Machine = { ...machineOf(facts), monotonicMs: () => (facts.nowMs += facts.lookMs) }
+    const leases = new LeaseFile(await directoryFor(t), machine, 'write')
+    t.after(() => leases.close())
+    const members = new LocalMembers(leases, machine)
+    const renewedMs = leases.renew(5, 'm')
+    facts.nowMs += 300
+    members.add({ ...holder, group: 'g', notify: () => {} }, renewedMs)
+    const lapses = () => {
+      facts.lookMs = 0
+      while (!leases.isExpired(holder)) facts.nowMs++
+      assert.ok(members.hasLapsed('m'))
+      facts.lookMs = 100
+    }
+    facts.nowMs = renewedMs + 500
+    assert.deepEqual(members.renew(), [])
+    lapses()
+    assert.equal(members.renew().length, 1)
+    members.add({ ...holder, group: 'g', notify: () => {} }, leases.renew(5, 'm'))
+    lapses()
   })
 
   it('[9.2] end with the machine, and with the process where its number means the same', async t => {

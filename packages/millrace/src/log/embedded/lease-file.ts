@@ -48,16 +48,18 @@ export class LeaseFile {
     this.#machine = machine
   }
 
-  /** Says that the member is alive now. */
-  renew(slot: number, memberId: string): void {
+  /** Says that the member is alive now; gives the time that others read. */
+  renew(slot: number, memberId: string): number {
     const b = this.#slot
+    const renewedMs = this.#machine.monotonicMs()
     b.writeUInt32LE(hash(memberId), 0)
     b.writeUInt32LE(this.#machine.boot, 4)
     b.writeUInt32LE(this.#machine.pidSpace, 8)
     b.writeUInt32LE(this.#machine.pid, 12)
-    b.writeDoubleLE(this.#machine.monotonicMs(), 16)
+    b.writeDoubleLE(renewedMs, 16)
     b.writeUInt32LE(check(b), 24)
     writeSync(this.#fd, b, 0, LEASE_BYTES, slot * SLOT_BYTES)
+    return renewedMs
   }
 
   /** The member's lease, or undefined when its slot holds none of its own. */

@@ -24,6 +24,7 @@ export interface Suspect {
 export class LocalMembers {
   readonly #leases: LeaseFile
   readonly #machine: Machine
+  /** Their leases are as old here as others see them, so that a process never thinks longer of itself than they do. */
   readonly #members = new Map<string, LocalMember & { renewedMs: number }>()
   /** Since when a member has been seen behind its group, by member and the generation it stands at. */
   readonly #behindSince = new Map<string, number>()
@@ -45,8 +46,9 @@ export class LocalMembers {
     return new Set([...this.#members.values()].map(member => member.group))
   }
 
-  add(member: LocalMember): void {
-    this.#members.set(member.memberId, { ...member, renewedMs: this.#machine.monotonicMs() })
+  /** `renewedMs`: what its lease says. */
+  add(member: LocalMember, renewedMs: number): void {
+    this.#members.set(member.memberId, { ...member, renewedMs })
   }
 
   get(memberId: string): LocalMember | undefined {
@@ -74,12 +76,7 @@ export class LocalMembers {
     const lapsed: LocalMember[] = []
     for (const member of this.#members.values()) {
       if (this.hasLapsed(member.memberId)) lapsed.push(member)
-      else {
-        // Taken before: frozen in between, a process would think its lease younger than others see it.
-        const renewedMs = this.#machine.monotonicMs()
-        this.#leases.renew(member.slot, member.memberId)
-        member.renewedMs = renewedMs
-      }
+      else member.renewedMs = this.#leases.renew(member.slot, member.memberId)
     }
     return lapsed
   }
