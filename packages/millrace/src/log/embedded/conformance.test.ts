@@ -5,6 +5,7 @@ import type { Log } from '../log.ts'
 import { openIn } from './open.ts'
 import { temporaryDirectory } from './testkit/directory.ts'
 import { type Freezable, freezable } from './testkit/freeze.ts'
+import { TickTime } from './testkit/tick-time.ts'
 
 /** Every handle has a commit thread of its own, as if it were a process. */
 describeLogConformance(
@@ -12,6 +13,7 @@ describeLogConformance(
   async () => {
     const { directory, remove } = await temporaryDirectory()
     const handles = new Map<Log, Freezable>()
+    const time = new TickTime()
     let leaptMs = 0
     const clock = { ...systemClock, now: () => systemClock.now() + leaptMs }
     const closeAll = async () => {
@@ -23,7 +25,7 @@ describeLogConformance(
     }
     return {
       open: async () => {
-        const thread = freezable()
+        const thread = freezable(time)
         const log = await openIn(thread, { directory, clock })
         handles.set(log, thread)
         return log
@@ -44,6 +46,7 @@ describeLogConformance(
       },
       destroy: async () => {
         await closeAll()
+        time.stop()
         await remove()
       },
     }

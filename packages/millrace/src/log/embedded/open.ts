@@ -5,7 +5,7 @@ import { LogError } from '../log.ts'
 import { createDatabase, createDirectory } from './database.ts'
 import { type CommitThread, EmbeddedLog, type EmbeddedLogPort } from './embedded-log.ts'
 import { type FileSystemType, fileSystemType, refuseNetworkFileSystem } from './file-system.ts'
-import { systemMachine } from './machine.ts'
+import { type Machine, systemMachine } from './machine.ts'
 import type { ThreadOptions, WireError } from './protocol.ts'
 import { Pulse } from './pulse.ts'
 import { fromWire } from './wire-error.ts'
@@ -33,6 +33,8 @@ export interface EmbeddedLogOptions {
 export interface Surroundings {
   readonly fileSystemOf: (directory: string) => FileSystemType
   startThread(options: ThreadOptions): Worker
+  /** The one it is by default. */
+  readonly machine?: Machine
 }
 
 /** Beside this file, as source or as built code. */
@@ -60,7 +62,7 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): Promise<EmbeddedLo
 /** `openEmbeddedLog` in surroundings of a test's choice. */
 export async function openIn(surroundings: Surroundings, options: EmbeddedLogOptions): Promise<EmbeddedLog> {
   const directory = resolve(options.directory)
-  const machine = systemMachine()
+  const { machine = systemMachine() } = surroundings
   createDirectory(directory)
   refuseNetworkFileSystem(directory, surroundings.fileSystemOf)
   createDatabase(directory, machine.uniqueId())

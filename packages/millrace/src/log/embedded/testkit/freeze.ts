@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { BroadcastChannel, Worker } from 'node:worker_threads'
 import { fileSystemType } from '../file-system.ts'
 import type { Surroundings } from '../open.ts'
+import { TickTime } from './tick-time.ts'
 
 /** Surroundings whose commit thread can be frozen. */
 export interface Freezable extends Surroundings {
@@ -10,14 +11,16 @@ export interface Freezable extends Surroundings {
   thaw(): void
 }
 
-export function freezable(): Freezable {
+/** `time` takes the place of the machine's. */
+export function freezable(time?: TickTime): Freezable {
   const freezeChannel = randomUUID()
   let gate = new Int32Array(new SharedArrayBuffer(8))
   return {
     fileSystemOf: fileSystemType,
+    ...(time !== undefined && { machine: TickTime.machine(time.memory) }),
     startThread: options =>
       new Worker(new URL('./freezable-thread.ts', import.meta.url), {
-        workerData: { ...options, freezeChannel },
+        workerData: { ...options, freezeChannel, time: time?.memory },
       }),
     freeze: async () => {
       gate = new Int32Array(new SharedArrayBuffer(8))
