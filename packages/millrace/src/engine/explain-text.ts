@@ -55,6 +55,10 @@ function inputLine(input: InputExplanation): string {
   if (input.call !== undefined) parts.push(callText(input.call))
   if (neededTime !== undefined)
     parts.push(`it takes a record of ${timeText(neededTime)} or later${idleText(input)}`)
+  if (input.neededWatermark !== undefined)
+    parts.push(
+      `its watermark function has to say ${timeText(input.neededWatermark)} or later, with a record of such a time${idleText(input)}`,
+    )
   return `${parts.join('; ')}.`
 }
 

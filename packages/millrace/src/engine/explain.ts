@@ -64,6 +64,8 @@ export interface InputExplanation {
   readonly call?: CallExplanation
   /** What a record must have as its time so that the next window closes as far as this input goes. */
   readonly neededTime: number | undefined
+  /** The same where a watermark function decides: what it must say. */
+  readonly neededWatermark?: number
 }
 
 /** The oldest record that waits for its result at an `asyncMap`. */
@@ -138,9 +140,12 @@ function inputOf(task: Task, { name, channel, input }: Channel, closesAt?: numbe
     drainedMs: drainedSinceMs === undefined ? undefined : Math.max(0, clock.monotonic() - drainedSinceMs),
     idleMs: source?.idleMs,
     neededTime:
-      source === undefined || closesAt === undefined || watermark >= closesAt
+      source === undefined || source.watermark || closesAt === undefined || watermark >= closesAt
         ? undefined
         : closesAt + source.outOfOrderMs,
+    ...(source?.watermark !== undefined &&
+      closesAt !== undefined &&
+      watermark < closesAt && { neededWatermark: closesAt }),
   }
 }
 

@@ -2,6 +2,7 @@ import { deepFreeze } from '../serde/freeze.ts'
 import { toEventTime } from '../serde/timestamp.ts'
 import { isBroken } from '../std/broken-rules.ts'
 import type { Decode } from './decode.ts'
+import { saidWatermark } from './said-watermark.ts'
 import type { Task } from './task.ts'
 import type { TaskInput } from './task-input.ts'
 
@@ -59,6 +60,8 @@ function readSource(task: Task, input: TaskInput, decode: Decode): 'record' | 's
     }
     input.heldValue = decodedValue(input, decode)
     input.heldTime = eventTime(task, input)
+    if (node.watermark !== undefined && cursor.valueStart >= 0)
+      input.said = saidWatermark(node.watermark, input.heldValue, input.heldTime)
   } catch (error) {
     task.intake.reject(node.id, error)
     return 'skip'

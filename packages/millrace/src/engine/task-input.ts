@@ -38,6 +38,8 @@ export class TaskInput {
   highWatermark = -1
   /** How far it can be read, as the last fetch saw it. */
   stableOffset = -1
+  /** What the source's watermark function has said with the record in work; -∞ for nothing. */
+  said = Number.NEGATIVE_INFINITY
   /** Monotonic time of the last answer of the log, whatever was in it. */
   answeredMs = Number.NEGATIVE_INFINITY
   bufferedBytes = 0

@@ -154,9 +154,12 @@ export class Task {
     if (cursor.valueStart < 0 && origin.node.topic.timestamp !== undefined) return true
     const X = this.time.registers
     const at = maxTimeOf(input.channel)
-    if (!(t > X[at]!)) return true
-    X[at] = t
-    this.time.raise(input.channel, t - origin.node.outOfOrderMs)
+    const isNewest = t > X[at]!
+    if (isNewest) X[at] = t
+    // A time that no record has reached yet may be a slip, and would make late whatever comes.
+    if (origin.node.watermark !== undefined) this.time.raise(input.channel, Math.min(input.said, X[at]!))
+    else if (isNewest) this.time.raise(input.channel, t - origin.node.outOfOrderMs)
+    else return true
     return this.advance()
   }
 

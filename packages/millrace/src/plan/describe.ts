@@ -76,7 +76,8 @@ function detailOf(node: PlanNode): string {
     case 'source': {
       if (node.isGlobal) return topicText(node.topic)
       const idle = Number.isFinite(node.idleMs) ? `${node.idleMs} ms` : 'never'
-      return `${topicText(node.topic)}, out of order ${node.outOfOrderMs} ms, idle ${idle}`
+      const time = node.watermark === undefined ? `out of order ${node.outOfOrderMs} ms` : 'watermark (…)'
+      return `${topicText(node.topic)}, ${time}, idle ${idle}`
     }
     case 'keyBy':
       return fieldText(node.key)

@@ -83,11 +83,12 @@ class Reads {
   }
 }
 
-function readSource(reads: Reads, { topic }: SourceNode, { closedLog }: FieldOptions): void {
+function readSource(reads: Reads, { topic, watermark }: SourceNode, { closedLog }: FieldOptions): void {
   const { json, format } = topic.value
   if (json === undefined) reads.whole(`${topic.name}: ${format} is decoded whole`)
   else if (json.schema !== undefined) readSchema(reads, topic, closedLog)
   if (topic.timestamp !== undefined) reads.fieldOrFn(`${topic.name}, timestamp`, topic.timestamp)
+  if (watermark !== undefined) reads.callback(`${topic.name}, watermark`, watermark)
 }
 
 /** A keyBy carries an unchanged record as the bytes it came in, which were checked on its other side. */

@@ -77,6 +77,8 @@ export type OutOfRange = 'fail' | 'earliest' | 'latest'
 export interface SourceNode extends NodeOf<'source'> {
   readonly topic: Topic
   readonly outOfOrderMs: number
+  /** Says with a record before which time no further one is expected, or nothing; absent: `outOfOrderMs` does. */
+  readonly watermark?: (value: any, timestamp: number) => unknown
   /** `Infinity` is `idle: 'never'`. */
   readonly idleMs: number
   readonly maxFutureMs: number

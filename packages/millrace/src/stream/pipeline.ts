@@ -1,6 +1,8 @@
+import { checkCallback } from '../plan/callbacks.ts'
 import type { Edge, Graph, OutOfRange, PipelineOptions, SourceNode } from '../plan/graph.ts'
 import { GraphBuilder } from '../plan/graph-builder.ts'
 import { PlanError } from '../plan/plan-error.ts'
+import type { DeepReadonly } from '../plan/readonly.ts'
 import { checkedStart, type Start } from '../plan/start.ts'
 import { checkSource } from '../plan/steps.ts'
 import type { Topic } from '../plan/topic.ts'
@@ -37,9 +39,17 @@ export interface PipelineSettings {
   readonly maxFailureRate?: number
 }
 
-export interface SourceOptions {
+export interface SourceOptions<V = any> {
   /** How much older than the newest record of its partition a record may be; 0 by default. */
   readonly outOfOrder?: Duration
+  /**
+   * In place of `outOfOrder`: says with a record, whose event time it is given, before which time no further record of the partition
+   * is expected (ms since the epoch or a Date), or nothing. The latest that was said counts, as far as records have come.
+   *
+   * @example
+   * p.from(readings, { watermark: v => v.completeUntil })
+   */
+  readonly watermark?: (value: DeepReadonly<V>, timestamp: number) => number | Date | null | undefined
   /** How long a partition must have nothing new until time goes on without it; 5 s by default. */
   readonly idle?: Duration | 'never'
   /** How far ahead of its append time a record may lie before it is rejected; 1 h by default. */
@@ -60,9 +70,9 @@ export interface SourceOptions {
 /** Hands out the sources of a pipeline while it is built. */
 export interface PipelineBuilder {
   /** The records of a topic. The same topic with the same options is the same source. */
-  from<V, K, O extends SourceOptions = {}>(
+  from<V, K, O extends { readonly nulls?: boolean } = {}>(
     topic: Topic<V, K, any>,
-    options?: O,
+    options?: O & SourceOptions<V>,
   ): SourceStream<O extends { readonly nulls: true } ? V | null : V, K | null>
 
   /**
@@ -159,6 +169,7 @@ function storeNameOf(topic: Topic): string {
 function sourceDraft(topic: Topic, options: SourceOptions, isTable: boolean): Omit<SourceNode, 'id'> {
   const {
     outOfOrder = 0,
+    watermark,
     idle = '5s',
     maxFuture = '1h',
     maxWait,
@@ -167,9 +178,11 @@ function sourceDraft(topic: Topic, options: SourceOptions, isTable: boolean): Om
     outOfRange = 'fail',
   } = options
   const what = (option: string) => `topic "${topic.name}", ${option}`
+  if (watermark !== undefined) checkWatermark(topic, watermark, options.outOfOrder)
   return {
     kind: 'source',
     topic,
+    watermark,
     outOfOrderMs: toMs(outOfOrder, what('outOfOrder')),
     idleMs: idle === 'never' ? Number.POSITIVE_INFINITY : toMs(idle, what('idle')),
     maxFutureMs: toMs(maxFuture, what('maxFuture')),
@@ -181,6 +194,16 @@ function sourceDraft(topic: Topic, options: SourceOptions, isTable: boolean): Om
     isGlobal: false,
     inputs: [],
   }
+}
+
+function checkWatermark(topic: Topic, watermark: unknown, outOfOrder: Duration | undefined): void {
+  checkCallback(watermark, 'watermark', { topic: topic.name })
+  if (outOfOrder !== undefined)
+    throw new PlanError(
+      { topic: topic.name },
+      'it has both a watermark and outOfOrder, which each say how far event time is',
+      'leave one of the two out',
+    )
 }
 
 /** A pipeline has one position per topic partition, so it reads a topic once, one way. */

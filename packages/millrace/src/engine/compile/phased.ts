@@ -49,7 +49,8 @@ function onlyAggregate(plan: SubPlan, source: SourceNode): AggregateNode | undef
   }
 }
 
-function isReadInPart({ topic }: SourceNode, closedLog: boolean): boolean {
+function isReadInPart({ topic, watermark }: SourceNode, closedLog: boolean): boolean {
+  if (watermark !== undefined) return false
   const { json } = topic.value
   if (json === undefined || json.transformation !== 'none') return false
   if (json.schema !== undefined && topic.validate !== 'off' && !closedLog) return false

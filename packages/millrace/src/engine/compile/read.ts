@@ -4,6 +4,7 @@ import { KeyKind } from '../../serde/serde.ts'
 import { toEventTime } from '../../serde/timestamp.ts'
 import { isBroken } from '../../std/broken-rules.ts'
 import type { Decode } from '../decode.ts'
+import { saidWatermark } from '../said-watermark.ts'
 import { maxTimeOf, NextDue, Settled, TaskWatermark, watermarkOf } from '../time.ts'
 import type { Code } from './code.ts'
 import type { Path } from './path.ts'
@@ -120,6 +121,10 @@ function valueCode(code: Code, { input, decode, freeze }: ReadPlan): void {
     `try { v = ${frozen(`${decoder}(kb, c.valueStart, c.valueEnd)`)} } catch (e) { ${reject('e')}; continue }`,
   )
   timeCode(code, node, reject)
+  if (node.watermark !== undefined) {
+    const said = `${code.constant(saidWatermark, 'saidWatermark')}(${code.constant(node.watermark, 'watermark')}, v, t)`
+    code.line(`try { I.said = ${said} } catch (e) { ${reject('e')}; continue }`)
+  }
   code.line('}')
   if (isFuture) futureCode(code, reject)
 }
@@ -145,7 +150,7 @@ function timeCode(code: Code, node: SourceNode, reject: (e: string) => string): 
 
 /** Step 3 and 4 of SEMANTICS 3.2: what `Task.raise` does, for the most frequent case. */
 function raiseCode(code: Code, plan: ReadPlan, node: SourceNode): void {
-  if (!plan.single) return code.line('if (!T.raise(I, t)) return 2')
+  if (!plan.single || node.watermark !== undefined) return code.line('if (!T.raise(I, t)) return 2')
   const isEventTime = node.nulls && node.topic.timestamp !== undefined ? 'c.valueStart >= 0 && ' : ''
   code.line(`if (${isEventTime}t > X[${maxTimeOf(0)}]) {`)
   code.line(`X[${maxTimeOf(0)}] = t`)

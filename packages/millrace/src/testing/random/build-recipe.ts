@@ -26,7 +26,7 @@ import { sliding } from '../../window/sliding.ts'
 import { tumbling } from '../../window/tumbling.ts'
 import type { EventWindow, GridWindow } from '../../window/window.ts'
 import { OpenCalls } from './calls.ts'
-import { earlier, flatMaps, type Hit, hitOfRow, maps, predicates } from './hit.ts'
+import { earlier, flatMaps, type Hit, hitOfRow, maps, predicates, sayTime } from './hit.ts'
 import { joined } from './joined.ts'
 import { processed } from './process.ts'
 import type { ColumnName, Recipe, SourceRecipe, StageRecipe, StepRecipe, WindowRecipe } from './recipe.ts'
@@ -101,7 +101,8 @@ class RecipeBuilder {
   }
 
   #source(p: PipelineBuilder, { outOfOrder, nulls, steps, ...source }: SourceRecipe, i: number): Hits {
-    const read = p.from(this.#topics[i]!, { outOfOrder, idle: 'never', nulls })
+    const time = outOfOrder === 'said' ? { watermark: sayTime } : { outOfOrder }
+    const read = p.from(this.#topics[i]!, { ...time, idle: 'never', nulls })
     return this.#steps(source.earlier ? read.map(earlier) : read, steps, true)
   }
 

@@ -15,7 +15,8 @@ export interface Recipe {
 
 export interface SourceRecipe {
   readonly partitions: number
-  readonly outOfOrder: number
+  /** `said`: some records say how far event time is. */
+  readonly outOfOrder: number | 'said'
   /** The event time is the field `at` instead of the record's time. */
   readonly timed: boolean
   readonly nulls: boolean
@@ -109,7 +110,7 @@ const step: fc.Arbitrary<StepRecipe> = fc.oneof(
 
 const source: fc.Arbitrary<SourceRecipe> = fc.record({
   partitions: fc.integer({ min: 1, max: 4 }),
-  outOfOrder: fc.constantFrom(0, 500, 5_000),
+  outOfOrder: fc.constantFrom(0, 500, 5_000, 'said' as const),
   timed: fc.boolean(),
   nulls: fc.boolean(),
   earlier: fc.nat({ max: 3 }).map(n => n === 3),

@@ -20,11 +20,14 @@ export function readPartition(
 ): ChannelItem[] {
   const items: ChannelItem[] = []
   let watermark = Number.NEGATIVE_INFINITY
+  let largest = Number.NEGATIVE_INFINITY
   for (const [offset, raw] of records.entries()) {
     const item = readRecord(node, { topic: node.topic.name, partition, offset }, raw, watermark)
     items.push(item)
     if (!movesTime(node, item)) continue
-    const reached = item.record.timestamp - node.outOfOrderMs
+    largest = Math.max(largest, item.record.timestamp)
+    const said = (item.kind === 'record' && item.said) || Number.NEGATIVE_INFINITY
+    const reached = node.watermark === undefined ? largest - node.outOfOrderMs : Math.min(largest, said)
     if (reached <= watermark) continue
     watermark = reached
     items.push({ kind: 'watermark', watermark })
@@ -73,7 +76,14 @@ function readRecord(
   const timestamp = eventTime({ ...keyed, value }, topic.timestamp)
   if (timestamp === undefined)
     return { kind: 'side', port: 'rejected', reason: 'timestamp', record: { ...keyed, value: raw.value } }
-  return { kind: 'record', record: { ...keyed, value, timestamp } }
+  const record = { ...keyed, value, timestamp }
+  if (node.watermark === undefined) return { kind: 'record', record }
+  const said = node.watermark(value, timestamp)
+  if (said === undefined || said === null) return { kind: 'record', record }
+  const ms = Number(said)
+  if (!(ms >= smallestTimestamp))
+    return { kind: 'side', port: 'rejected', reason: 'watermark', record: { ...keyed, value: raw.value } }
+  return { kind: 'record', record, said: ms }
 }
 
 function withTypedKey(record: FlowRecord, { keySerde }: Topic, bytes: Uint8Array | null): FlowRecord {

@@ -32,6 +32,7 @@ export type SideReason =
   | 'tombstone'
   | 'malformed'
   | 'timestamp'
+  | 'watermark'
   | 'error'
   | 'no-key'
   | 'key-kind'
@@ -61,7 +62,8 @@ export interface FlowRecord {
 
 /** What one channel of a task brings, in order. */
 export type ChannelItem =
-  | { readonly kind: 'record'; readonly record: FlowRecord }
+  /** `said` is what the source's watermark function gave with it, if there is one. */
+  | { readonly kind: 'record'; readonly record: FlowRecord; readonly said?: number }
   | { readonly kind: 'watermark'; readonly watermark: number }
   | {
       readonly kind: 'side'
