@@ -132,6 +132,8 @@ export function decode(bytes: Uint8Array, start: number, end: number): string {
 
 /** The JSON text of a member, or undefined where `JSON.stringify` leaves the member out. */
 export function memberText(value: unknown, name: string): string | undefined {
+  if (value === null) return 'null'
+  if (typeof value === 'boolean') return value ? 'true' : 'false'
   // toJSON is told the member's name, so such a value is written as the member it is.
   if (typeof value === 'bigint' || hasToJson(value)) {
     const text = JSON.stringify({ [name]: value })
