@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { EngineRun, type EngineRunOptions } from '../../engine/testkit/engine-run.ts'
 import { runRandomly } from '../../engine/testkit/random-schedule.ts'
-import { json, out, pipeline, type Topic, topic } from '../../index.ts'
+import { every, json, out, pipeline, sum, type Topic, topic } from '../../index.ts'
 import { seededRandom } from '../../std/random.ts'
 import { testDriver, verifyOperator } from '../../testing.ts'
 import { describeModes } from '../testkit/modes.ts'
@@ -136,6 +136,42 @@ describeModes('a join that waits for event time', mode => {
     // From when both are idle, time goes on by the clock.
     await driver.advance('5s')
     assert.deepEqual(await driver.output(priced).values(), [[2, 1]])
+  })
+
+  it('[3.2] [6.2] behind rows by the wall clock waits for what these still bring, over crashes', async () => {
+    const tested = pipeline('ticking', p => {
+      const table = p.table(rates, { versions: '1h', idle: 'never' })
+      p.from(sales, { idle: 'never' })
+        .byKey()
+        .aggregate('sums', { ids: sum('id') })
+        .emit(every('10s'))
+        .byKey()
+        .leftJoin(table, (sums, row): Priced => [sums!.ids, row?.rate ?? null], {
+          name: 'price',
+          wait: 'event-time',
+        })
+        .to(priced)
+    })
+    await using driver = await testDriver([tested], { mode })
+    const values = () => driver.output(priced).values()
+    const key = { key: 'k' }
+    await driver.input(rates).send(rate(1, 0), key)
+    await driver.input(rates).send(rate(2, 10), key)
+    await driver.input(sales).send(sale(1, 5), key)
+    assert.deepEqual(await values(), [], 'its row goes out at once, and waits until event time is past 5')
+    await driver.input(sales).send(sale(2, 12), key)
+    assert.deepEqual(await values(), [[1, 1]])
+    await driver.advance('10s')
+    assert.deepEqual(await values(), [], 'the next one is at 12, and the rates are at 10')
+    await driver.crash()
+    await driver.input(rates).send(rate(3, 20), key)
+    await driver.input(sales).send(sale(4, 30), key)
+    assert.deepEqual(await values(), [], 'rows of up to 12 may still come with the next tick')
+    await driver.advance('10s')
+    assert.deepEqual(await values(), [[3, 2]])
+    await driver.crash()
+    await driver.finish()
+    assert.deepEqual(await values(), [[7, 3]])
   })
 
   it('keeps headers, key and time, and counts as grouped by its key', async () => {
