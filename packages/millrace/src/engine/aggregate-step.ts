@@ -35,6 +35,8 @@ export class AggregateStep implements EmittingStep {
   /** The slot (`StepWindows`) of the last record: most records hit it again. */
   lastSlot = Number.NaN
   lastTable: KeyTable | undefined
+  /** Windows that start before this have gone out: the end of a bounded run may have closed them before their time. */
+  closedBelow = Number.NEGATIVE_INFINITY
   readonly missedGraces = new MissedGraces()
   /** The kind of its keys, 0 until the first one. */
   kind: KeyKind | 0
@@ -87,11 +89,6 @@ export class AggregateStep implements EmittingStep {
 
   keyRange(_bytes: Buffer, start: number, end: number): readonly [number, number] {
     return [this.window === undefined ? start : start + WINDOW_START_BYTES, end]
-  }
-
-  /** Windows that start before this have gone out. */
-  get closedBelow(): number {
-    return this.#windows?.closedBelow ?? Number.NEGATIVE_INFINITY
   }
 
   windowsOf(): readonly WindowFrame[] {
@@ -211,6 +208,7 @@ export class AggregateStep implements EmittingStep {
   restored(): void {
     this.store.finishRestore()
     this.kind = this.store.keyKind as KeyKind | 0
+    if (this.#windows !== undefined) this.closedBelow = this.#windows.closedBelow
     const next = this.#windows?.next
     if (next !== undefined) this.#task.time.lowerNextDue(this.#closeAt(next))
     if (this.#ticks.length === 0 && this.#untold === undefined) return
@@ -387,6 +385,7 @@ export class AggregateStep implements EmittingStep {
     this.lastSlot = Number.NaN
     this.lastTable = undefined
     this.#windows!.end(start)
+    this.closedBelow = this.#windows!.closedBelow
   }
 }
 

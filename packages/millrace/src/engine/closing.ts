@@ -39,7 +39,8 @@ export class Closing {
   /** After a restore: a close that a cut fell into is under way again. */
   restored(): void {
     const { time, ticks } = this.#task
-    if (time.registers[NextDue]! <= time.registers[TaskWatermark]!) this.#isUnderWay = true
+    const isDue = time.registers[NextDue]! <= time.registers[TaskWatermark]!
+    if (isDue || (time.allEnded && !time.isBeyondEnd)) this.#isUnderWay = true
     else ticks.settle()
   }
 
@@ -82,8 +83,14 @@ export class Closing {
     const { time, ticks } = this.#task
     this.#isUnderWay = false
     time.registers[NextDue] = nextDue
-    time.registers[Settled] = time.watermark
+    // Beyond the end it keeps the time before: what downstream is told, and where the task comes back to.
+    if (!time.isBeyondEnd) time.registers[Settled] = time.watermark
     ticks.settle()
+  }
+
+  /** Finds out anew when something is due next. */
+  lookAhead(): void {
+    this.#task.time.registers[NextDue] = this.#firstDue()?.at ?? Number.POSITIVE_INFINITY
   }
 
   #firstDue(): Due | undefined {

@@ -15,8 +15,6 @@ export interface ProgramSettings {
   readonly mode: 'compiled' | 'interpreted'
   /** Freezes values, so that a callback that changes one fails; the interpreter always does. */
   readonly freeze: boolean
-  /** At-least-once: after a restart records may come again whose windows have gone out (SEMANTICS 2.8). */
-  readonly mayRepeat?: boolean
 }
 
 /** A sub-topology ready to run: its plan and the program all its tasks on this thread share. */
@@ -34,7 +32,7 @@ export function buildPrograms(graph: Graph, settings: ProgramSettings): SubProgr
     const options = { closedLog: settings.closedLog, project: isCompiled }
     const decoders = [...sub.inputs, ...sub.globals].map(input => decoderOf(graph, input, options))
     const program = isCompiled
-      ? compileProgram(plan, { decoders, freeze: settings.freeze, mayRepeat: settings.mayRepeat ?? false })
+      ? compileProgram(plan, { decoders, freeze: settings.freeze })
       : interpretProgram(plan, decoders)
     return { plan, program }
   })

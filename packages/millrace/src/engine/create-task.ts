@@ -1,6 +1,6 @@
 import type { CommittedPosition } from '../log/log.ts'
 import { repartitionTopic, sideTopic } from '../plan/names.ts'
-import { inputName } from '../plan/sub-topology.ts'
+import { inputName, type SubTopologyInput } from '../plan/sub-topology.ts'
 import { KeyKind } from '../serde/serde.ts'
 import type { StoreLayout } from '../state/layout.ts'
 import { isBroken } from '../std/broken-rules.ts'
@@ -21,7 +21,7 @@ import type { SubPlan } from './sub-plan.ts'
 import { openGlobalTable } from './tables/global-step.ts'
 import { Task } from './task.ts'
 import { TaskInput } from './task-input.ts'
-import { TaskTime, watermarkOf } from './time.ts'
+import { type ChannelState, TaskTime, watermarkOf } from './time.ts'
 
 const forgetsTime = isBroken('2.1')
 /** A re-keyed record's channel is known from the marker in front of it; one of a global topic has none. */
@@ -113,11 +113,19 @@ export function createTask(
   for (const [input, known] of forgetsTime ? [] : metadata.entries()) {
     for (const { name, ...state } of known.channels) {
       const channel = channels.find(each => each.name === name && each.input === input)
-      if (channel !== undefined) time.restoreChannel(channel.channel, state)
+      if (channel !== undefined) time.restoreChannel(channel.channel, withEnd(state, plan.sub.inputs[input]!))
     }
-    if (known.task !== undefined) restoreTask(task, known.task)
   }
+  if (!forgetsTime && metadata[0]?.task !== undefined) restoreTask(task, metadata[0].task)
   return task
+}
+
+/** Earlier versions knew an end by its watermark alone. */
+function withEnd(state: ChannelState, origin: SubTopologyInput): ChannelState {
+  if (state.watermark < Number.POSITIVE_INFINITY) return state
+  const watermark =
+    origin.kind === 'source' ? state.maxTime - origin.node.outOfOrderMs : Number.NEGATIVE_INFINITY
+  return { ...state, watermark, end: { no: 0, forGood: false } }
 }
 
 /** They stand behind the others: the first input is the one that a commit keeps the task's own fields with. */
@@ -142,11 +150,16 @@ function globalInputs(plan: SubPlan, time: TaskTime, starts: readonly GlobalStar
 }
 
 function restoreTask(task: Task, known: NonNullable<ReturnType<typeof decodeMetadata>['task']>): void {
-  task.time.restoreTask(known.watermark, known.settled)
+  const { time } = task
+  // Earlier versions forgot how far time was before its end.
+  const settled = known.settled < Number.POSITIVE_INFINITY ? known.settled : time.largestWatermark
+  time.restoreTask(known.watermark, settled)
   task.commits = known.commits
+  if (time.isBeyondEnd) task.cutEnd = time.endedBy
   task.plan.wallTicks.forEach((emit, i) => {
     const tick = known.ticks[i]
-    if (tick !== undefined) task.ticks.restore(emit.id, tick)
+    if (tick !== undefined)
+      task.ticks.restore(emit.id, { ...tick, watermark: Math.min(tick.watermark, settled) })
   })
 }
 

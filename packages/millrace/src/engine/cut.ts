@@ -33,6 +33,7 @@ export function cutTask(task: Task, wallTimeMs: number): TaskCut {
     changesOf(task, task.steps[node.id]!, wallTimeMs),
   )
   task.commits++
+  task.cutEnd = task.hasEnded ? task.time.endedBy : undefined
   return { outputs, changelog, positions: positionsOf(task) }
 }
 

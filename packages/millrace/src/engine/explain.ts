@@ -117,7 +117,7 @@ function nextOf(task: Task, step: EmittingStep): OpenWindow | undefined {
 
 function inputOf(task: Task, { name, channel, input }: Channel, closesAt?: number): InputExplanation {
   const { time, clock } = task
-  const { maxTime, watermark, released } = time.channelState(channel)
+  const { maxTime, watermark, released, end } = time.channelState(channel)
   const { topic, partition, position, highWatermark, drainedSinceMs, origin } = task.inputs[input]!
   const source = origin.kind === 'source' ? origin.node : undefined
   const isSlowest = watermark <= time.watermark
@@ -127,14 +127,7 @@ function inputOf(task: Task, { name, channel, input }: Channel, closesAt?: numbe
     ...(source === undefined && { upstream: name }),
     watermark: known(watermark),
     largestTime: known(maxTime),
-    state:
-      watermark === Number.POSITIVE_INFINITY
-        ? 'ended'
-        : released
-          ? 'idle'
-          : isSlowest
-            ? 'holds back'
-            : 'ahead',
+    state: end !== undefined ? 'ended' : released ? 'idle' : isSlowest ? 'holds back' : 'ahead',
     nextOffset: position,
     lag: Math.max(0, highWatermark - position),
     drainedMs: drainedSinceMs === undefined ? undefined : Math.max(0, clock.monotonic() - drainedSinceMs),

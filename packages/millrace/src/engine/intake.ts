@@ -51,12 +51,14 @@ export class Intake {
     if (channel === undefined) throw new UpstreamAdded(marker.upstream, `${input.topic}/${input.partition}`)
     input.channel = channel
     input.keyKind = marker.keyKind
-    const { time } = this.#task
+    const task = this.#task
+    const { time } = task
     time.registers[input.judgedAt] = marker.own
     if (past) return true
     time.raise(channel, marker.watermark)
     time.setReleased(channel, marker.released)
-    return this.#task.advance()
+    task.setEnd(channel, marker.end)
+    return task.advance()
   }
 
   /** A record of a repartition topic that cannot be read back: a defect, or foreign hands (SEMANTICS 7.6). */
@@ -91,11 +93,12 @@ export class Intake {
     return headers.some(({ key }) => key === endOfInputHeader)
   }
 
-  /** Ends the channel: its watermark becomes +∞. False when a slice of closing is used up. */
+  /** Ends the channel for good. False when a slice of closing is used up. */
   endOfInput(input: TaskInput): boolean {
     if (ignoresEnds || input.isGlobal) return true
-    this.#task.time.raise(input.channel, Number.POSITIVE_INFINITY)
-    return this.#task.advance()
+    const task = this.#task
+    task.setEnd(input.channel, { no: task.time.endOf(input.channel)?.no ?? 0, forGood: true })
+    return task.advance()
   }
 
   noTimestamp(): StepFailure {

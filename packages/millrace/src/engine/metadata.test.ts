@@ -17,9 +17,14 @@ const name = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 8 }).map(text => text.toWellFormed()),
 )
 const plain = { noNullPrototype: true } as const
+const end = fc.record({ no: fc.oneof(fc.nat(2), fc.maxSafeNat()), forGood: fc.boolean() }, plain)
+const channel = fc.record(
+  { name, maxTime: time, watermark: time, released: fc.boolean(), end },
+  { requiredKeys: ['name', 'maxTime', 'watermark', 'released'], ...plain },
+)
 const metadata: fc.Arbitrary<InputMetadata> = fc.record(
   {
-    channels: fc.array(fc.record({ name, maxTime: time, watermark: time, released: fc.boolean() }, plain)),
+    channels: fc.array(channel),
     task: fc.record(
       {
         watermark: time,
@@ -65,6 +70,7 @@ describe('[2.1] the metadata of a position', () => {
       maxTime: Number.NEGATIVE_INFINITY,
       watermark: t0 + ((i * 7_919) % 60) * 100,
       released: i % 17 === 0,
+      end: { no: t0, forGood: false },
     }))
     const task = { watermark: t0, settled: t0, commits: 1_000_000, ticks: [{ watermark: t0, atMs: t0 }] }
     const text = Buffer.from(encodeMetadata({ channels, task })).toString('base64')
@@ -74,9 +80,11 @@ describe('[2.1] the metadata of a position', () => {
   it('of version 1 is read, of a newer one refused', () => {
     const channel = { name: 'hits/3', maxTime: t0, watermark: t0 - 5, released: true }
     assert.deepEqual(decodeMetadata(version1(channel)), { channels: [channel] })
+    const [first] = encodeMetadata({ channels: [channel] })
+    assert.equal(first, 2, 'what has no end is for older code, too')
     assert.throws(
       () => decodeMetadata(Uint8Array.of(9)),
-      /has version 9, this Millrace reads 2: run the newer Millrace/,
+      /has version 9, this Millrace reads 3: run the newer Millrace/,
     )
   })
 })

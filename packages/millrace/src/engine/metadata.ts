@@ -1,17 +1,19 @@
 import { VarintReader, writeVarlong } from '../record/varint.ts'
 import { namesSizeMax, readNames, writeNames } from './channel-names.ts'
-import type { ChannelState } from './time.ts'
+import type { ChannelEnd, ChannelState } from './time.ts'
 
 /**
  * What a commit keeps beside an input's position (SEMANTICS 2.1): the state of the input's channels and,
  * with the task's first input, the task's own. Kafka takes 4096 bytes of text for it, so numbers are varints: a channel
  * behind a re-keying takes about four bytes.
  *
- *   version u8 · names (`writeNames`) · per channel: form u8, watermark, largest time
+ *   version u8 · names (`writeNames`) · per channel: form u8, watermark, largest time, number of the run that ended it
  *   has task u8 · task watermark f64 · settled f64 · commit counter f64 · tick count u8 · per tick: watermark f64, wall time f64
  *
  * The form says of both times whether they are -∞, +∞, a whole number (varlong, less the whole number before it) or anything else
- * (f64), and whether the channel is released. Version 1 is read too: it had names and times one by one.
+ * (f64), whether the channel is released, and whether it has ended (`ChannelEnd`); the number of the run (f64) stands there where it
+ * differs from that of the ended channel before. Version 2 knew no ends: a watermark of +∞ was one. Version 1 is read too: it had
+ * names and times one by one. What has no end is written as version 2, which older code reads.
  */
 export interface InputMetadata {
   readonly channels: readonly ({ readonly name: string } & ChannelState)[]
@@ -28,18 +30,23 @@ export interface TaskMetadata {
   readonly ticks: readonly { readonly watermark: number; readonly atMs: number }[]
 }
 
-const version = 2
+const version = 3
+const versionWithoutEnds = 2
 
 const Form = { lowest: 0, highest: 1, whole: 2, other: 3 } as const
 const releasedBit = 0b1_0000
-/** Form and two times in their longest form. */
-const channelBytesMax = 1 + 2 * 9
+const endedBit = 0b10_0000
+const forGoodBit = 0b100_0000
+const otherRunBit = 0b1000_0000
+/** Form, two times and a number in their longest form. */
+const channelBytesMax = 1 + 2 * 9 + 8
 
 export function encodeMetadata({ channels, task }: InputMetadata): Uint8Array {
   const names = channels.map(({ name }) => name)
   const ticks = task?.ticks.length ?? 0
   const bytes = Buffer.alloc(1 + namesSizeMax(names) + channels.length * channelBytesMax + 26 + ticks * 16)
-  let at = bytes.writeUInt8(version, 0)
+  const hasEnds = channels.some(({ end }) => end !== undefined)
+  let at = bytes.writeUInt8(hasEnds ? version : versionWithoutEnds, 0)
   at = writeNames(bytes, at, names)
   at = writeChannels(bytes, at, channels)
   at = bytes.writeUInt8(task ? 1 : 0, at)
@@ -55,10 +62,11 @@ export function encodeMetadata({ channels, task }: InputMetadata): Uint8Array {
 
 function writeChannels(bytes: Buffer, at: number, channels: InputMetadata['channels']): number {
   let before = 0
-  for (const { watermark, maxTime, released } of channels) {
+  let no = 0
+  for (const { watermark, maxTime, released, end } of channels) {
     const times = [watermark, maxTime]
     const [low, high] = times.map(formOf) as [number, number]
-    at = bytes.writeUInt8(low | (high << 2) | (released ? releasedBit : 0), at)
+    at = bytes.writeUInt8(low | (high << 2) | (released ? releasedBit : 0) | endBits(end, no), at)
     for (const time of times) {
       const form = formOf(time)
       if (form === Form.other) at = bytes.writeDoubleBE(time, at)
@@ -66,8 +74,16 @@ function writeChannels(bytes: Buffer, at: number, channels: InputMetadata['chann
       at = writeVarlong(bytes, at, time - before)
       before = time
     }
+    if (end === undefined || end.no === no) continue
+    no = end.no
+    at = bytes.writeDoubleBE(no, at)
   }
   return at
+}
+
+function endBits(end: ChannelEnd | undefined, noBefore: number): number {
+  if (end === undefined) return 0
+  return endedBit | (end.forGood ? forGoodBit : 0) | (end.no === noBefore ? 0 : otherRunBit)
 }
 
 function formOf(time: number): number {
@@ -79,6 +95,7 @@ function formOf(time: number): number {
 
 function readChannels(reader: VarintReader, names: readonly string[]): InputMetadata['channels'] {
   let before = 0
+  let no = 0
   return names.map(name => {
     const form = reader.bytes[reader.at++]!
     const [watermark, maxTime] = [form & 3, (form >> 2) & 3].map(each => {
@@ -88,7 +105,10 @@ function readChannels(reader: VarintReader, names: readonly string[]): InputMeta
       before += reader.varlong()
       return before
     }) as [number, number]
-    return { name, maxTime, watermark, released: (form & releasedBit) !== 0 }
+    const state = { name, maxTime, watermark, released: (form & releasedBit) !== 0 }
+    if ((form & endedBit) === 0) return state
+    if ((form & otherRunBit) !== 0) no = readDouble(reader)
+    return { ...state, end: { no, forGood: (form & forGoodBit) !== 0 } }
   })
 }
 
@@ -104,7 +124,7 @@ export function decodeMetadata(encoded: Uint8Array): InputMetadata {
   if (encoded.length === 0) return { channels: [] }
   const bytes = Buffer.from(encoded.buffer, encoded.byteOffset, encoded.length)
   if (bytes[0] === 1) return decodeVersion1(bytes)
-  if (bytes[0] !== version) {
+  if (bytes[0] !== version && bytes[0] !== versionWithoutEnds) {
     throw new Error(
       `The committed metadata has version ${bytes[0]}, this Millrace reads ${version}: run the newer Millrace, or reset the pipeline`,
     )

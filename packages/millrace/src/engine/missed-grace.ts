@@ -15,10 +15,10 @@ const hourMs = 60 * minuteMs
 export class MissedGraces {
   readonly #records = new Map<number, number>()
 
-  /** Counts a record that is late since the task watermark `lateFrom`; without a watermark it is late by what has closed alone. */
+  /** Counts a record that is late since the task watermark `lateFrom`; before it, it is late by what has closed alone. */
   note(task: Task, lateFrom: number): void {
     const judgedBy = Math.max(task.time.watermark, task.judgedOwn)
-    if (Number.isFinite(judgedBy)) this.#add(Math.max(0, judgedBy - lateFrom))
+    if (Number.isFinite(judgedBy) && judgedBy >= lateFrom) this.#add(judgedBy - lateFrom)
   }
 
   #add(lateByMs: number): void {

@@ -60,7 +60,9 @@ export class Outputs {
   /** A re-keying's readers do not know yet how far the event time is. */
   get hasNews(): boolean {
     const task = this.#task
-    return this.#repartitions.some((lane, node) => lane?.hasNews(task.reached(node), task.isReleased(node)))
+    return this.#repartitions.some((lane, node) =>
+      lane?.hasNews(task.reached(node), task.isReleased(node), task.endOf(node)),
+    )
   }
 
   sealAll(): void {
@@ -312,7 +314,12 @@ export class Outputs {
   markAll(): void {
     const task = this.#task
     for (const [node, lane] of this.#repartitions.entries())
-      lane?.markAll(task.reached(node), task.isReleased(node))
+      lane?.markAll(task.reached(node), task.isReleased(node), task.endOf(node))
+  }
+
+  /** The task has come back from the end: that something may come again goes before what comes. */
+  comeBack(): void {
+    for (const lane of this.#repartitions) lane?.forgetMarkers()
   }
 }
 

@@ -2,6 +2,7 @@ import type { KeyKind } from '../serde/serde.ts'
 import { isBroken } from '../std/broken-rules.ts'
 import { Lane, type LaneOptions } from './lane.ts'
 import { encodeMarker } from './marker.ts'
+import type { ChannelEnd } from './time.ts'
 
 /** Markers at the beginning of a batch are needed to read it at all. */
 const marksBatchesOnly = isBroken('3.3')
@@ -26,6 +27,8 @@ export class RepartitionLane {
   readonly #markedOwn: Float64Array
   readonly #markedReleased: boolean[]
   readonly #markedKind: number[]
+  /** The end that every partition was told of at the last commit. */
+  #markedEnd: ChannelEnd | undefined
 
   constructor(options: LaneOptions & { upstream: string; granuleMs: number }) {
     this.lane = new Lane(options)
@@ -66,7 +69,7 @@ export class RepartitionLane {
     ) {
       // The marker's own time is far from any event's: counted from there, each record's would take six bytes.
       if (this.lane.isEmpty(partition)) this.lane.startAt(partition, timestamp)
-      this.#mark(partition, this.#rounded(watermark), this.#rounded(own), released)
+      this.#mark(partition, this.#rounded(watermark), this.#rounded(own), released, undefined)
     }
     this.lane.append(
       partition,
@@ -84,24 +87,33 @@ export class RepartitionLane {
   }
 
   /** At a commit: tells every partition that does not know it yet how far the event time is. */
-  markAll(watermark: number, released: boolean): void {
+  markAll(watermark: number, released: boolean, end?: ChannelEnd): void {
     const rounded = this.#rounded(watermark)
-    for (let partition = 0; partition < this.lane.partitions; partition++) {
-      if (
-        !Object.is(rounded, this.#markedWatermark[partition]) ||
-        released !== this.#markedReleased[partition]
-      ) {
-        this.#mark(partition, rounded, rounded, released)
-      }
-    }
+    for (let partition = 0; partition < this.lane.partitions; partition++)
+      if (this.#isUntold(partition, rounded, released, end))
+        this.#mark(partition, rounded, rounded, released, end)
+    this.#markedEnd = end
   }
 
-  /** Some partition has not been told of this event time, or flag, yet. */
-  hasNews(watermark: number, released: boolean): boolean {
+  /** Some partition has not been told of this event time, flag or end yet. */
+  hasNews(watermark: number, released: boolean, end?: ChannelEnd): boolean {
     const rounded = this.#rounded(watermark)
-    return this.#markedWatermark.some(
-      (marked, partition) => !Object.is(rounded, marked) || released !== this.#markedReleased[partition],
+    return this.#markedReleased.some((_, partition) => this.#isUntold(partition, rounded, released, end))
+  }
+
+  #isUntold(partition: number, rounded: number, released: boolean, end: ChannelEnd | undefined): boolean {
+    return (
+      !Object.is(rounded, this.#markedWatermark[partition]) ||
+      released !== this.#markedReleased[partition] ||
+      end?.no !== this.#markedEnd?.no ||
+      end?.forGood !== this.#markedEnd?.forGood
     )
+  }
+
+  /** Another marker goes before the next record of each partition. */
+  forgetMarkers(): void {
+    this.#markedWatermark.fill(Number.NaN)
+    this.#markedEnd = undefined
   }
 
   /** Rounded, one of these watermarks is another than the last marker says. A watermark never goes back, an own one may. */
@@ -112,13 +124,19 @@ export class RepartitionLane {
     return (own < markedOwn || !(own < markedOwn + this.#granuleMs)) && own !== markedOwn
   }
 
-  #mark(partition: number, watermark: number, own: number, released: boolean): void {
+  #mark(
+    partition: number,
+    watermark: number,
+    own: number,
+    released: boolean,
+    end: ChannelEnd | undefined,
+  ): void {
     this.#markedWatermark[partition] = watermark
     this.#markedOwn[partition] = own
     this.#markedReleased[partition] = released
     this.#markedKind[partition] = this.keyKind
     const upstream = this.lane.isEmpty(partition) ? this.#upstream : ''
-    const value = encodeMarker({ upstream, watermark, own, released, keyKind: this.keyKind })
+    const value = encodeMarker({ upstream, watermark, own, released, end, keyKind: this.keyKind })
     // A marker's record time is 0: it is no event, and must not keep or age the batch by event time. It seals no
     // batch: the record that it speaks of would begin another one.
     this.lane.writer(partition).append(0, null, -1, -1, value, 0, value.length, null, 0, 0)

@@ -19,6 +19,8 @@ export interface StatefulStep {
   restored(): void
   /** What is due first, at the smallest task watermark; undefined while nothing waits for event time. */
   nextDue(): Due | undefined
+  /** After the end of a bounded run: time goes on from where it was before (SEMANTICS 3.5). */
+  comeBack?(): void
   /** Told of each record that is late here, with its time. */
   noteLate?(t: number): void
   /** Before a cut: what went out leaves the store in the same commit (SEMANTICS 3.7). */

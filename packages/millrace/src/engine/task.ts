@@ -17,8 +17,11 @@ import type { SideStreams } from './side-streams.ts'
 import type { StatefulStep } from './stateful-step.ts'
 import type { SubPlan } from './sub-plan.ts'
 import type { TaskInput } from './task-input.ts'
-import { maxTimeOf, NextDue, Settled, type TaskTime, TaskWatermark } from './time.ts'
+import { type ChannelEnd, maxTimeOf, NextDue, Settled, type TaskTime, TaskWatermark } from './time.ts'
 import { WallTicks } from './wall-ticks.ts'
+
+/** The number of a run that goes on: no bounded run is a later one. */
+export const liveRun = Number.POSITIVE_INFINITY
 
 /** What a task counts while it runs, for metrics and `describe`. */
 export interface TaskCounters {
@@ -81,6 +84,9 @@ export class Task {
   readonly sealed: OutgoingBatch[] = []
   /** Commits so far, over all incarnations. */
   commits = 0
+  /** The run whose end the last cut held (`TaskTime.endedBy`); undefined where it held none. */
+  cutEnd: number | undefined
+  #runNo = liveRun
   /** Scratch for a re-computed key and for an encoded value. */
   readonly keyBuffer = new KeyBuffer()
   readonly counters: TaskCounters = {
@@ -130,6 +136,7 @@ export class Task {
   resume(): boolean {
     if (!this.parked.retry()) return false
     if (this.closing.isUnderWay && !this.closing.goOn()) return false
+    if (this.time.allEnded && !this.#goBeyondEnd()) return false
     const t = this.parked.takeRecordTime()
     return (t === undefined || this.raise(this.input, t)) && this.settleDue()
   }
@@ -165,13 +172,61 @@ export class Task {
 
   /** Takes over a channel's watermark and does what has become due; false when a slice is used up. */
   advance(): boolean {
-    const X = this.time.registers
-    const before = X[TaskWatermark]!
+    const { time } = this
+    if (time.allEnded) return this.#goBeyondEnd()
+    const before = time.watermark
     // The clock only counts where time goes on by it, and asking it for every record is dear.
-    if (!this.time.recompute(this.time.allReleased ? this.clock.monotonic() : 0)) return true
+    if (!time.recompute(time.allReleased ? this.clock.monotonic() : 0)) return true
+    return this.#reach(before)
+  }
+
+  #reach(before: number): boolean {
+    const X = this.time.registers
     if (X[TaskWatermark]! >= X[NextDue]!) return this.closing.close(before)
     X[Settled] = X[TaskWatermark]!
     return true
+  }
+
+  /**
+   * Nothing more comes (SEMANTICS 3.5): goes to the largest watermark of the channels first, so that it does not matter which ended
+   * last, and then beyond all times. False when a slice is used up: `resume` goes on.
+   */
+  #goBeyondEnd(): boolean {
+    const { time } = this
+    if (time.isBeyondEnd) return true
+    const before = time.watermark
+    time.raiseToLargest()
+    if (!this.#reach(before)) return false
+    const reached = time.watermark
+    time.goBeyondEnd()
+    return this.closing.close(reached)
+  }
+
+  /**
+   * Begins a run: what an earlier bounded run has ended may go on, unless it ended for good. What that end has begun to close is closed
+   * first (`comeBack`).
+   */
+  beginRun(no: number): void {
+    this.#runNo = no
+    for (const { channel } of this.intake.channels) this.setEnd(channel, this.time.endOf(channel))
+  }
+
+  /** Ends a channel, or brings it back with `undefined`. What earlier runs have ended is no end in this one. */
+  setEnd(channel: number, end: ChannelEnd | undefined): void {
+    const isEnd = end !== undefined && (end.forGood || end.no >= this.#runNo)
+    this.time.setEnd(channel, isEnd ? end : undefined)
+    this.comeBack()
+  }
+
+  /** Once something may come again: goes back to where time was before the end. What the end has begun to close is closed first. */
+  comeBack(): void {
+    const { time } = this
+    if (!time.isBeyondEnd || time.allEnded || this.isClosing) return
+    time.comeBack()
+    this.cutEnd = undefined
+    for (const step of this.steps) step?.comeBack?.()
+    this.closing.lookAhead()
+    this.outputs.comeBack()
   }
 
   /** The event time that what comes from `node` has reached: what a re-keying carries on (SEMANTICS 3.2, 3.3). */
@@ -234,6 +289,18 @@ export class Task {
     return this.time.allReleased && this.calls.areIdle(this.plan.reaches[node]!.calls)
   }
 
+  /** That nothing more comes of this task behind a re-keying; undefined while something may come. */
+  endOf(node: number): ChannelEnd | undefined {
+    const { calls, wallTicks } = this.plan.reaches[node]!
+    if (!this.hasEnded || !this.calls.areIdle(calls) || this.ticks.wait(wallTicks)) return undefined
+    return { no: this.time.endedBy, forGood: this.time.endedForGood }
+  }
+
+  /** Nothing more comes, and everything that was open is closed. */
+  get hasEnded(): boolean {
+    return this.time.isBeyondEnd && this.time.allEnded && !this.isClosing
+  }
+
   // What a host asks between two runs
 
   /** So many asynchronous calls are outstanding that no further record is read. */
@@ -285,7 +352,8 @@ export class Task {
       this.inputs.some(input => !input.isGlobal && input.position !== input.committedOffset) ||
       this.steps.some(step => step?.hasChanges) ||
       this.outputs.hasRecords ||
-      this.outputs.hasNews
+      this.outputs.hasNews ||
+      (this.hasEnded && this.time.endedBy !== this.cutEnd)
     )
   }
 

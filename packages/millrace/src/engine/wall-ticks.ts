@@ -65,6 +65,11 @@ export class WallTicks {
     if (this.#schedules.has(emit)) this.#last.set(emit, { ...this.last(emit), atMs: this.#task.clock.now() })
   }
 
+  /** Rows wait for one of these emissions. */
+  wait(emits: readonly number[]): boolean {
+    return emits.length > 0 && [...this.#waiting()].some(({ id }) => emits.includes(id))
+  }
+
   /** Wall time of the next tick or wall-clock timer; Infinity while nothing waits for one. */
   get nextMs(): number {
     let next = Number.POSITIVE_INFINITY

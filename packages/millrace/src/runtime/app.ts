@@ -64,12 +64,14 @@ export interface StartOptions {
   readonly maxPollMs?: number
   /** Takes the lines of `print` sinks; default: `logger.info`. */
   readonly print?: (line: string) => void
-  /** Reads every source to its end as of the start, closes all windows, and then resolves `finished` (SEMANTICS 3.5). */
+  /**
+   * Reads every source to its end as of the start, closes all windows, and then resolves `finished` (SEMANTICS 3.5). The next run, bounded
+   * or not, goes on from there: what comes later for a window that was closed is late.
+   */
   readonly once?: boolean
   /**
    * With `once`: each partition is read up to its first record of this time or later, that one left out. With `start` it makes a run over a
-   * span of time, for example to see what a new version of a pipeline gives: under an `app` of its own, since the end of a bounded run ends
-   * event time for the one that ran.
+   * span of time, for example to see what a new version of a pipeline gives: under an `app` of its own, since its end closes windows early.
    */
   readonly until?: Date | number
   /** `interpreted` runs the reference interpreter. Default `compiled`. */

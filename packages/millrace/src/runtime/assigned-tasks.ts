@@ -8,11 +8,11 @@ import {
 } from '../engine/create-task.ts'
 import type { Incident } from '../engine/failures.ts'
 import type { Task } from '../engine/task.ts'
+import type { TaskInput } from '../engine/task-input.ts'
 import type { Log, TopicPartition } from '../log/log.ts'
 import type { Graph } from '../plan/graph.ts'
 import { changelogTopic, groupName } from '../plan/names.ts'
 import { SnapshotDamagedError } from '../state/snapshot-format.ts'
-import { isBroken } from '../std/broken-rules.ts'
 import type { Clock } from '../std/clock.ts'
 import { learnAdded, learnChannels, learnUpstream, type Reading } from './added-partitions.ts'
 import { Backoff, isRetriable } from './backoff.ts'
@@ -25,7 +25,13 @@ import { TaskRunner } from './task-runner.ts'
 import { type Start, TaskStarts } from './task-starts.ts'
 import { inputTopics, type PartitionCounts } from './topics.ts'
 
-const trustsTime = isBroken('2.8')
+/** What a bounded run is. */
+export interface Bounds {
+  /** Later runs of the group have larger numbers. */
+  readonly no: number
+  /** Where it ends in each source partition. */
+  endOf(partition: TopicPartition): number
+}
 
 const recordBytesMaxDefault = 16 * 1024 * 1024
 
@@ -40,8 +46,7 @@ export interface TaskOptions {
   readonly mode: 'compiled' | 'interpreted'
   readonly freeze: boolean
   readonly guarantee: Guarantee
-  /** In a bounded run: where each source partition ends. */
-  readonly endOf?: (partition: TopicPartition) => number
+  readonly bounds?: Bounds
   readonly random: () => number
   readonly print: (line: string) => void
   /** Puts lines into files before the commit that contains them. */
@@ -91,10 +96,9 @@ export class AssignedTasks {
       onError: options.onStartFailed,
     })
     this.#counts = new Map(options.counts)
-    const { graph, app, log, clock, mode, freeze, guarantee } = options
-    const mayRepeat = guarantee === 'at-least-once' && !trustsTime
+    const { graph, app, log, clock, mode, freeze } = options
     this.group = groupName(app, graph.name)
-    this.#programs = buildPrograms(graph, { app, closedLog: log.closed, mode, freeze, mayRepeat })
+    this.#programs = buildPrograms(graph, { app, closedLog: log.closed, mode, freeze })
     this.#world = {
       clock,
       nextSeed: () => Math.floor(options.random() * 2 ** 31),
@@ -279,7 +283,7 @@ export class AssignedTasks {
     { plan, program, partition, topics }: Place,
     ...[signal, onProgress]: Parameters<Start<TaskRunner>>
   ): Promise<TaskRunner> {
-    const { graph, log, clock, snapshotOf, endOf, warn, wake } = this.#options
+    const { graph, log, clock, snapshotOf, bounds, warn, wake } = this.#options
     await this.#prepareWriting()
     const inputs = plan.sub.inputs.map((origin, i) => ({ origin, topic: topics[i]!, partition }))
     const positions = await startPositions(log, this.group, inputs)
@@ -306,14 +310,14 @@ export class AssignedTasks {
       if (!(error instanceof SnapshotDamagedError)) throw error
       return restored(async () => undefined)
     })
-    const ends =
-      endOf &&
-      task.inputs.map(input => (input.origin.kind === 'source' ? endOf(input) : Number.POSITIVE_INFINITY))
+    const endOf = (input: TaskInput) =>
+      input.origin.kind === 'source' ? bounds!.endOf(input) : Number.POSITIVE_INFINITY
+    const run = bounds && { no: bounds.no, ends: task.inputs.map(endOf) }
     const preparations = task.inputs.map(input => {
       const preparation = preparationOf(graph, input)
       return preparation && new InputPreparation({ input, preparation, clock, warn, wake })
     })
-    return new TaskRunner(task, ends, preparations)
+    return new TaskRunner(task, run, preparations)
   }
 
   async #prepareWriting(): Promise<void> {

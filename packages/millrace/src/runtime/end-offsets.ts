@@ -1,13 +1,36 @@
+import { decodeMetadata } from '../engine/metadata.ts'
 import type { Log } from '../log/log.ts'
 import type { Graph } from '../plan/graph.ts'
+import { groupName } from '../plan/names.ts'
 import { checkedStart } from '../plan/start.ts'
-import { endKey } from './host.ts'
+import { subTopologies } from '../plan/sub-topology.ts'
+import type { Clock } from '../std/clock.ts'
+import { endKey, type RunBounds } from './host.ts'
+import { inputTopics, type PartitionCounts } from './topics.ts'
+
+/** What a bounded run that begins now is. */
+export async function runBounds(
+  app: RunningBounds,
+  graph: Graph,
+  counts: PartitionCounts,
+): Promise<RunBounds> {
+  const { name, log, clock, options } = app
+  const ends = await endOffsets(log, graph, options.until)
+  return { no: await nextRunNo(log, name, graph, counts, clock), ends }
+}
+
+interface RunningBounds {
+  readonly name: string
+  readonly log: Log
+  readonly clock: Clock
+  readonly options: { readonly until?: Date | number }
+}
 
 /**
  * Where a bounded run ends in each source partition, by `endKey`: at its end as of now, or, with `until`, before its first record of
  * that time or later.
  */
-export async function endOffsets(
+async function endOffsets(
   log: Log,
   graph: Graph,
   until: Date | number | undefined,
@@ -23,6 +46,26 @@ export async function endOffsets(
     }
   }
   return ends
+}
+
+/**
+ * The number of a bounded run that begins now: larger than that of every run that has ended something in the pipeline's group. Runs
+ * that begin in several processes at about the same time may have different ones.
+ */
+export async function nextRunNo(
+  log: Log,
+  app: string,
+  graph: Graph,
+  counts: PartitionCounts,
+  clock: Clock,
+): Promise<number> {
+  const topics = new Set(subTopologies(graph).flatMap(sub => inputTopics(app, graph, sub)))
+  const partitions = [...topics].flatMap(topic =>
+    Array.from({ length: counts.get(topic) ?? 1 }, (_, partition) => ({ topic, partition })),
+  )
+  const committed = await log.committed(groupName(app, graph.name), partitions)
+  const channels = committed.flatMap(({ metadata }) => decodeMetadata(metadata).channels)
+  return channels.reduce((no, { end }) => Math.max(no, (end?.no ?? 0) + 1), Math.max(1, clock.now()))
 }
 
 /** Throws for what is no time, and for a run that has no end. */

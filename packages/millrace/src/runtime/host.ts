@@ -65,10 +65,17 @@ export interface PipelineSettings {
   readonly counts: ReadonlyMap<string, number>
   /** Bytes of the largest record of each topic, where that is known. */
   readonly recordLimits: ReadonlyMap<string, number>
-  /** In a bounded run, where each source partition ends, by `endKey`. */
-  readonly ends: ReadonlyMap<string, number> | undefined
+  readonly bounds: RunBounds | undefined
   /** The folder for snapshots of its state; undefined keeps none. */
   readonly snapshots: string | undefined
+}
+
+/** A bounded run; can be sent to another thread. */
+export interface RunBounds {
+  /** Later runs of the group have larger numbers. */
+  readonly no: number
+  /** Where each source partition ends, by `endKey`. */
+  readonly ends: ReadonlyMap<string, number>
 }
 
 export function endKey({ topic, partition }: TopicPartition): string {

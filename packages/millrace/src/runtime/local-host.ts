@@ -64,7 +64,7 @@ export class LocalHost implements Host {
 
   #run(parts: LocalHostParts, graph: Graph, pipeline: PipelineSettings): PipelineRun {
     const { log, clock, random, settings, events, onPoint, progress } = parts
-    const { ends, counts, recordLimits } = pipeline
+    const { bounds, counts, recordLimits } = pipeline
     const snapshots = this.#snapshotsIn(pipeline.snapshots, parts)
     const fail = (error: Error) => run.fail(error)
     const upkeep = new ChangelogUpkeep({ log, clock, warn: events.warn, fail })
@@ -82,7 +82,7 @@ export class LocalHost implements Host {
       freeze: settings.freeze,
       guarantee: settings.guarantee,
       commitPace: commitPace(graph, log.kind, settings),
-      endOf: ends && (partition => ends.get(endKey(partition)) ?? 0),
+      ...(bounds && { bounds: { no: bounds.no, endOf: each => bounds.ends.get(endKey(each)) ?? 0 } }),
       random,
       print: events.print,
       files: this.#files,

@@ -225,18 +225,6 @@ export class PipelineRun {
 
   /** A bounded run is over: everything processed, closed and committed. */
   get isFinished(): boolean {
-    const runners = [...this.runners.values()]
-    // Time that had ended before ends at once for the tasks behind it, too.
-    const tellsTime = !runners.some(runner => runner.beganAtEnd)
-    return this.#isAtEnd && (tellsTime || runners.every(runner => runner.isEmptyAfter(this.commits)))
-  }
-
-  /** Only a fetch that finds nothing is missing. */
-  get isEndUnclear(): boolean {
-    return this.#isAtEnd && !this.isFinished
-  }
-
-  get #isAtEnd(): boolean {
     return (
       this.#state.phase === 'running' &&
       this.runners.size > 0 &&
@@ -244,11 +232,6 @@ export class PipelineRun {
       !this.#commits.isInFlight &&
       [...this.runners.values()].every(runner => runner.isAtEnd && !runner.task.hasProgress)
     )
-  }
-
-  /** A fetch was answered: that there is nothing more may be the end of a bounded run. */
-  noticeEnd(): void {
-    if (this.isFinished) this.#options.wake()
   }
 
   nextWakeMs(carryMs?: number): number {

@@ -15,7 +15,7 @@ import type {
   StoreView,
 } from './app.ts'
 import { AppLayouts } from './app-layouts.ts'
-import { endOffsets } from './end-offsets.ts'
+import { runBounds } from './end-offsets.ts'
 import { checkCommits } from './guarantee.ts'
 import type { Host, HostEvents, HostedPipeline, PipelineSettings, RunSettings } from './host.ts'
 import { LocalHost } from './local-host.ts'
@@ -161,7 +161,7 @@ export class RunningApp implements App {
       name: graph.name,
       counts,
       recordLimits: await recordLimits(log, [...counts.keys()]),
-      ends: options.once ? await endOffsets(log, graph, options.until) : undefined,
+      bounds: options.once ? await runBounds(this.#parts, graph, counts) : undefined,
       snapshots: await this.#snapshotsOf(graph),
     }
   }

@@ -1,8 +1,8 @@
+import { endSources, isTimed } from '../engine/bounded-run.ts'
 import { nextOffset } from '../engine/next-offset.ts'
 import { RunStop } from '../engine/program.ts'
-import type { Task } from '../engine/task.ts'
+import { liveRun, type Task } from '../engine/task.ts'
 import type { TaskInput } from '../engine/task-input.ts'
-import { watermarkOf } from '../engine/time.ts'
 import type { FetchedPartition } from '../log/log.ts'
 import { isBroken } from '../std/broken-rules.ts'
 import type { InputPreparation } from './input-preparation.ts'
@@ -15,32 +15,31 @@ const ignoresOrder = isBroken('6.1')
 /** What became of a turn of a task. */
 export type Turn = 'worked' | 'idle'
 
+/** A bounded run as one of its tasks sees it. */
+export interface TaskRun {
+  /** Later runs of the group have larger numbers. */
+  readonly no: number
+  /** By input: the offset at which a source ends. */
+  readonly ends: readonly number[]
+}
+
 /** Drives one task: which input goes next, when a channel is released, when the input is at its end. */
 export class TaskRunner {
   readonly task: Task
-  /** In a bounded run, the offset at which each source input ends. */
-  readonly #ends: readonly number[] | undefined
+  readonly #run: TaskRun | undefined
   /** By input, where its records may need something to be fetched before they can be read. */
   readonly #preparations: readonly (InputPreparation | undefined)[]
-  /** An earlier bounded run has ended its time already, so time does not tell when this one has read everything. */
-  readonly beganAtEnd: boolean
   readonly #tables: TableLoading
-  /** By input: how many commits there had been when a fetch was sent that found nothing more. */
-  readonly #emptyAfter = new Map<TaskInput, number>()
   /** Monotonic time since when an input has been waited for. */
   #waitingSinceMs: number | undefined
 
-  constructor(
-    task: Task,
-    ends?: readonly number[],
-    preparations: readonly (InputPreparation | undefined)[] = [],
-  ) {
+  constructor(task: Task, run?: TaskRun, preparations: readonly (InputPreparation | undefined)[] = []) {
     this.task = task
-    this.#ends = ends
+    this.#run = run
     this.#preparations = preparations
     this.#tables = new TableLoading(task.inputs)
-    this.beganAtEnd = task.time.watermark === Number.POSITIVE_INFINITY
     this.#knowEnds()
+    task.beginRun(run?.no ?? liveRun)
   }
 
   /** An input that begins at its end is never fetched, and still nothing to wait for. */
@@ -56,8 +55,8 @@ export class TaskRunner {
       .map(input => ({ input, offset: input.fetchOffset }))
   }
 
-  /** Takes what a fetch brought for one of the inputs; when that was sent, the pipeline had made so many commits. */
-  offer(input: TaskInput, fetched: FetchedPartition, commits = 0): void {
+  /** Takes what a fetch brought for one of the inputs. */
+  offer(input: TaskInput, fetched: FetchedPartition): void {
     const end = this.#endOf(input)
     const batches = Number.isFinite(end)
       ? fetched.batches.filter(batch => nextOffset(batch) <= end)
@@ -69,7 +68,6 @@ export class TaskRunner {
       nextOffset,
       clock.monotonic(),
     )
-    if (input.isDrained) this.#emptyAfter.set(input, commits)
   }
 
   /** A fetch of the input failed: what is behind an unreachable log is not known to be drained (SEMANTICS 3.4). */
@@ -80,7 +78,7 @@ export class TaskRunner {
   }
 
   #endOf(input: TaskInput): number {
-    return this.#ends?.[input.index] ?? Number.POSITIVE_INFINITY
+    return this.#run?.ends[input.index] ?? Number.POSITIVE_INFINITY
   }
 
   /** Runs until the batch in work is used up, or something stops it. */
@@ -96,6 +94,8 @@ export class TaskRunner {
       task.resume()
       return 'worked'
     }
+    // A close is through, or a release over: time that had ended may go on.
+    task.comeBack()
     if (task.isFull && !isLoading) return 'idle'
     if (task.nextTickMs <= task.clock.now()) {
       task.fireTicks()
@@ -161,18 +161,11 @@ export class TaskRunner {
     return clock.monotonic() - this.#waitingSinceMs >= maxWaitMs
   }
 
-  /** In a bounded run: an input at its end has no further record, so its watermark is +∞ (SEMANTICS 3.5). */
+  /** In a bounded run: an input at its end has no further record (SEMANTICS 3.5). */
   #endInputs(): boolean {
-    const { task } = this
-    let ended = false
-    for (const input of task.inputs) {
-      if (!isTimed(input) || !input.isEmpty || input.position < this.#endOf(input)) continue
-      if (task.time.registers[watermarkOf(input.channel)] === Number.POSITIVE_INFINITY) continue
-      task.time.raise(input.channel, Number.POSITIVE_INFINITY)
-      ended = true
-    }
-    if (ended) task.advance()
-    return ended
+    if (this.#run === undefined) return false
+    const isRead = (input: TaskInput) => input.isEmpty && input.position >= this.#endOf(input)
+    return endSources(this.task, this.#run.no, isRead)
   }
 
   /** Releases channels that have been drained for long enough, and lets released time go on (SEMANTICS 3.4). */
@@ -195,27 +188,21 @@ export class TaskRunner {
     return this.#tables.inputs.length > 0
   }
 
-  /** As far as time, what is buffered and the ends of the sources tell, a bounded run of this task is over. */
+  /** The bounded run of this task is over: its sources are read, and all upstream tasks have said that theirs is. */
   get isAtEnd(): boolean {
     const { task } = this
     return (
-      task.time.watermark === Number.POSITIVE_INFINITY &&
+      task.time.isBeyondEnd &&
+      task.time.endedBy >= (this.#run?.no ?? 0) &&
       !task.isClosing &&
       !task.isParked &&
       task.isSettled &&
-      task.inputs.every(input => input.isEmpty && (this.#ends === undefined || this.#isRead(input)))
+      task.inputs.every(input => input.isEmpty && this.#isRead(input))
     )
   }
 
   #isRead(input: TaskInput): boolean {
-    return input.origin.kind !== 'source' || input.position >= this.#endOf(input)
-  }
-
-  /** Behind a re-keying each commit of the pipeline may have brought something: after so many of them there was nothing. */
-  isEmptyAfter(commits: number): boolean {
-    return this.task.inputs.every(
-      input => input.origin.kind === 'source' || this.#emptyAfter.get(input) === commits,
-    )
+    return this.#run === undefined || input.origin.kind !== 'source' || input.position >= this.#endOf(input)
   }
 
   /** Resolves when what is fetched for its inputs is there or has failed; undefined where nothing is. */
@@ -249,9 +236,4 @@ export class TaskRunner {
     if (task.time.allReleased && task.hasRepartition) wake = Math.min(wake, carryMs)
     return wake
   }
-}
-
-/** Whether an input is a source whose records move the task's time. */
-function isTimed(input: TaskInput): input is TaskInput & { origin: { kind: 'source' } } {
-  return input.origin.kind === 'source' && !input.isGlobal
 }

@@ -37,7 +37,6 @@ export class Worker {
         readonly abort: AbortController
         readonly done: Promise<void>
         readonly asked: ReadonlySet<unknown>
-        readonly waits: boolean
       }
     | undefined
   #loop: Promise<void> | undefined
@@ -150,8 +149,8 @@ export class Worker {
   #fetchMore(): void {
     const wanted = this.#fetchable()
     if (this.#fetch !== undefined) {
-      const { asked, abort, waits } = this.#fetch
-      if (wanted.some(({ input }) => !asked.has(input)) || (waits && this.#isEndUnclear)) {
+      const { asked, abort } = this.#fetch
+      if (wanted.some(({ input }) => !asked.has(input))) {
         this.#isProbed = false
         abort.abort()
       }
@@ -164,7 +163,7 @@ export class Worker {
     const isBusy = wanted.some(({ input }) => !input.isEmpty)
     const options = {
       ...fetchLimits,
-      maxWaitMs: (isBusy && !this.#isProbed) || this.#isEndUnclear ? 0 : fetchWaitMs,
+      maxWaitMs: isBusy && !this.#isProbed ? 0 : fetchWaitMs,
       signal: abort.signal,
     }
     const done = this.#fetchOnce(wanted, options).finally(() => {
@@ -172,11 +171,7 @@ export class Worker {
       this.wake()
     })
     const asked = new Set(wanted.map(({ input }) => input))
-    this.#fetch = { abort, done, asked, waits: options.maxWaitMs > 0 }
-  }
-
-  get #isEndUnclear(): boolean {
-    return this.runs.some(run => run.isEndUnclear)
+    this.#fetch = { abort, done, asked }
   }
 
   #fetchable(): Wanted[] {
@@ -190,13 +185,12 @@ export class Worker {
       offset,
     }))
     const startMs = this.#clock.monotonic()
-    const commits = wanted.map(({ runner }) => this.#runOf(runner)?.commits ?? 0)
     try {
       const answer = await this.#log.fetch(positions, options)
       this.#measure(answer, startMs)
       this.#isProbed = answer.every(({ batches }) => batches.length === 0)
       // Several pipelines may ask for one partition.
-      const unanswered = wanted.map((ask, i) => ({ ...ask, commits: commits[i]! }))
+      const unanswered = [...wanted]
       for (const fetched of answer) {
         const at = unanswered.findIndex(({ input, offset }) => isAnswer(fetched, input, offset))
         const [ask] = at < 0 ? [] : unanswered.splice(at, 1)
@@ -205,10 +199,9 @@ export class Worker {
         else if (this.#runOf(ask.runner) === undefined) fetched.release?.()
         else {
           this.#retries.succeeded(ask.input)
-          ask.runner.offer(ask.input, fetched, ask.commits)
+          ask.runner.offer(ask.input, fetched)
         }
       }
-      for (const run of this.runs) run.noticeEnd()
     } catch (error) {
       if (options.signal?.aborted) return
       this.#fetches.failed++

@@ -14,6 +14,7 @@ import type { Code } from './code.ts'
 const chunkMax = 1024
 /** The phases repeat these rules; without one of them the record loop runs alone. */
 const isRuleBroken = isBroken('3.2') || isBroken('3.6')
+const trustsTime = isBroken('2.8')
 
 /** A source whose records, as long as they are ordinary, go into one aggregate without any callback (SEMANTICS 7.3). */
 export interface PhasedPlan {
@@ -78,7 +79,7 @@ function fieldsOf({ topic }: SourceNode, { columns }: StepPlan): string[] {
  * that closes a window …) for the record loop. Nothing is decided by where a chunk ends: lateness and time are
  * judged record by record. Gives the function's name.
  */
-export function phasedCode(code: Code, plan: PhasedPlan, mayRepeat: boolean): string {
+export function phasedCode(code: Code, plan: PhasedPlan): string {
   const name = code.variable('phases')
   const { step } = plan
   const scratch = scratchOf(code, plan)
@@ -98,7 +99,7 @@ export function phasedCode(code: Code, plan: PhasedPlan, mayRepeat: boolean): st
   code.line(`hashed.hashAll(kb, ${scratch.starts}, ${scratch.ends}, m, ${scratch.hashes})`)
   code.line(`hashed.prefetch(${scratch.hashes}, m, ${scratch.rows})`)
   code.line('let i = 0')
-  updateCode(code, plan, scratch, mayRepeat)
+  updateCode(code, plan, scratch)
   code.line(`if (i < most) { if (i < m || m < most) c.rewind(${scratch.marks}[i], left - i)`)
   // What was looked ahead in vain must stay in proportion to what was used.
   code.line(`${name}Size = Math.max(2, 2 * i); return }`)
@@ -173,7 +174,7 @@ function timeCode(
 }
 
 /** Declares the record's table, unless the record is late for one of its windows, or one has gone out. */
-function tableCode(code: Code, { node: { window }, reach, panes }: StepPlan, mayRepeat: boolean): void {
+function tableCode(code: Code, { node: { window }, reach, panes }: StepPlan): void {
   if (window === undefined) return code.line('const table = hashed')
   const { sizeMs, offsetMs, graceMs } = window as FixedWindow
   const advanceMs = advanceOf(window as FixedWindow)
@@ -183,17 +184,17 @@ function tableCode(code: Code, { node: { window }, reach, panes }: StepPlan, may
   // The first of the windows ends an advance behind the start of the last.
   const closeTime = `start + ${advanceMs + graceMs + reach.holdMs}`
   code.line(`if (${closeTime} <= X[${TaskWatermark}] || ${closeTime} <= X[${watermarkOf(0)}]) break`)
-  if (mayRepeat) code.line(`if (start - ${sizeMs - advanceMs} < S.closedBelow) break`)
+  if (!trustsTime) code.line(`if (start - ${sizeMs - advanceMs} < S.closedBelow) break`)
   code.line(`const slot = ${panes ? `(start - ${offsetMs}) / ${advanceMs} * ${panes.stride}` : 'start'}`)
   code.line('const table = slot === S.lastSlot ? S.lastTable : S.tableFor(slot)')
 }
 
-function updateCode(code: Code, { source, step }: PhasedPlan, scratch: Scratch, mayRepeat: boolean): void {
+function updateCode(code: Code, { source, step }: PhasedPlan, scratch: Scratch): void {
   code.line('for (; i < m; i++) {')
   code.line(`const t = ${scratch.times}[i], w = t - ${source.outOfOrderMs}`)
   code.line(`const rises = t > X[${maxTimeOf(0)}]`)
   code.line(`if (rises && w > X[${TaskWatermark}] && w >= X[${NextDue}]) break`)
-  tableCode(code, step, mayRepeat)
+  tableCode(code, step)
   const key = `kb, ${scratch.starts}[i], ${scratch.ends}[i]`
   code.line(
     `const row = table === hashed ? table.upsertHashed(${key}, ${scratch.hashes}[i]) : table.upsert(${key})`,

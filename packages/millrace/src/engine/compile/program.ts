@@ -44,8 +44,6 @@ export interface ProgramOptions {
   readonly decoders: readonly Decode[]
   /** Freezes every value, so that a callback that changes one fails (SEMANTICS 5.4). */
   readonly freeze: boolean
-  /** Records may come again whose windows have gone out. */
-  readonly mayRepeat: boolean
 }
 
 type Run = (task: Task, input: TaskInput, until: number) => RunStop
@@ -127,9 +125,8 @@ class Compiler {
       hasTimers,
       mayBeDue: hasTimers || this.#plan.aggregates.some(tellsWithRecords),
       hasRetries: this.#nodes().some(hasRetry),
-      mayRepeat: this.#options.mayRepeat,
       single: this.#plan.sub.inputs.length + this.#plan.sub.globals.length === 1 && input.kind === 'source',
-      phases: phased && phasedCode(this.#code, phased, this.#options.mayRepeat),
+      phases: phased && phasedCode(this.#code, phased),
       body: path => this.#continue(origin, 'out', path),
     })
     return name

@@ -10,6 +10,7 @@ import type { Code } from './code.ts'
 import type { Path } from './path.ts'
 
 const takesFuture = isBroken('3.6')
+const trustsTime = isBroken('2.8')
 
 export interface ReadPlan {
   readonly name: string
@@ -23,7 +24,6 @@ export interface ReadPlan {
   readonly hasTimers: boolean
   /** A record may have something done that was due before it. */
   readonly mayBeDue: boolean
-  readonly mayRepeat: boolean
   /** The task has this one source channel, so its watermark is the task's (unless it is released). */
   readonly single: boolean
   /** The function that takes ordinary records in phases, in front of every other one. */
@@ -67,7 +67,7 @@ export function readCode(code: Code, plan: ReadPlan): void {
     h: 'undefined',
     late: { own: 'X[W]', task: `X[${TaskWatermark}]` },
     mayBeRow: false,
-    mayBeGone: plan.mayRepeat,
+    mayBeGone: !trustsTime,
     start: 'NaN',
   })
   if (plan.hasRetries) code.line('if (T.parked.hasCalls) return T.parked.leave(t)')

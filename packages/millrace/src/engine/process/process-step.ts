@@ -14,29 +14,14 @@ import { broadcastOf } from './broadcast.ts'
 import { Call } from './call.ts'
 import { CallContext } from './context.ts'
 import { Expiry } from './expiry.ts'
+import { type Clock, FiredTimer } from './fired-timer.ts'
 import type { ProcessPlan } from './process-plan.ts'
 import { type Result, resultsOf } from './results.ts'
 import { stateOf } from './states.ts'
 import { TimerQueue } from './timer-queue.ts'
-import { type Fired, KeyTimers } from './timers.ts'
+import { KeyTimers } from './timers.ts'
 
 type Headers = Uint8Array | null | undefined
-type Clock = 'event' | 'wall'
-
-/** A timer that has come up; in place of a value where it waits for another attempt. */
-class FiredTimer implements Fired {
-  readonly tag: string
-  readonly time: number
-  readonly clock: Clock
-  readonly generation: number
-  constructor(tag: string, time: number, clock: Clock, generation: number) {
-    this.tag = tag
-    this.time = time
-    this.clock = clock
-    this.generation = generation
-    Object.freeze(this)
-  }
-}
 
 /** One process step in one task: its calls, its timers, and what is kept for a limited time. */
 export class ProcessStep implements StatefulStep {
@@ -54,6 +39,8 @@ export class ProcessStep implements StatefulStep {
   /** The timer whose call is in work. */
   #fired: FiredTimer | undefined
   #watermark = Number.NEGATIVE_INFINITY
+  /** Event timers that do not fire behind the end of the input. */
+  readonly #beyondEnd: Cell[] = []
   /** By port, found at their first use. */
   readonly #arrivals = new Map<string, Arrival | undefined>()
 
@@ -74,8 +61,7 @@ export class ProcessStep implements StatefulStep {
   #contextOf(): CallContext {
     const step = this
     const { node, freeze } = this.plan
-    const { states, sides } = node
-    const call = this.#call
+    const [{ states, sides }, call] = [node, this.#call]
     const named = states.map((spec, slot) => {
       const state = stateOf({ call, spec, slot, expiry: this.#expiries[slot], freeze })
       return [spec.name, state] as const
@@ -243,8 +229,9 @@ export class ProcessStep implements StatefulStep {
 
   nextDue(): Due | undefined {
     const timer = this.#eventTimers.next
-    let due: Due | undefined
-    if (timer !== Number.POSITIVE_INFINITY) due = this.#due(timer, () => this.#fireAt(timer))
+    let due = Number.isFinite(timer) ? this.#due(timer, () => this.#fireAt(timer)) : undefined
+    // The end closes what is open; what is kept is kept for its time, which may go on.
+    if (this.#task.time.isBeyondEnd) return due
     for (const [slot, expiry] of this.#expiries.entries()) {
       // At one time a timer goes first: it does not see what is over by then anyway.
       if (expiry === undefined || !(this.#dueAt(expiry.next) < (due?.at ?? Number.POSITIVE_INFINITY)))
@@ -272,7 +259,7 @@ export class ProcessStep implements StatefulStep {
     for (;;) {
       const timer = this.#eventTimers.take(time)
       if (timer === undefined) return true
-      if (this.#isBeyondEnd(timer)) this.store.changes.drop(timer)
+      if (this.#isBeyondEnd(timer)) this.#beyondEnd.push(timer)
       else this.#fire(timer, 'event')
       if (closing.spend() || parked.hasCalls) return false
     }
@@ -375,6 +362,10 @@ export class ProcessStep implements StatefulStep {
     return states.length === 0 ? undefined : Object.fromEntries(states)
   }
 
+  comeBack(): void {
+    for (const timer of this.#beyondEnd.splice(0)) this.#eventTimers.add(timer)
+  }
+
   restored(): void {
     this.store.finishRestore()
     this.kind = this.store.keyKind as KeyKind | 0
@@ -390,7 +381,6 @@ export class ProcessStep implements StatefulStep {
     this.#noteExpiries()
   }
 
-  /** Nothing waits for a cut: a timer that fired has left the store. */
   settleClosing(): void {}
 }
 

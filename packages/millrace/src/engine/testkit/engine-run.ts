@@ -7,6 +7,7 @@ import { encodeHeaders } from '../../record/headers.ts'
 import { BatchWriter } from '../../record/writer.ts'
 import { invariant } from '../../std/assert.ts'
 import { type Clock, VirtualClock } from '../../std/clock.ts'
+import { endSources } from '../bounded-run.ts'
 import type { Slice } from '../closing.ts'
 import { buildPrograms, type SubProgram } from '../compile-sub.ts'
 import { createTask, type TaskWorld, taskName } from '../create-task.ts'
@@ -14,7 +15,7 @@ import { cutTask } from '../cut.ts'
 import type { Incident } from '../failures.ts'
 import { RunStop } from '../program.ts'
 import type { SubPlan } from '../sub-plan.ts'
-import type { Task } from '../task.ts'
+import { liveRun, type Task } from '../task.ts'
 import type { TaskInput } from '../task-input.ts'
 import { LentMemory } from './lent-memory.ts'
 import { Topics } from './topics.ts'
@@ -61,7 +62,7 @@ export class EngineRun {
   readonly #repartitions: ReadonlyMap<string, number>
   readonly #places = new Map<string, { sub: SubProgram; partition: number }>()
   #seed = 1
-  #ended = false
+  #no = liveRun
 
   constructor(graph: Graph, options: EngineRunOptions = {}) {
     this.graph = graph
@@ -137,6 +138,7 @@ export class EngineRun {
   step(task: Task): boolean {
     if (!task.isParked && task.calls.giveOn()) return true
     if (task.isParked || task.isClosing) return this.#resume(task)
+    task.comeBack()
     if (task.isFull) return false
     return task.inputs.length === 1 ? this.#stepSingle(task) : this.#stepMerged(task)
   }
@@ -189,22 +191,29 @@ export class EngineRun {
     return batches
   }
 
-  /** From here on the sources have no more records than they hold now (SEMANTICS 3.5). */
-  endInputs(): void {
-    this.#ended = true
+  /** Begins a bounded run: its sources have no more records than they hold now (SEMANTICS 3.5). Later runs have larger numbers. */
+  endInputs(no = 1): void {
+    this.#begin(no)
+  }
+
+  /** Begins a run that goes on. */
+  goLive(): void {
+    this.#begin(liveRun)
+  }
+
+  #begin(no: number): void {
+    this.#no = no
+    for (const task of this.tasks.values()) task.beginRun(no)
   }
 
   /** Ends the sources of a task that it has read to their end; true when its time went on. */
   endSources(task: Task): boolean {
-    if (!this.#ended || task.isParked || task.isClosing) return false
-    const before = task.time.watermark
-    for (const { channel, input } of task.intake.channels) {
-      const { origin, position, topic, partition } = task.inputs[input]!
-      if (origin.kind !== 'source' || position < this.topics.end(topic, partition)) continue
-      task.time.raise(channel, Number.POSITIVE_INFINITY)
-    }
-    task.advance()
-    return task.time.watermark !== before
+    if (this.#no === liveRun || task.isParked || task.isClosing) return false
+    return endSources(
+      task,
+      this.#no,
+      ({ position, topic, partition }) => position >= this.topics.end(topic, partition),
+    )
   }
 
   /** Everything until nothing is left to do, a commit after each round. */
@@ -282,6 +291,7 @@ export class EngineRun {
       }
     }
     task.restored()
+    task.beginRun(this.#no)
     return task
   }
 
