@@ -233,7 +233,8 @@ export class Task {
   reached(node: number): number {
     const { holdMs, wallTicks, calls } = this.plan.reaches[node]!
     let reached = this.time.registers[Settled]! - holdMs
-    for (const emit of wallTicks) reached = Math.min(reached, this.ticks.settledWatermark(emit))
+    for (const tick of wallTicks)
+      reached = Math.min(reached, this.ticks.settledWatermark(tick.emit) - tick.holdMs)
     for (const step of calls) reached = Math.min(reached, this.calls.heldAt(step))
     return reached
   }
@@ -292,7 +293,8 @@ export class Task {
   /** That nothing more comes of this task behind a re-keying; undefined while something may come. */
   endOf(node: number): ChannelEnd | undefined {
     const { calls, wallTicks } = this.plan.reaches[node]!
-    if (!this.hasEnded || !this.calls.areIdle(calls) || this.ticks.wait(wallTicks)) return undefined
+    if (!this.hasEnded || !this.calls.areIdle(calls) || this.ticks.wait(wallTicks.map(({ emit }) => emit)))
+      return undefined
     return { no: this.time.endedBy, forGood: this.time.endedForGood }
   }
 

@@ -37,7 +37,8 @@ export class WallTicks {
 
   /** The task watermark at which event time reaches `time` at a node; Infinity while a wall-clock emission in front holds it back. */
   dueAt({ wallTicks, holdMs }: Reach, time: number): number {
-    for (const emit of wallTicks) if (this.watermark(emit) < time) return Number.POSITIVE_INFINITY
+    for (const tick of wallTicks)
+      if (this.watermark(tick.emit) - tick.holdMs < time) return Number.POSITIVE_INFINITY
     return time + holdMs
   }
 
