@@ -13,6 +13,7 @@ import { MissedGraces } from './missed-grace.ts'
 import type { EmissionPlan, StepPlan } from './step-plan.ts'
 import type { Task } from './task.ts'
 import { Settled } from './time.ts'
+import { nextOnGrid } from './windows/next-window.ts'
 import { PaneWindows } from './windows/pane-windows.ts'
 import type { ClosingRows, StepWindows } from './windows/step-windows.ts'
 import { UntoldRows } from './windows/untold-rows.ts'
@@ -267,10 +268,9 @@ export class AggregateStep implements EmittingStep {
   }
 
   get nextWindow(): ClosingWindow | undefined {
-    const start = this.#windows?.next
-    if (start === undefined) return undefined
-    const end = this.endOf(start)
-    return { start, end, closesAt: end + this.plan.graceMs + this.plan.reach.holdMs }
+    if (this.#windows?.next === undefined) return undefined
+    const starts = this.#untold === undefined ? [this.#windows.next] : this.#windows.starts
+    return nextOnGrid(this.plan, starts, this.#task.time.watermark)
   }
 
   noteLate(t: number): void {

@@ -18,6 +18,8 @@ export interface WindowFrame {
 /** A window, and the task watermark at which it closes. */
 export interface ClosingWindow extends WindowFrame {
   readonly closesAt: number
+  /** The task watermark up to which it takes late records, where it does so behind its close. */
+  readonly latenessEndsAt?: number
 }
 
 /** An aggregate over whatever windows: its rows leave it by its emissions and can be asked for. */

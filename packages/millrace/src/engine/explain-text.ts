@@ -25,7 +25,11 @@ export function explanationText(explanation: Omit<StepExplanation, 'text'>): str
 
 function windowLine(step: string, task: string, next: OpenWindow, watermark: number | undefined): string {
   const window = `Window ${timeText(next.start)} – ${timeText(next.end)} of "${step}"`
-  const when = `closes when event time reaches ${timeText(next.closesAt)}`
+  const { closesAt, latenessEndsAt } = next
+  const isOut = latenessEndsAt !== undefined && watermark !== undefined && watermark >= closesAt
+  const when = isOut
+    ? `has gone out, and takes late records until event time reaches ${timeText(latenessEndsAt)}`
+    : `closes when event time reaches ${timeText(closesAt)}${latenessEndsAt === undefined ? '' : `, and takes late records until ${timeText(latenessEndsAt)}`}`
   if (next.waitsForTick) return `${window} closes with the next tick of an emission in front of it.`
   if (watermark === undefined) return `${window} ${when}; task ${task} has seen no record yet.`
   return `${window} ${when}; task ${task} has reached ${timeText(watermark)}, ${spanText(next.missingMs!)} less.`

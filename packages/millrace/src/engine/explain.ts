@@ -1,5 +1,5 @@
 import { inputName } from '../plan/sub-topology.ts'
-import { type EmittingStep, isEmitting } from './emitting-step.ts'
+import { type ClosingWindow, type EmittingStep, isEmitting } from './emitting-step.ts'
 import { explanationText } from './explain-text.ts'
 import type { Channel } from './intake.ts'
 import type { MissedGrace } from './missed-grace.ts'
@@ -33,7 +33,9 @@ export interface OpenWindow {
   readonly end: number
   /** The event time at which it closes: its end, its grace, and what steps in front of it hold back. */
   readonly closesAt: number
-  /** How far event time has to go until then; undefined before the first record. */
+  /** The event time up to which it takes records and gives its rows again, where lateness is allowed behind its close. */
+  readonly latenessEndsAt?: number
+  /** How far event time has to go until it closes, or until its lateness ends; undefined before the first record. */
   readonly missingMs: number | undefined
   /** A wall-clock emission in front of it has not fired since; until then event time stands still behind it. */
   readonly waitsForTick: boolean
@@ -86,7 +88,7 @@ export interface CallExplanation {
 export function explainStep(task: Task, step: StatefulStep, tasks: readonly Task[] = []): StepExplanation {
   const next = isEmitting(step) ? nextOf(task, step) : undefined
   const dueAt = isEmitting(step) ? undefined : step.nextDue()?.at
-  const closesAt = next?.closesAt ?? dueAt
+  const closesAt = next === undefined ? dueAt : nextStepOf(next, known(task.time.watermark))
   const inputs = task.intake.channels
     .map(channel => ({ ...inputOf(task, channel, closesAt), ...callInFront(task, channel, tasks) }))
     .sort((a, b) => rankOf(a) - rankOf(b))
@@ -107,12 +109,20 @@ function nextOf(task: Task, step: EmittingStep): OpenWindow | undefined {
   const window = step.nextWindow
   if (window === undefined) return undefined
   const watermark = known(task.time.watermark)
-  const { closesAt } = window
+  const goesAt = nextStepOf(window, watermark)
   return {
     ...window,
-    missingMs: watermark === undefined ? undefined : Math.max(0, closesAt - watermark),
-    waitsForTick: watermark !== undefined && watermark >= closesAt,
+    missingMs: watermark === undefined ? undefined : Math.max(0, goesAt - watermark),
+    waitsForTick: watermark !== undefined && watermark >= goesAt,
   }
+}
+
+/** When a window closes, or behind that, when it takes no late record any more. */
+function nextStepOf(
+  { closesAt, latenessEndsAt = closesAt }: ClosingWindow,
+  watermark: number | undefined,
+): number {
+  return watermark !== undefined && watermark >= closesAt ? latenessEndsAt : closesAt
 }
 
 function inputOf(task: Task, { name, channel, input }: Channel, closesAt?: number): InputExplanation {

@@ -34,6 +34,39 @@ function ungraceful(graceMs: Duration) {
 const seconds = (ms: number | undefined) => (ms === undefined ? undefined : (ms - t0) / 1000)
 
 describeModes('an explanation', mode => {
+  it('tells the close of a window from the end of its allowed lateness', async () => {
+    const lenient = pipeline('tens', p => {
+      p.from(ofOnePartition)
+        .keyBy('all', () => 'all', { partitions: 1 })
+        .window(tumbling('10s', { grace: '2s' }))
+        .aggregate('per-ten', { n: count() })
+        .emit('final', { allowedLateness: '30s' })
+        .to(rows)
+    })
+    await using driver = await testDriver([lenient], { mode })
+    const next = async () => {
+      const [{ next, text }] = (await driver.explain('per-ten')) as [any]
+      return {
+        times: [next.start, next.closesAt, next.latenessEndsAt].map(seconds),
+        missingMs: next.missingMs,
+        text,
+      }
+    }
+    await driver.input(ofOnePartition).send({ at: t0 + 3_000 })
+    const open = await next()
+    assert.deepEqual([open.times, open.missingMs], [[0, 12, 42], 9_000])
+    assert.match(
+      open.text,
+      /closes when event time reaches \S+:12\.000Z, and takes late records until \S+:42\.000Z/,
+    )
+    await driver.input(ofOnePartition).send({ at: t0 + 15_000 })
+    const following = await next()
+    assert.deepEqual([following.times, following.missingMs], [[10, 22, 52], 7_000])
+    await driver.input(ofOnePartition).send({ at: t0 + 23_000 })
+    await driver.input(ofOnePartition).send({ at: t0 + 14_000 })
+    assert.deepEqual((await next()).times, [20, 32, 62])
+  })
+
   it('names the input that holds a window open, and the record or the rest that it takes', async () => {
     const joined = pipeline('tens', p => {
       const both = p.from(views, { idle: '30s', outOfOrder: '1s' }).keyBy('page', 'url', { partitions: 1 })
