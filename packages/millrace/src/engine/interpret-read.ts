@@ -60,8 +60,12 @@ function readSource(task: Task, input: TaskInput, decode: Decode): 'record' | 's
     }
     input.heldValue = decodedValue(input, decode)
     input.heldTime = eventTime(task, input)
-    if (node.watermark !== undefined && cursor.valueStart >= 0)
-      input.said = saidWatermark(node.watermark, input.heldValue, input.heldTime)
+    if (node.watermark !== undefined) {
+      const saysNothing = cursor.valueStart < 0
+      input.said = saysNothing
+        ? Number.NEGATIVE_INFINITY
+        : saidWatermark(node.watermark, input.heldValue, input.heldTime)
+    }
   } catch (error) {
     task.intake.reject(node.id, error)
     return 'skip'

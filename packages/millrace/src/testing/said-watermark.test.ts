@@ -67,6 +67,28 @@ describeModes('a watermark that records say', mode => {
     assert.deepEqual((await driver.output(rows).values()).map(brief), [[0, 3]])
   })
 
+  it('[3.1] is not said by a null value, which still is the newest record', async () => {
+    const plain = topic('plain', { value: json<Reading>() })
+    for (const nulls of [true, false]) {
+      const built = pipeline('nulls', p => {
+        p.from(plain, { watermark: v => v.completeUntil as number, idle: 'never', nulls })
+          .byKey()
+          .window(tumbling('10s'))
+          .aggregate('counts', { n: count() })
+          .emit('final')
+          .to(rows)
+      })
+      await using driver = await testDriver([built], { mode })
+      const { send } = driver.input(plain)
+      await send(at(1, 1_000_000), { key: 'a', timestamp: t0 + 1_000 })
+      await send(null as never, { key: 'a', timestamp: t0 + 25_000 })
+      await send(at(2), { key: 'a', timestamp: t0 + 2_000 })
+      await driver.finish()
+      const [first] = await driver.output(rows).values()
+      assert.deepEqual(brief(first!), [0, 2])
+    }
+  })
+
   it('[7.1] rejects a record with which it says what is no time, or throws', async () => {
     await using driver = await testDriver([counted()], { mode })
     const { send } = driver.input(readings)

@@ -110,6 +110,7 @@ function valueCode(code: Code, { input, decode, freeze }: ReadPlan): void {
   code.line('if (T.intake.isEndOfInput(I)) { if (!T.intake.endOfInput(I)) return 2; continue }')
   code.line('t = c.timestamp')
   code.line(`if (!(t >= 0)) { ${reject('T.intake.noTimestamp()')}; continue }`)
+  if (node.watermark !== undefined) code.line('I.said = -Infinity')
   if (!node.nulls) {
     if (isFuture) futureCode(code, reject)
     code.line(`T.sides.tombstone(${node.id}, kb, c.keyStart, c.keyEnd, t)`)
