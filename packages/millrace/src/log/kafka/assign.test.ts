@@ -54,6 +54,13 @@ describe('the assignment of a leader', () => {
     assert.deepEqual(of('b'), [])
   })
 
+  it('says to whom it was given where another generation has to follow', () => {
+    const interimOf = (...members: GroupMemberOffer[]) =>
+      [...assign({ ...input, members }).assignments.values()].map(each => each.interimOf)
+    assert.deepEqual(interimOf(member('a', [0, 1, 2, 3]), member('b')), ['a', 'b'])
+    assert.deepEqual(interimOf(member('a', [0, 1]), member('b', [2, 3])), [undefined, undefined])
+  })
+
   it('gives it when it is free', () => {
     const of = given([member('a', [0, 1]), member('b')])
     assert.deepEqual(of('a'), [0, 1])

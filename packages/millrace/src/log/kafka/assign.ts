@@ -66,16 +66,13 @@ export function assign(input: AssignInput): AssignOutput {
   const vanishedIds = vanished(input, transactionalIds, units, owners)
   const copies = copiesOf(input, units, targets)
   const given = new Map<string, readonly TopicPartition[]>()
+  let isInterim = false
   for (const { memberId } of members) {
     const isFree = (partition: TopicPartition) =>
       (owners.get(partitionKey(partition)) ?? memberId) === memberId
-    given.set(
-      memberId,
-      targets
-        .get(memberId)!
-        .flatMap(id => byId.get(id)!.partitions)
-        .filter(isFree),
-    )
+    const target = targets.get(memberId)!.flatMap(id => byId.get(id)!.partitions)
+    given.set(memberId, target.filter(isFree))
+    isInterim ||= !target.every(isFree)
   }
   const common = {
     generation,
@@ -91,7 +88,8 @@ export function assign(input: AssignInput): AssignOutput {
   const unitsOfInstances = new Map<string, readonly string[]>()
   for (const { memberId, instanceId } of members) {
     const standbys = (copies.get(memberId) ?? []).flatMap(id => byId.get(id)!.partitions)
-    assignments.set(memberId, { ...common, partitions: given.get(memberId)!, standbys })
+    const partitions = given.get(memberId)!
+    assignments.set(memberId, { ...common, partitions, standbys, ...(isInterim && { interimOf: memberId }) })
     if (instanceId !== undefined) unitsOfInstances.set(instanceId, targets.get(memberId)!)
   }
   return { assignments, unitsOfInstances }

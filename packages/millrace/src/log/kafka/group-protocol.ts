@@ -55,6 +55,8 @@ export interface Assignment {
   readonly floors: Floors
   /** Partitions that no member may have. */
   readonly barred: readonly TopicPartition[]
+  /** Present where partitions wait for members to give them up, so that another generation has to follow: the member it was made for. */
+  readonly interimOf?: string | undefined
 }
 
 type PartitionsByTopic = readonly (readonly [topic: string, partitions: readonly number[]])[]
@@ -83,6 +85,7 @@ interface AssignmentData {
   readonly standbys?: PartitionsByTopic
   readonly floors?: FloorsByTopic
   readonly barred?: PartitionsByTopic
+  readonly interimOf?: string | undefined
 }
 
 const SUBSCRIPTION_VERSION = 1
@@ -134,7 +137,8 @@ export function decodeSubscription(encoded: Buffer): Subscription {
 }
 
 export function encodeAssignment(assignment: Assignment): Buffer {
-  const { generation, transactionalIds, vanishedIds, partitions, standbys, floors, barred } = assignment
+  const { generation, transactionalIds, vanishedIds, partitions, standbys, floors, barred, interimOf } =
+    assignment
   const data: AssignmentData = {
     generation,
     txns: transactionalIds,
@@ -142,6 +146,7 @@ export function encodeAssignment(assignment: Assignment): Buffer {
     ...(standbys.length > 0 && { standbys: grouped(standbys) }),
     ...(floors.size > 0 && { floors: groupedFloors(floors) }),
     ...(barred.length > 0 && { barred: grouped(barred) }),
+    interimOf,
   }
   return Buffer.concat([
     int16(ASSIGNMENT_VERSION),
@@ -165,6 +170,7 @@ export function decodeAssignment(encoded: Buffer): Assignment {
     standbys: flat(data.standbys ?? []),
     floors: flatFloors(data.floors),
     barred: flat(data.barred ?? []),
+    ...(data.interimOf !== undefined && { interimOf: data.interimOf }),
   }
 }
 

@@ -4,6 +4,7 @@ import { MessageChannel } from 'node:worker_threads'
 import { VirtualClock } from '../../std/clock.ts'
 import { CommitError, type MemberIdentity, type TopicPartition } from '../log.ts'
 import type { Cluster } from './cluster.ts'
+import { decodeAssignment, encodeAssignment } from './group-protocol.ts'
 import { KafkaMembership } from './membership.ts'
 import { LocalOwnership } from './ownership.ts'
 import { RemoteOwnership, serveWorker } from './worker-port.ts'
@@ -20,9 +21,15 @@ class Alone {
   identity: MemberIdentity | undefined
   /** How long the next heartbeats take. */
   readonly beatMs: number[] = []
+  /** Whose assignments it gets next, of generations that another has to follow. */
+  readonly inherited: string[] = []
   readonly membership: KafkaMembership
   #members = 0
   #generation = 0
+
+  get generation(): number {
+    return this.#generation
+  }
 
   constructor() {
     this.membership = new KafkaMembership({
@@ -61,7 +68,9 @@ class Alone {
       },
       syncGroup: args => {
         const [{ assignment }] = args[6] as [{ assignment: Buffer }]
-        return { errorCode: 0, assignment }
+        const interimOf = this.inherited.shift()
+        const inherited = interimOf && encodeAssignment({ ...decodeAssignment(assignment), interimOf })
+        return { errorCode: 0, assignment: inherited ?? assignment }
       },
       heartbeat: () => this.#pause(this.beatMs.shift() ?? 0).then(() => ({ errorCode: 0 })),
       leaveGroup: () => ({ errorCode: 0 }),
@@ -136,6 +145,23 @@ describe('a member of a group on Kafka', () => {
     await alone.passes(2 * sessionTimeoutMs)
     assert.deepEqual(alone.told, ['assigned 2', 'lost: the group does not know it', 'assigned 2'])
     assert.equal(await alone.commit(commits), 'committed')
+  })
+
+  it('[1.3] that has the place of one who died before it gave partitions up makes the generation that gives them on', async () => {
+    const alone = new Alone()
+    alone.inherited.push('a dead member')
+    await alone.membership.start()
+    await turns()
+    assert.equal(alone.generation, 2)
+    assert.deepEqual(alone.told, ['assigned 2', 'identity'])
+  })
+
+  it('[1.3] waits for the generation that others make where it was the one asked', async () => {
+    const alone = new Alone()
+    alone.inherited.push('m1')
+    await alone.membership.start()
+    await turns()
+    assert.equal(alone.generation, 1)
   })
 
   it('[2.2] learns the same of a commit in a worker thread', { timeout: 20_000 }, async () => {

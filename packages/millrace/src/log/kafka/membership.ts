@@ -210,6 +210,9 @@ export class KafkaMembership implements Membership {
       return
     }
     if (this.#known.take(assigned)) this.#rejoinWanted = true
+    // Who was to give partitions up has died, and this member has its place: nobody else would make the generation that gives them on.
+    const { interimOf = this.#requests.memberId } = assigned
+    if (interimOf !== this.#requests.memberId) this.#rejoinWanted = true
     if (added.length > 0) await this.#endOpenTransactions()
     if (this.#era !== era || this.#isOver) return
     const { group, instanceId } = this.#join
