@@ -40,7 +40,8 @@ if (missing.length > 0) {
   console.log(`Left out, for there is no Kafka: ${missing.join('; ')}.\n0 passed, 0 failed, 1 skipped`)
   process.exit(0)
 }
-console.log(`seed ${seed}; again with: npm run test:faults -- ${values.long ? '--long ' : ''}--seed ${seed}`)
+const again = [...process.argv.slice(2), ...(values.seed === undefined ? [`--seed=${seed}`] : [])]
+console.log(`seed ${seed}; again with: npm run test:faults -- ${again.join(' ')}`)
 const checks = new Checks()
 if (wants('tests')) await brokerTests()
 
