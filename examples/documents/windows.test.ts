@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { count, first, json, last, pipeline, session, topic, tumbling, when } from 'millrace'
+import { testDriver } from 'millrace/testing'
+import { hour, keyedTopic, minute, resultsTopic, t0 } from './topics.ts'
+
+describe('windows', () => {
+  it('go by a watermark that the records say', async () => {
+    const readings = topic('readings', { value: json<{ sensor: string; completeUntil?: number }>() })
+    const perMinute = resultsTopic('per-minute')
+    const said = pipeline('said', p => {
+      const known =
+        // #region
+        p.from(readings, { watermark: v => v.completeUntil })
+      // #endregion
+      known.keyBy('sensor').window(tumbling('1m')).aggregate('n', { n: count() }).emit('final').to(perMinute)
+    })
+    await using driver = await testDriver([said])
+    const send = (at: number, completeUntil?: number) =>
+      driver.input(readings).send({ sensor: 's', completeUntil }, { timestamp: t0 + at })
+    await send(5)
+    await send(2 * minute)
+    assert.deepEqual(await driver.output(perMinute).values(), [])
+    await send(2 * minute, t0 + minute)
+    assert.equal((await driver.output(perMinute).values()).length, 1)
+  })
+
+  it('are sessions', async () => {
+    const viewsTopic = topic('views', {
+      value: json<{ visitor: string; url: string; at: number }>(),
+      timestamp: 'at',
+    })
+    const journeys = resultsTopic('journeys')
+    const sessions = pipeline('sessions', p => {
+      const views = p.from(viewsTopic)
+      // #region
+      const visits = views
+        .keyBy('visitor')
+        .window(session('30m', { grace: '1m' }))
+        .aggregate('visits', { pages: count(), entry: first('url'), exit: last('url') })
+      visits
+        .emit('final')
+        .map(visit => ({ ...visit, ms: visit.end - visit.start }))
+        .to(journeys)
+      // #endregion
+    })
+    await using driver = await testDriver([sessions])
+    const view = (url: string, at: number) => ({ visitor: 'ada', url, at: t0 + at })
+    await driver.input(viewsTopic).sendAll([view('/', 0), view('/buy', 30 * minute), view('/late', 2 * hour)])
+    await driver.finish()
+    assert.deepEqual(
+      (await driver.output(journeys).values()).map(({ entry, exit, pages, ms }) => [entry, exit, pages, ms]),
+      [
+        ['/', '/buy', 2, 30 * minute],
+        ['/late', '/late', 1, 0],
+      ],
+    )
+  })
+
+  it('give an alarm when a condition holds', async () => {
+    const loginsTopic = keyedTopic<{ account: string }>('logins', 'account')
+    const alarms = resultsTopic('alarms')
+    const hourly = resultsTopic('hourly')
+    const watched = pipeline('watched', p => {
+      const logins = p.from(loginsTopic)
+      // #region
+      const tries = logins.byKey().window(tumbling('1h')).aggregate('tries', { failed: count() })
+      tries.emit(when(row => row.failed >= 10)).to(alarms)
+      tries.emit('final').to(hourly)
+      // #endregion
+    })
+    await using driver = await testDriver([watched])
+    await driver
+      .input(loginsTopic)
+      .sendAll(Array(12).fill({ account: 'ada' }), (_, i) => ({ timestamp: t0 + i * minute }))
+    assert.deepEqual(
+      (await driver.output(alarms).values()).map(({ failed }) => failed),
+      [10],
+    )
+    await driver.finish()
+    assert.deepEqual(
+      (await driver.output(hourly).values()).map(({ failed }) => failed),
+      [12],
+    )
+  })
+})
