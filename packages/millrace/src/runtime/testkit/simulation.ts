@@ -30,6 +30,7 @@ export interface SimulationCounts {
   killed: number
   stopped: number
   frozen: number
+  answers: number
 }
 
 /** Runs a scenario in several simulated processes over one memory log whose calls fail at random. */
@@ -37,7 +38,7 @@ export class Simulation {
   readonly app = 'sim'
   readonly clock = new VirtualClock(lateInTime)
   readonly faults: RandomFaults
-  readonly counts: SimulationCounts = { killed: 0, stopped: 0, frozen: 0 }
+  readonly counts: SimulationCounts = { killed: 0, stopped: 0, frozen: 0, answers: 0 }
   readonly errors: Error[] = []
   readonly #scenario: Scenario
   readonly #mode: 'compiled' | 'interpreted'
@@ -175,8 +176,13 @@ export class Simulation {
     return done
   }
 
-  /** Lets everybody do what they can, then the time go on. */
+  /** Lets everybody do what they can, then the time go on. Calls of other systems are answered in any order. */
   async #pass(ms: number): Promise<void> {
+    const { calls } = this.#scenario.pipeline
+    if (calls.size > 0 && this.#random() < 0.5) {
+      this.counts.answers++
+      calls.answer(Math.floor(this.#random() * calls.size))
+    }
     for (let i = 0; i < 6; i++) await new Promise(resolve => setImmediate(resolve))
     this.clock.advance(ms)
   }
@@ -188,7 +194,7 @@ export class Simulation {
       for (let i = 0; i < 100; i++) await this.#pass(20)
       if (this.errors.length > 0) return
       const now = await this.#state()
-      if (now.complete && now.text === before) return
+      if (now.complete && now.text === before && this.#scenario.pipeline.calls.size === 0) return
       before = now.text
     }
     const members = (await this.#reader.describeGroup(groupName(this.app, 'random')))?.members
