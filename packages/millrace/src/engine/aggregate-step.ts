@@ -325,8 +325,7 @@ export class AggregateStep implements EmittingStep {
     }
     const { table, rows, gone } = this.#closing
     const { closing, parked } = this.#task
-    const end = this.endOf(start)
-    const closeAt = this.#closeAt(start)
+    const [end, closeAt] = [this.endOf(start), this.#closeAt(start)]
     for (let row = rows.next(); row !== 0; row = rows.next()) {
       this.#emitFinal(table, row, start, end, closeAt)
       gone.push(row)
@@ -340,8 +339,10 @@ export class AggregateStep implements EmittingStep {
   settleClosing(): void {
     if (this.#ticking !== undefined) this.#markTick(this.#ticking)
     if (this.#closing === undefined || keepsRowsGone) return
-    this.#windows!.settle(this.#closing.start, this.#closing.gone)
-    this.#closing.gone = []
+    const { start, table, gone } = this.#closing
+    this.#windows!.settle(start, gone.splice(0))
+    // Without a row a restore would not find the window, nor that it has closed.
+    if (table.size === 0) this.#drop(start)
   }
 
   #emitFinal(table: KeyTable, row: number, start: number, end: number, closeAt: number): void {

@@ -120,6 +120,29 @@ for (const mode of ['compiled', 'interpreted'] as const) {
       }
     })
 
+    it('[3.5] [3.7] a window stays closed when a process dies between its last row and what comes next', () => {
+      const run = new EngineRun(direct, { mode, slice: { rows: 1, closes: 1 } })
+      run.append('two', 0, [hit(5)])
+      begin(run, 1)
+      let diedClosing = 0
+      for (let i = 0; i < 10; i++) {
+        for (const task of run.tasks.values()) {
+          for (const input of task.inputs) run.poll(input)
+          if (!run.step(task)) run.endSources(task)
+        }
+        run.commit()
+        diedClosing += [...run.tasks.values()].filter(({ isClosing }) => isClosing).length
+        run.crash([...run.tasks.values()])
+      }
+      assert.ok(diedClosing > 0)
+      assert.deepEqual(rowsIn(run, 'per-minute'), ['a@0=1'])
+      run.append('two', 0, [hit(6)])
+      begin(run, 2)
+      run.drain()
+      assert.deepEqual(rowsIn(run, 'per-minute'), ['a@0=1'])
+      assert.deepEqual(lateIn(run), [6])
+    })
+
     it('[3.5] an end-of-input record ends for good, for tasks behind a keyBy and for later runs too', () => {
       const run = new EngineRun(rekeyed, { mode }).start()
       run.append('two', 0, [hit(5), endRecord])
