@@ -11,6 +11,14 @@ import type { StoredRecord } from './topics.ts'
 
 /** What came of a run: its output topics, the side streams that nothing is wired to, and the rows of its tables. */
 export function observe(run: EngineRun) {
+  return {
+    ...observeTopics(run),
+    tables: new Map(aggregatesOf(run).map(node => [node.name, rowsOf(run, node)])),
+  }
+}
+
+/** The same of a run that goes on: its tables hold parts of open windows. */
+export function observeTopics(run: EngineRun) {
   const sinks = run.graph.nodes.flatMap(node => (node.kind === 'to' ? [node.topic] : []))
   return {
     outputs: new Map(
@@ -19,7 +27,6 @@ export function observe(run: EngineRun) {
     sideStreams: new Map(
       (['failed', 'rejected', 'late'] as const).map(side => [side, run.sideRecords(side).map(sideRecord)]),
     ),
-    tables: new Map(aggregatesOf(run).map(node => [node.name, rowsOf(run, node)])),
   }
 }
 

@@ -44,11 +44,24 @@ export interface Answers {
 }
 
 /** The same for a run whose calls are answered in a random order too. */
-export async function runWithAnswers(
+export function runWithAnswers(
   run: EngineRun,
   answers: Answers,
   options: ScheduleOptions,
-): Promise<ScheduleCounts & { answers: number }> {
+): Promise<AnsweredCounts> {
+  run.start()
+  run.endInputs()
+  return goOnWithAnswers(run, answers, options)
+}
+
+export type AnsweredCounts = ScheduleCounts & { answers: number }
+
+/** The same for a run that has begun. */
+export async function goOnWithAnswers(
+  run: EngineRun,
+  answers: Answers,
+  options: ScheduleOptions,
+): Promise<AnsweredCounts> {
   const { random } = options
   const counts = { crashes: 0, commits: 0, crashesWhileClosing: 0, trims: 0, answers: 0 }
   const answer = async () => {
@@ -58,8 +71,6 @@ export async function runWithAnswers(
     answers.answer(Math.floor(random() * answers.size))
     await promisesRun()
   }
-  run.start()
-  run.endInputs()
   for (let i = 0; i < options.steps; i++) {
     act(run, options, counts)
     if (random() < 0.3) await answer()

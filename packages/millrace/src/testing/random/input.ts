@@ -82,6 +82,24 @@ export function arbitraryInput(
   }))
 }
 
+/** Where so many runs end in each partition of an input. */
+export function arbitraryEnds(
+  input: ReferenceInput,
+  runs: number,
+): fc.Arbitrary<NonNullable<ReferenceInput['ends']>> {
+  const topics = [...input.topics]
+  const lists = topics.map(([, partitions]) =>
+    fc.tuple(
+      ...partitions.map(({ length }) =>
+        fc
+          .array(fc.nat(length), { minLength: runs, maxLength: runs })
+          .map(ends => ends.toSorted((a, b) => a - b)),
+      ),
+    ),
+  )
+  return fc.tuple(...lists).map(perTopic => new Map(topics.map(([topic], i) => [topic, perTopic[i]!])))
+}
+
 function recordsOf(events: readonly EventRecipe[], firstId: number, timed: boolean): RawRecord[] {
   const records: RawRecord[] = []
   let newest = start

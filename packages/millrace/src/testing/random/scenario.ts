@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import type { ReferenceInput } from '../reference/types.ts'
 import { type BuiltRecipe, buildRecipe } from './build-recipe.ts'
 import { arbitraryCuts, type BatchCuts } from './faults.ts'
-import { arbitraryInput } from './input.ts'
+import { arbitraryEnds, arbitraryInput } from './input.ts'
 import { arbitraryRecipe, type Recipe } from './recipe.ts'
 
 /** A random pipeline; printed by its recipe. */
@@ -32,10 +32,37 @@ function arbitraryPipeline(): fc.Arbitrary<RandomPipeline> {
   return arbitraryRecipe.map(recipe => new RandomPipeline(recipe))
 }
 
+/** Without joins of streams. */
+const arbitraryPipelineWithoutJoins = arbitraryRecipe.map(recipe => {
+  const stages = recipe.stages.map(stage => ({ ...stage, join: 'none' as const }))
+  return new RandomPipeline({ ...recipe, stages })
+})
+
 export interface Scenario {
   readonly pipeline: RandomPipeline
   readonly input: ReferenceInput
   readonly cuts: BatchCuts
+}
+
+export interface RepeatedScenario {
+  readonly pipeline: RandomPipeline
+  /** With the ends of all bounded runs but the last one, which is bounded or goes on. */
+  readonly input: ReferenceInput
+  /** How many ends there are. */
+  readonly runs: number
+}
+
+/** A pipeline that is run again and again over an input that grows. */
+export function arbitraryRepeatedScenario(
+  options: { recordsMax?: number } = {},
+): fc.Arbitrary<RepeatedScenario> {
+  return fc
+    .tuple(arbitraryPipelineWithoutJoins, fc.integer({ min: 1, max: 3 }), fc.boolean())
+    .chain(([pipeline, runs, bounded]) =>
+      arbitraryInput(pipeline.sources, options).chain(input =>
+        arbitraryEnds(input, runs).map(ends => ({ pipeline, input: { ...input, bounded, ends }, runs })),
+      ),
+    )
 }
 
 /** A pipeline, its input and how the input is cut into batches. */

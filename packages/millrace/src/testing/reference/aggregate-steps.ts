@@ -4,6 +4,7 @@ import { type EventWindow, type GridWindow, isOfEvents } from '../../window/wind
 import { emptyColumns, resultOf, type Slot, type Window, windowsAt, withRecord } from './aggregate.ts'
 import { canonicalText } from './bytes.ts'
 import { recordView } from './callbacks.ts'
+import { ClosedWindows } from './closed-windows.ts'
 import { CountedSteps } from './counted-steps.ts'
 import { closesAt, sessionsOf, slidingOf } from './event-windows.ts'
 import type { StepHost } from './host.ts'
@@ -16,7 +17,10 @@ import { allowedLatenessMs, emitsOf, heldBackBeforeMs } from './walk.ts'
 export class AggregateSteps {
   /** By key bytes and window start. */
   readonly slots = new Map<AggregateNode, Map<string, Slot>>()
+  /** A bounded run ends that another one follows. */
+  isEnding = false
   readonly #host: StepHost
+  readonly #closed = new ClosedWindows()
   readonly #counted = new CountedSteps((node, slot, watermark) => this.#emitCounted(node, slot, watermark))
   /** Of steps with sessions: the records of each key that no session has closed over, in the order they came. */
   readonly #inSessions = new Map<AggregateNode, Map<string, FlowRecord[]>>()
@@ -28,6 +32,13 @@ export class AggregateSteps {
   /** The row of a key in a table. */
   slotOf(node: AggregateNode, key: string): Slot | undefined {
     return this.#slotsOf(node).get(`undefined ${key}`)
+  }
+
+  /** Everything has closed; what came before is in no window to come. */
+  endRun(): void {
+    this.isEnding = false
+    for (const [node, keys] of this.#inSessions)
+      for (const records of keys.values()) this.#closed.closedAround(node, records)
   }
 
   /** The watermarks, as they reach the step, at which a window closes or takes nothing more. */
@@ -104,7 +115,8 @@ export class AggregateSteps {
   ): Map<number, Slot> {
     if (window.kind === 'session') return sessionsOf(node, window, records)
     const watermark = this.#host.reached(node)
-    const isOpen = ([, slot]: [number, Slot]) => closesAt(node, slot) > watermark
+    const isOpen = ([, slot]: [number, Slot]) =>
+      closesAt(node, slot) > watermark && slot.window!.end >= this.#closed.below(node)
     return new Map([...slidingOf(node, window, records)].filter(isOpen))
   }
 
@@ -132,6 +144,7 @@ export class AggregateSteps {
 
   /** 3.2 (1), by the watermarks as they reach this step. */
   #isLate(node: AggregateNode, window: Window, record: FlowRecord): boolean {
+    if (window.start < this.#closed.below(node)) return true
     const { graph } = this.#host
     const own = record.ownWatermark - heldBackBeforeMs(graph, node)
     const endMs = window.end + (node.window as GridWindow | EventWindow).graceMs
@@ -148,6 +161,7 @@ export class AggregateSteps {
     due.sort(([, a], [, b]) => a.window!.end - b.window!.end)
     for (const [id, slot] of due) {
       const at = closesAt(node, slot)
+      if (this.isEnding) this.#closed.closed(node, slot.window!)
       if (at + latenessMs <= watermark) slots.delete(id)
       else slots.set(id, { ...slot, isTold: true })
       if (node.window!.kind === 'session') this.#forget(node, slot)

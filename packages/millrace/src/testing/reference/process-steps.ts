@@ -27,7 +27,9 @@ export class ProcessSteps {
 
   /** When the timers of a step fire. */
   dues(node: ProcessNode): number[] {
-    return [...this.#keptBy(node).values()].flatMap(({ timers }) => timers.map(({ due }) => due))
+    return [...this.#keptBy(node).values()].flatMap(({ timers }) =>
+      timers.filter(timer => !this.#isBeyondEnd(node, timer)).map(({ due }) => due),
+    )
   }
 
   /** Takes a record whose key is one. Does what can fail and gives back what follows. */
@@ -49,7 +51,9 @@ export class ProcessSteps {
   /** Fires what is due, in order. */
   fireTimers(node: ProcessNode, watermark: number): void {
     const due = [...this.#keptBy(node)].flatMap(([id, kept]) =>
-      kept.timers.filter(timer => timer.due <= watermark).map(timer => ({ id, kept, timer })),
+      kept.timers
+        .filter(timer => timer.due <= watermark && !this.#isBeyondEnd(node, timer))
+        .map(timer => ({ id, kept, timer })),
     )
     due.sort(
       (a, b) =>
@@ -61,14 +65,17 @@ export class ProcessSteps {
     if (due.length > 0) this.fireTimers(node, watermark)
   }
 
+  /** Such a timer stays for its time, which may come in a later run (3.5). */
+  #isBeyondEnd({ timersEnd }: ProcessNode, { generation, due }: KeptTimer): boolean {
+    return this.isEnding && (timersEnd || generation > 1) && due > this.#largestTime
+  }
+
   /** The timer is gone, whatever its call does. */
   #fire(node: ProcessNode, id: string, timer: KeptTimer, watermark: number): void {
     const known = this.#keptBy(node).get(id)!
     if (!known.timers.includes(timer)) return
     const kept = { ...known, timers: known.timers.filter(each => each !== timer) }
     this.#keptBy(node).set(id, kept)
-    const isOverAtEnd = node.timersEnd || timer.generation > 1
-    if (this.isEnding && isOverAtEnd && timer.due > this.#largestTime) return
     const reached = timer.due + heldBackBeforeMs(this.#host.graph, node) - 1
     const { key, keySerde } = kept.record
     const record = {

@@ -2,10 +2,11 @@ import type { Graph, KeyByNode, PlanNode, ToTopicNode } from '../../plan/graph.t
 import { resultOf } from './aggregate.ts'
 import { bytesOfKey, partitionOfKey } from './bytes.ts'
 import { bindingOf, Certainties, type Certainty } from './certainty.ts'
+import { type Channel, type ChooseChannel, earliestHead, type TaskOutlet } from './channels.ts'
 import { type Layout, layoutOf, type SubTopology, type TaskPlace } from './layout.ts'
 import { bytesOfRecordKey } from './made-records.ts'
 import { readPartition } from './source.ts'
-import { type Channel, type ChooseChannel, earliestHead, SequentialTask, type TaskOutlet } from './task.ts'
+import { SequentialTask } from './task.ts'
 import type {
   Binding,
   ChannelItem,
@@ -97,7 +98,9 @@ class ReferenceRun {
       if (entry.kind === 'keyBy')
         return this.#repartitions.get(entry)!.map(partitions => ({ entry, items: partitions[partition]! }))
       const records = this.#partitionsOf(entry.topic.name)[partition]!
-      return [{ entry, items: readPartition(entry, partition, records, this.#input.bounded) }]
+      const { bounded, ends } = this.#input
+      const endsHere = ends?.get(entry.topic.name)?.[partition]
+      return [{ entry, items: readPartition(entry, partition, records, bounded, endsHere) }]
     })
   }
 
@@ -130,6 +133,9 @@ class ReferenceRun {
         if (rounded <= (carried.get(node) ?? Number.NEGATIVE_INFINITY)) return
         carried.set(node, rounded)
         for (const items of written.get(node)!) items.push({ kind: 'watermark', watermark: rounded })
+      },
+      repartitionEnd: node => {
+        for (const items of written.get(node)!) items.push({ kind: 'end' })
       },
     }
   }

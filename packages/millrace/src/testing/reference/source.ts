@@ -17,11 +17,16 @@ export function readPartition(
   partition: number,
   records: readonly RawRecord[],
   bounded: boolean,
+  ends: readonly number[] = [],
 ): ChannelItem[] {
   const items: ChannelItem[] = []
   let watermark = Number.NEGATIVE_INFINITY
   let largest = Number.NEGATIVE_INFINITY
+  const endRuns = (at: number) => {
+    for (const end of ends) if (end === at) items.push({ kind: 'end' })
+  }
   for (const [offset, raw] of records.entries()) {
+    endRuns(offset)
     const item = readRecord(node, { topic: node.topic.name, partition, offset }, raw, watermark)
     items.push(item)
     if (!movesTime(node, item)) continue
@@ -32,6 +37,7 @@ export function readPartition(
     watermark = reached
     items.push({ kind: 'watermark', watermark })
   }
+  endRuns(records.length)
   if (bounded) items.push({ kind: 'watermark', watermark: Number.POSITIVE_INFINITY })
   return items
 }
@@ -40,8 +46,9 @@ export function readPartition(
 export function movesTime(
   node: EntryNode,
   item: ChannelItem,
-): item is Exclude<ChannelItem, { kind: 'watermark' }> {
-  if (item.kind === 'watermark' || (item.kind === 'side' && item.port === 'rejected')) return false
+): item is Exclude<ChannelItem, { kind: 'watermark' | 'end' }> {
+  if (item.kind === 'watermark' || item.kind === 'end' || (item.kind === 'side' && item.port === 'rejected'))
+    return false
   return item.record.value !== null || node.kind === 'keyBy' || node.topic.timestamp === undefined
 }
 

@@ -1,10 +1,11 @@
-import type { AsyncMapNode, Graph, KeyByNode, PlanNode, Port, ToTopicNode } from '../../plan/graph.ts'
+import type { AsyncMapNode, Graph, PlanNode, Port, ToTopicNode } from '../../plan/graph.ts'
 import type { StatefulNode } from '../../plan/stateful.ts'
 import type { KeyKind } from '../../serde/serde.ts'
 import { AggregateSteps } from './aggregate-steps.ts'
 import { answered } from './answer.ts'
 import { canonicalText, kindOfKey } from './bytes.ts'
 import { call, frozen, recordView, StepFailure } from './callbacks.ts'
+import type { Channel, ChooseChannel, TaskOutlet } from './channels.ts'
 import type { StepHost } from './host.ts'
 import type { EntryNode } from './layout.ts'
 import { asWritten, bytesOfRecordKey, keyAsWritten, reKeyed, withResult } from './made-records.ts'
@@ -14,36 +15,6 @@ import { StreamJoins } from './stream-joins.ts'
 import { Tables } from './tables.ts'
 import type { ChannelItem, FlowRecord, SidePort, SideReason } from './types.ts'
 import { consumersOf, heldBackBeforeMs, heldBackMs, smallestOf } from './walk.ts'
-
-/** What a task reads: one source partition, or what one upstream task wrote into its repartition partition. */
-export interface Channel {
-  readonly entry: EntryNode
-  readonly items: readonly ChannelItem[]
-}
-
-/** The next item of a channel. */
-export interface Head {
-  readonly channel: number
-  readonly item: ChannelItem
-}
-
-/** Picks which channel of a task goes on; each channel keeps its order whatever is picked. */
-export type ChooseChannel = (heads: readonly Head[]) => Head
-
-/** The head with the smallest time; what has none, and watermarks, as soon as they are heads. */
-export function earliestHead(heads: readonly Head[]): Head {
-  const timeOf = ({ item }: Head) =>
-    item.kind === 'record' ? item.record.timestamp : Number.NEGATIVE_INFINITY
-  return heads.reduce((earliest, head) => (timeOf(head) < timeOf(earliest) ? head : earliest))
-}
-
-/** Where what leaves a task goes. */
-export interface TaskOutlet {
-  toTopic(node: ToTopicNode, key: Uint8Array | null, record: FlowRecord): void
-  toSide(node: PlanNode, port: SidePort, reason: SideReason, record: FlowRecord): void
-  repartition(node: KeyByNode, record: FlowRecord): void
-  repartitionWatermark(node: KeyByNode, watermark: number): void
-}
 
 /** One task as SEMANTICS 1 to 7 describe it, a record at a time; its state is a Map per step. */
 export class SequentialTask {
@@ -85,9 +56,15 @@ export class SequentialTask {
     for (;;) {
       const heads = this.#channels.flatMap(({ items }, channel) => {
         const item = items[next[channel]!]
-        return item === undefined ? [] : [{ channel, item }]
+        // Behind its end a channel waits for the others.
+        return item === undefined || item.kind === 'end' ? [] : [{ channel, item }]
       })
-      if (heads.length === 0) return
+      if (heads.length === 0) {
+        if (this.#channels.every(({ items }, channel) => next[channel]! >= items.length)) return
+        for (const channel of next.keys()) next[channel]!++
+        this.#endRun()
+        continue
+      }
       const { channel, item } = choose(heads)
       next[channel]!++
       this.#take(channel, item)
@@ -96,6 +73,7 @@ export class SequentialTask {
 
   #take(channel: number, item: ChannelItem): void {
     const { entry } = this.#channels[channel]!
+    if (item.kind === 'end') return
     if (item.kind === 'watermark') return this.#raise(channel, item.watermark)
     if (movesTime(entry, item)) this.#processes.noteTime(item.record.timestamp)
     if (item.kind === 'record') this.#send(entry, 'out', item.record)
@@ -109,6 +87,7 @@ export class SequentialTask {
   /** Time passes from one thing that is due to the next, so that all of it happens in order. */
   #raise(channel: number, watermark: number): void {
     const channels = this.#channelWatermarks
+    if (watermark < channels[channel]!) return
     this.#processes.isEnding = channels.every(
       (each, i) => (i === channel ? watermark : each) === Number.POSITIVE_INFINITY,
     )
@@ -118,6 +97,26 @@ export class SequentialTask {
     }
     channels[channel] = watermark
     this.#advance()
+  }
+
+  /**
+   * The end of a bounded run that another one follows (3.5): time goes to the largest watermark of the channels, then on until everything
+   * that is open has closed, and then back.
+   */
+  #endRun(): void {
+    const channels = this.#channelWatermarks
+    const largest = Math.max(...channels)
+    for (const channel of channels.keys()) this.#raise(channel, largest)
+    this.aggregates.isEnding = true
+    for (const channel of channels.keys()) this.#raise(channel, Number.POSITIVE_INFINITY)
+    this.aggregates.endRun()
+    this.#processes.isEnding = false
+    channels.fill(largest)
+    for (const node of this.#nodes) {
+      const watermark = this.#watermarkInto(node)
+      if (watermark !== undefined) this.#watermarks.set(node, watermark)
+      if (node.kind === 'keyBy') this.#outlet.repartitionEnd(node)
+    }
   }
 
   /** The smallest watermark above `reached` at which a window closes or a timer fires. */
@@ -144,7 +143,8 @@ export class SequentialTask {
       if (node.kind === 'aggregate' && node.window !== undefined) this.aggregates.close(node, watermark)
       if (node.kind === 'streamJoin') this.#joins.close(node, watermark)
       if (node.kind === 'process') this.#processes.fireTimers(node, watermark)
-      if (node.kind === 'keyBy') this.#outlet.repartitionWatermark(node, watermark)
+      if (node.kind === 'keyBy' && !this.aggregates.isEnding)
+        this.#outlet.repartitionWatermark(node, watermark)
     }
   }
 

@@ -15,6 +15,8 @@ export interface ReferenceInput {
   readonly topics: ReadonlyMap<string, readonly (readonly RawRecord[])[]>
   /** The input ends: every watermark goes to +∞ behind the last record (SEMANTICS 3.5). */
   readonly bounded: boolean
+  /** Where bounded runs ended before that one: by topic and partition, the offset of each run's end. */
+  readonly ends?: ReadonlyMap<string, readonly (readonly number[])[]>
 }
 
 /** Where a record came from; results of aggregates have none. */
@@ -65,6 +67,8 @@ export type ChannelItem =
   /** `said` is what the source's watermark function gave with it, if there is one. */
   | { readonly kind: 'record'; readonly record: FlowRecord; readonly said?: number }
   | { readonly kind: 'watermark'; readonly watermark: number }
+  /** The end of a bounded run that another one follows. */
+  | { readonly kind: 'end' }
   | {
       readonly kind: 'side'
       readonly port: SidePort
