@@ -5,8 +5,9 @@ import { fill } from './nexmark/input.ts'
 import { Oracle } from './nexmark/oracle.ts'
 import { queries } from './nexmark/queries.ts'
 import type { Query } from './nexmark/query.ts'
-import { differences, rowsIn } from './nexmark/rows.ts'
+import { differences } from './nexmark/rows.ts'
 import { runQuery } from './nexmark/run-query.ts'
+import type { Input } from './nexmark/wall-clock.ts'
 
 const help = `npm run nexmark -- [q5 q7 …] [--records 1000000] [--preset sparse|dense] [--group 50]
 
@@ -43,7 +44,8 @@ async function main(): Promise<void> {
   const log = new MemoryLog()
   await fill(log, preset, records, group)
   let failed = 0
-  for (const query of wanted) if (!(await isEqual(query, oracle, log, records))) failed++
+  for (const query of wanted)
+    if (!(await isEqual(query, oracle, log, { preset, count: records, group }))) failed++
   oracle.close()
   await log.close()
   console.log(`\n${wanted.length - failed} passed, ${failed} failed`)
@@ -56,18 +58,16 @@ function presetOf(name: string): Preset {
   return preset
 }
 
-async function isEqual(query: Query, oracle: Oracle, log: MemoryLog, records: number): Promise<boolean> {
-  const { topic, cpuSeconds } = await runQuery(log, query)
+async function isEqual(query: Query, oracle: Oracle, log: MemoryLog, input: Input): Promise<boolean> {
   const { fields, rows: wanted } = oracle.answer(query)
-  const found = await rowsIn(log, topic, query, fields)
+  const { rows: found, cpuSeconds } = await runQuery(log, query, input, fields)
   const different = differences(found, wanted)
   const total = [...wanted.values()].reduce((sum, times) => sum + times, 0)
-  const rate = (records / cpuSeconds / 1e6).toFixed(2)
+  const rate = (input.count / cpuSeconds / 1e6).toFixed(2)
   const mark = different.length === 0 ? '✔' : '✖'
   console.log(
     `${mark} ${query.name.padEnd(4)} ${String(total).padStart(7)} rows  ${rate} M events per CPU-second  ${query.title}`,
   )
   for (const line of different) console.log(`    ${line}`)
-  await log.deleteTopics([topic])
   return different.length === 0
 }

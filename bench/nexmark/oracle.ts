@@ -50,7 +50,12 @@ export class Oracle {
   }
 
   /** The rows of the answer, each as one text, with how often they are in it; and the names of their members. */
-  answer({ sql }: Query): { readonly fields: readonly string[]; readonly rows: Map<string, number> } {
+  answer({ sql, functions = {} }: Query): {
+    readonly fields: readonly string[]
+    readonly rows: Map<string, number>
+  } {
+    for (const [name, fn] of Object.entries(functions))
+      this.#database.function(name, { deterministic: true }, fn)
     const statement = this.#database.prepare(sql)
     const fields = statement.columns().map(({ name }) => name)
     const rows = new Map<string, number>()

@@ -1,3 +1,6 @@
+import { cepAvg } from './queries/cep-avg.ts'
+import { cepDrop } from './queries/cep-drop.ts'
+import { cepV } from './queries/cep-v.ts'
 import { q0 } from './queries/q0.ts'
 import { q1 } from './queries/q1.ts'
 import { q2 } from './queries/q2.ts'
@@ -8,7 +11,9 @@ import { q6 } from './queries/q6.ts'
 import { q7 } from './queries/q7.ts'
 import { q8 } from './queries/q8.ts'
 import { q9 } from './queries/q9.ts'
+import { q10 } from './queries/q10.ts'
 import { q11 } from './queries/q11.ts'
+import { q12 } from './queries/q12.ts'
 import { q13 } from './queries/q13.ts'
 import { q14 } from './queries/q14.ts'
 import { q15 } from './queries/q15.ts'
@@ -34,7 +39,9 @@ export const queries: readonly Query[] = [
   q7,
   q8,
   q9,
+  q10,
   q11,
+  q12,
   q13,
   q14,
   q15,
@@ -46,4 +53,7 @@ export const queries: readonly Query[] = [
   q21,
   q22,
   q23,
+  cepV,
+  cepAvg,
+  cepDrop,
 ]

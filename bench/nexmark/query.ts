@@ -6,20 +6,28 @@ export interface Query {
   readonly name: string
   /** What it asks, in a few words. */
   readonly title: string
-  /** `each`: every result is a row of the answer. `last per key`: the results are updates, and the last of each key is one. */
-  readonly results: 'each' | 'last per key'
-  /** The events of all kinds come in, results go to the topic; `side` holds a table beside them. */
+  /**
+   * `each`: every result is a row of the answer. `last per key`: the results are updates, and the last of each key is one. `files`: the
+   * rows are the lines of the files in those folders that are marked as whole.
+   */
+  readonly results: 'each' | 'last per key' | 'files'
+  /** True where it goes by the wall clock, which is driven then: it shows `lagMs` more than the second of the events that come. */
+  readonly goesByWallClock?: boolean
+  /** The events of all kinds come in, results go to the topic, or to files in the folder; `side` holds a table beside the events. */
   build(
     p: PipelineBuilder,
     events: Topic<NexmarkEvent>,
     results: Topic<any, any>,
     side: Topic<SideRow, number>,
+    folder: string,
   ): void
   /**
    * The answer, over the tables `person`, `auction` and `bid`: their fields, `dateTime` and `expires` as ms since the epoch. Its columns are
    * the members of a result that are compared.
    */
   readonly sql: string
+  /** What this SQL needs beside that of SQLite. */
+  readonly functions?: Readonly<Record<string, (...values: unknown[]) => string>>
 }
 
 /** A row of the table beside the stream: its key as text. */

@@ -1,18 +1,27 @@
 import type { Log } from '../../packages/millrace/src/log/log.ts'
 import { topicRecords } from '../harness/topic-records.ts'
 import { partitions } from './input.ts'
-import type { Query } from './query.ts'
 
 /** A row as one text: the values of these members, in their order. */
-export function rowText(row: Record<string, unknown>, fields: readonly string[]): string {
+export function rowText(row: Readonly<Record<string, unknown>>, fields: readonly string[]): string {
   return JSON.stringify(fields.map(field => row[field] ?? null))
+}
+
+/** Rows, each as one text, with how often they are there. */
+export function countedRows(
+  values: Iterable<Readonly<Record<string, unknown>>>,
+  fields: readonly string[],
+): Map<string, number> {
+  const rows = new Map<string, number>()
+  for (const value of values) count(rows, rowText(value, fields))
+  return rows
 }
 
 /** The rows of a query's answer in its topic, each as one text, with how often they are in it. */
 export async function rowsIn(
   log: Log,
   topic: string,
-  { results }: Query,
+  results: 'each' | 'last per key',
   fields: readonly string[],
 ): Promise<Map<string, number>> {
   const rows = new Map<string, number>()
