@@ -41,6 +41,34 @@ describe('a pattern', () => {
     assert.deepEqual(halves, [2, 1])
   })
 
+  it('may have stages that repeat or are missing, and begin with every record', async () => {
+    const orderTopic = keyedTopic<{ order: string; state: string }>('orders', 'order')
+    const sent = resultsTopic('sent')
+    const watched = pipeline('watched', p => {
+      const orders = p.from(orderTopic)
+      // #region
+      const shipped = orders
+        .byKey()
+        .pattern('paid', v => v.state === 'paid')
+        .next('packed', v => v.state === 'packed')
+        .oneOrMore()
+        .next('checked', v => v.state === 'checked')
+        .optional()
+        .next('sent', v => v.state === 'sent')
+        .match('shipped', { skip: 'none' })
+      shipped.map(({ records }) => ({ packets: records.packed.length })).to(sent)
+      // #endregion
+    })
+    await using driver = await testDriver([watched])
+    const states = ['paid', 'packed', 'packed', 'checked', 'sent', 'paid', 'packed', 'sent', 'paid', 'sent']
+    await driver.input(orderTopic).sendAll(
+      states.map(state => ({ order: 'o', state })),
+      (_, i) => ({ timestamp: t0 + i * second }),
+    )
+    await driver.finish()
+    assert.deepEqual(await driver.output(sent).values(), [{ packets: 2 }, { packets: 1 }])
+  })
+
   it('asks about what has been matched so far', async () => {
     const pricesTopic = keyedTopic<{ share: string; price: number }>('prices', 'share')
     const risingPrices = resultsTopic('rises')

@@ -53,6 +53,45 @@ describe('process', () => {
     assert.deepEqual(await driver.output(reviews).values(), [{ card: '4711' }])
   })
 
+  it('has maps, timers of the wall clock, and values that fail by themselves', async () => {
+    const basketTopic = keyedTopic<{ visitor: string; items: Record<string, number> }>('baskets', 'visitor')
+    const reminders = resultsTopic('reminders')
+    const unusable = resultsTopic('unusable')
+    const baskets = pipeline('baskets', p => {
+      const changes = p.from(basketTopic)
+      // #region
+      const left = changes.byKey().process(
+        'baskets',
+        {
+          state: { items: state.map<string, number>({ ttl: '7d' }) },
+          onTimer: ({ key, state: { items } }) => [{ visitor: key, items: [...items.keys()] }],
+        },
+        ({ items: changed }, { state: { items }, wallTimers, fail }) => {
+          for (const [item, n] of Object.entries(changed)) {
+            if (n < 0) fail({ item, n }, new Error('less than nothing'))
+            else if (n === 0) items.delete(item)
+            else items.set(item, n)
+          }
+          wallTimers.after('1h', 'reminder')
+          return []
+        },
+      )
+      left.to(reminders)
+      left.failed.to(unusable)
+      // #endregion
+    })
+    await using driver = await testDriver([baskets])
+    const put = (items: Record<string, number>) => driver.input(basketTopic).send({ visitor: 'ada', items })
+    await put({ lamp: 1, chair: 2, desk: -1 })
+    await driver.advance('30m')
+    await put({ chair: 0 })
+    await driver.advance('59m')
+    assert.deepEqual(await driver.output(reminders).values(), [])
+    await driver.advance('1m')
+    assert.deepEqual(await driver.output(reminders).values(), [{ visitor: 'ada', items: ['lamp'] }])
+    assert.deepEqual(await driver.output(unusable).values(), [{ item: 'desk', n: -1 }])
+  })
+
   it('sees rules that change at run time', async () => {
     const ruleTopic = topic('rules', { value: json<{ above: number }>(), cleanup: 'compact' })
     const brokenRules = resultsTopic('broken')

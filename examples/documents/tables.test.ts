@@ -143,6 +143,37 @@ describe('tables and joins', () => {
     assert.deepEqual(await driver.table('per-city').get('Berlin'), { customers: 1 })
   })
 
+  it('makes a table of a stream, whose rows have a time to live', async () => {
+    const movesTopic = keyedTopic<{ person: string; street: string; city: string }>('moves', 'person')
+    const ordersWithCity = resultsTopic('orders-with-city')
+    const joined = pipeline('joined', p => {
+      const moves = p.from(movesTopic)
+      // #region
+      const places = moves.byKey().toTable('places', { ttl: '30d' })
+      const cities = places.map('cities', ({ city }) => ({ city }))
+      p.from(orders)
+        .byKey()
+        .leftJoin(cities, (order, place) => ({ ...order, city: place?.city ?? 'unknown' }))
+        .to(ordersWithCity)
+      // #endregion
+    })
+    await using driver = await testDriver([joined])
+    const order = (timestamp: number, customer = 'ada') =>
+      driver.input(orders).send({ customer, product: 'p-1', amount: 1 }, { timestamp })
+    const before = t0 - 40 * 24 * 60 * minute
+    await order(before)
+    await driver
+      .input(movesTopic)
+      .send({ person: 'ada', street: 'B', city: 'Berlin' }, { timestamp: before + second })
+    await order(before + minute)
+    await driver.input(movesTopic).send({ person: 'bob', street: 'C', city: 'Paris' }, { timestamp: t0 })
+    await order(t0 + minute, 'bob')
+    await order(t0 + 2 * minute)
+    await driver.finish()
+    const found = (await driver.output(ordersWithCity).values()).map(({ city }) => city)
+    assert.deepEqual(found, ['unknown', 'Berlin', 'Paris', 'unknown'])
+  })
+
   it('joins tables by a foreign key', async () => {
     const products = topic('products', { value: json<{ name: string }>(), cleanup: 'compact' })
     const listings = topic('listings', {

@@ -1,6 +1,23 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { count, first, json, last, pipeline, session, topic, tumbling, when } from 'millrace'
+import {
+  afterCount,
+  calendar,
+  count,
+  countWindow,
+  cron,
+  every,
+  first,
+  hopping,
+  json,
+  last,
+  pipeline,
+  session,
+  sliding,
+  topic,
+  tumbling,
+  when,
+} from 'millrace'
 import { testDriver } from 'millrace/testing'
 import { hour, keyedTopic, minute, resultsTopic, t0 } from './topics.ts'
 
@@ -55,6 +72,61 @@ describe('windows', () => {
         ['/late', '/late', 1, 0],
       ],
     )
+  })
+
+  it('are of many kinds, and give rows at many times', async () => {
+    const viewsTopic = keyedTopic<{ url: string }>('views', 'url')
+    const topics = {
+      lastTenMinutes: resultsTopic('last-ten-minutes'),
+      days: resultsTopic('days'),
+      bursts: resultsTopic('bursts'),
+      lastHundred: resultsTopic('last-hundred'),
+      eachThousand: resultsTopic('each-thousand'),
+      hourly: resultsTopic('hourly'),
+      lateViews: resultsTopic('late-views'),
+    }
+    const windows = pipeline('windows', p => {
+      const { lastTenMinutes, days, bursts, lastHundred, eachThousand, hourly, lateViews } = topics
+      // #region
+      const views = p.from(viewsTopic, { outOfOrder: '10s', idle: 'never' }).byKey()
+      const recent = views.window(hopping('10m', { advance: '1m' })).aggregate('recent', { n: count() })
+      recent.emit('updates').to(lastTenMinutes)
+      const perDay = views
+        .window(calendar('day', { timeZone: 'Europe/Berlin' }))
+        .aggregate('per-day', { n: count() })
+      perDay.emit('final', { allowedLateness: '1h' }).to(days)
+      const within = views.window(sliding('1s')).aggregate('within-1s', { n: count() })
+      within.emit('final').to(bursts)
+      const hundreds = views
+        .window(countWindow(100, { slide: 10 }))
+        .aggregate('hundreds', { until: last('url') })
+      hundreds.emit('final').to(lastHundred)
+      const ever = views.aggregate('ever', { n: count() })
+      ever.emit(afterCount(1_000)).to(eachThousand)
+      const perMinute = views.window(tumbling('1m')).aggregate('per-minute', { n: count() })
+      perMinute.emit(every(cron('0 * * * *'))).to(hourly)
+      perMinute.late.to(lateViews)
+      // #endregion
+    })
+    await using driver = await testDriver([windows])
+    const view = (timestamps: readonly number[]) =>
+      driver
+        .input(viewsTopic)
+        .sendAll(Array(timestamps.length).fill({ url: '/' }), (_, i) => ({ timestamp: timestamps[i] }))
+    await view(Array.from({ length: 1_000 }, (_, i) => t0 + i))
+    await view([t0 + 2 * minute])
+    await view([t0])
+    await driver.advance('1h')
+    await driver.finish()
+    const numbers = async (name: keyof typeof topics) =>
+      (await driver.output(topics[name]).values()).map(({ n }) => n)
+    assert.equal(Math.max(...(await numbers('lastTenMinutes'))), 1_002)
+    assert.deepEqual(await numbers('days'), [1_002])
+    assert.equal(Math.max(...(await numbers('bursts'))), 1_000)
+    assert.equal((await driver.output(topics.lastHundred).values()).length, 91)
+    assert.deepEqual(await numbers('eachThousand'), [1_000])
+    assert.deepEqual(await numbers('hourly'), [1_000, 1])
+    assert.deepEqual(await driver.output(topics.lateViews).values(), [{ url: '/' }])
   })
 
   it('give an alarm when a condition holds', async () => {
