@@ -3,12 +3,19 @@ import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { blocksOf, problemsOf, regionsOf } from './documents.ts'
+import { blocksOf, problemsOf, regionsOf, rowProblems, rowsOf } from './documents.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
 const documents = globSync('docs/*.md', { cwd: root }).sort()
 const examples = globSync('examples/documents/{*.test,millrace.config}.ts', { cwd: root }).sort()
+
+/** What stands in the tables for whatever a program has there. */
+const placeholders = new Set(
+  'a b c columns context error fn gap k K keyed key left m n other pause period quiet right row stream T table time topic v value'.split(
+    ' ',
+  ),
+)
 
 describe('the TypeScript of docs/', () => {
   it('is what the tests beside this one run', () => {
@@ -18,6 +25,13 @@ describe('the TypeScript of docs/', () => {
       .flatMap(file => regionsOf(file, read(file)))
     assert.ok(blocks.length > 15, `${blocks.length} blocks`)
     assert.equal(problemsOf(blocks, regions).join('\n'), '')
+  })
+
+  it('shows every operator and option that the tables of OPERATORS.md list', () => {
+    const file = 'docs/OPERATORS.md'
+    const rows = rowsOf(file, read(file), placeholders)
+    assert.ok(rows.length > 60, `${rows.length} rows`)
+    assert.equal(rowProblems(rows, blocksOf(file, read(file))).join('\n'), '')
   })
 
   it('has no block that is written otherwise and so passed over', () => {
@@ -53,6 +67,16 @@ describe('blocks and regions', () => {
       'a.md:11: nothing runs this block; put it between the lines `// #region` and `// #endregion` of a test in examples/documents that runs it and checks what comes of it',
       'a.test.ts:1: no document shows this region; put it there as a block, or take it out',
       'a.test.ts:7: no document shows this region; put it there as a block, or take it out',
+    ])
+  })
+
+  it('do without a name of a table', () => {
+    const table =
+      '| Millrace | Flink |\n|---|---|\n| `keyed.a1(fn)`, `b1` | `x` |\n\n| Other |\n|---|\n| `c1` |\n'
+    const rows = rowsOf('a.md', table, new Set(['keyed', 'fn']))
+    assert.deepEqual(rows, [{ place: 'a.md:3', names: ['a1', 'b1'] }])
+    assert.deepEqual(rowProblems(rows, [{ place: '', code: 'x.a1()' }]), [
+      'a.md:3: no block of code uses `b1`; show it in one beside this table',
     ])
   })
 

@@ -6,12 +6,42 @@ export interface Block {
   readonly code: string
 }
 
+/** A row of a table, and the names in it that a program has to write. */
+export interface Row {
+  readonly place: string
+  readonly names: readonly string[]
+}
+
 /** The TypeScript blocks of a document, without the indentation of a list around them. */
 export function blocksOf(file: string, markdown: string): Block[] {
   return [...markdown.matchAll(/^( *)```ts\n([\s\S]*?)^\1```$/gm)].map(match => ({
     place: placeOf(file, markdown, match.index),
     code: withoutIndent(match[2]!),
   }))
+}
+
+/** What the tables of a document list in columns headed `Millrace` or `Event time`, row by row: the names that one writes. */
+export function rowsOf(file: string, markdown: string, placeholders: ReadonlySet<string>): Row[] {
+  let isListed = false
+  return markdown.split('\n').flatMap((line, i) => {
+    if (!line.startsWith('|')) isListed = false
+    else if (/^\| (Millrace|Event time) \|/.test(line)) isListed = true
+    if (!isListed) return []
+    const code = [...line.split(' | ')[0]!.matchAll(/`([^`]+)`/g)].map(match => match[1]!).join(' ')
+    const names = code.replace(/'[^']*'/g, '').match(/[A-Za-z]\w*/g) ?? []
+    const written = names.filter(name => !placeholders.has(name))
+    return written.length === 0 ? [] : [{ place: `${file}:${i + 1}`, names: written }]
+  })
+}
+
+/** Rows with a name that no block has. */
+export function rowProblems(rows: readonly Row[], blocks: readonly Block[]): string[] {
+  const shown = new Set(blocks.flatMap(({ code }) => code.match(/\w+/g) ?? []))
+  return rows.flatMap(({ place, names }) =>
+    names
+      .filter(name => !shown.has(name))
+      .map(name => `${place}: no block of code uses \`${name}\`; show it in one beside this table`),
+  )
 }
 
 /** What stands between the lines `// #region` and `// #endregion`; regions of one name (`// #region formats`) are one block. */

@@ -68,12 +68,19 @@ describe('tables and joins', () => {
   it('joins a stream with a global table', async () => {
     const catalogue = topic('catalogue', { value: json<{ price: number }>(), cleanup: 'compact' })
     const pricedOrders = resultsTopic('priced-orders')
+    const allOrders = resultsTopic('all-orders')
     const priced = pipeline('priced', p => {
       // #region
       const products = p.globalTable(catalogue)
       p.from(orders)
         .joinGlobal(products, { key: 'product' }, (order, { price }) => ({ ...order, price }))
         .to(pricedOrders)
+      p.from(orders)
+        .leftJoinGlobal(products, { key: 'product' }, (order, product) => ({
+          ...order,
+          price: product?.price ?? null,
+        }))
+        .to(allOrders)
       // #endregion
     })
     await using driver = await testDriver([priced])
@@ -84,6 +91,10 @@ describe('tables and joins', () => {
     assert.deepEqual(
       (await driver.output(pricedOrders).values()).map(({ price }) => price),
       [3],
+    )
+    assert.deepEqual(
+      (await driver.output(allOrders).values()).map(({ price }) => price),
+      [3, null],
     )
     assert.deepEqual(await driver.table('catalogue').get('p-1'), { price: 3 })
   })
@@ -180,7 +191,8 @@ describe('tables and joins', () => {
       value: json<{ product: string; cents: number }>(),
       cleanup: 'compact',
     })
-    const currentOffers = resultsTopic('offers-out')
+    const currentOffers = resultsTopic('current-offers')
+    const allOffers = resultsTopic('all-offers')
     const joined = pipeline('joined', p => {
       // #region
       const catalogue = p.table(products)
@@ -191,12 +203,21 @@ describe('tables and joins', () => {
           name: product.name,
         }))
       offers.emit('updates').to(currentOffers)
+      const all = p
+        .table(listings)
+        .leftJoinForeign('all', catalogue, { key: 'product' }, (listing, product) => ({
+          ...listing,
+          name: product?.name ?? null,
+        }))
+      all.emit('updates').to(allOffers)
       // #endregion
     })
     await using driver = await testDriver([joined])
     await driver.input(products).send({ name: 'lamp' }, { key: 'p-1' })
     await driver.input(listings).send({ product: 'p-1', cents: 100 }, { key: 'l-1' })
+    await driver.input(listings).send({ product: 'p-2', cents: 200 }, { key: 'l-2' })
     await driver.finish()
+    assert.deepEqual((await driver.output(allOffers).values()).map(({ name }) => name).sort(), ['lamp', null])
     assert.deepEqual(await driver.output(currentOffers).values(), [
       { product: 'p-1', cents: 100, name: 'lamp' },
     ])
@@ -206,6 +227,7 @@ describe('tables and joins', () => {
     const ads = topic('ads', { value: json<{ id: string }>() })
     const clicksOnAds = topic('clicks-on-ads', { value: json<{ ad: string }>() })
     const outcomes = resultsTopic('outcomes')
+    const sides = resultsTopic('sides')
     const joined = pipeline('joined', p => {
       const shown = p.from(ads)
       const clicks = p.from(clicksOnAds)
@@ -217,6 +239,10 @@ describe('tables and joins', () => {
           clicked: click !== undefined,
         }))
         .to(outcomes)
+      shown
+        .byKey()
+        .outerJoin('met', clicks.byKey(), { before: '1m', after: '10m' }, (ad, click) => [ad?.id, click?.ad])
+        .to(sides)
       // #endregion
     })
     await using driver = await testDriver([joined])
@@ -231,5 +257,6 @@ describe('tables and joins', () => {
       { ad: 'a', clicked: true },
       { ad: 'b', clicked: false },
     ])
+    assert.equal((await driver.output(sides).values()).length, 3)
   })
 })

@@ -81,12 +81,14 @@ describe('windows', () => {
       days: resultsTopic('days'),
       bursts: resultsTopic('bursts'),
       lastHundred: resultsTopic('last-hundred'),
+      shortVisits: resultsTopic('short-visits'),
       eachThousand: resultsTopic('each-thousand'),
       hourly: resultsTopic('hourly'),
       lateViews: resultsTopic('late-views'),
     }
     const windows = pipeline('windows', p => {
-      const { lastTenMinutes, days, bursts, lastHundred, eachThousand, hourly, lateViews } = topics
+      const { lastTenMinutes, days, bursts, lastHundred, shortVisits, eachThousand, hourly, lateViews } =
+        topics
       // #region
       const views = p.from(viewsTopic, { outOfOrder: '10s', idle: 'never' }).byKey()
       const recent = views.window(hopping('10m', { advance: '1m' })).aggregate('recent', { n: count() })
@@ -101,8 +103,10 @@ describe('windows', () => {
         .window(countWindow(100, { slide: 10 }))
         .aggregate('hundreds', { until: last('url') })
       hundreds.emit('final').to(lastHundred)
+      const visits = views.window(session('30m', { maxLength: '1m' })).aggregate('visits', { n: count() })
+      visits.emit('final').to(shortVisits)
       const ever = views.aggregate('ever', { n: count() })
-      ever.emit(afterCount(1_000)).to(eachThousand)
+      ever.emit(afterCount(1_000, { reset: true })).to(eachThousand)
       const perMinute = views.window(tumbling('1m')).aggregate('per-minute', { n: count() })
       perMinute.emit(every(cron('0 * * * *'))).to(hourly)
       perMinute.late.to(lateViews)
@@ -124,6 +128,7 @@ describe('windows', () => {
     assert.deepEqual(await numbers('days'), [1_002])
     assert.equal(Math.max(...(await numbers('bursts'))), 1_000)
     assert.equal((await driver.output(topics.lastHundred).values()).length, 91)
+    assert.deepEqual(await numbers('shortVisits'), [1_000, 1])
     assert.deepEqual(await numbers('eachThousand'), [1_000])
     assert.deepEqual(await numbers('hourly'), [1_000, 1])
     assert.deepEqual(await driver.output(topics.lateViews).values(), [{ url: '/' }])
@@ -132,12 +137,14 @@ describe('windows', () => {
   it('give an alarm when a condition holds', async () => {
     const loginsTopic = keyedTopic<{ account: string }>('logins', 'account')
     const alarms = resultsTopic('alarms')
+    const reports = resultsTopic('reports')
     const hourly = resultsTopic('hourly')
     const watched = pipeline('watched', p => {
       const logins = p.from(loginsTopic)
       // #region
       const tries = logins.byKey().window(tumbling('1h')).aggregate('tries', { failed: count() })
       tries.emit(when(row => row.failed >= 10)).to(alarms)
+      tries.emit(when(row => row.failed % 5 === 0, { again: true })).to(reports)
       tries.emit('final').to(hourly)
       // #endregion
     })
@@ -148,6 +155,10 @@ describe('windows', () => {
     assert.deepEqual(
       (await driver.output(alarms).values()).map(({ failed }) => failed),
       [10],
+    )
+    assert.deepEqual(
+      (await driver.output(reports).values()).map(({ failed }) => failed),
+      [5, 10],
     )
     await driver.finish()
     assert.deepEqual(
