@@ -15,7 +15,7 @@ const NO_METADATA = new Uint8Array(0)
 /** A member that notes what it is told, and can hold a revoke back. */
 export interface TestMember {
   readonly membership: Membership
-  /** What was told, in order: `assigned t/0 t/1`, `revoked t/1`, `identity`, `lost`. */
+  /** What was told, in order: `assigned t/0 t/1`, `revoked t/1`, `identity`, `lost`, `over` for what is lost for good. */
   readonly events: string[]
   /** The identity told last, by either callback. */
   identity(): MemberIdentity
@@ -63,8 +63,9 @@ export async function joinGroup(
       events.push('identity')
       identity = current
     },
-    onLost: () => {
+    onLost: (_reason, isOver) => {
       events.push('lost')
+      if (isOver) events.push('over')
       losses++
       owned.clear()
     },
