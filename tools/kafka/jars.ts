@@ -41,7 +41,9 @@ export function registryJars(): string {
 function fetched(directory: string, goal: readonly string[]): string {
   if (isWhole(directory)) return directory
   mkdirSync(directory, { recursive: true })
+  // Without a project Maven keeps its marks in a folder of where it runs.
   const maven = spawnSync('mvn', ['-q', '-B', ...goal, `-DoutputDirectory=${directory}`], {
+    cwd: directory,
     encoding: 'utf8',
   })
   if (maven.status !== 0) throw new Error(`Maven did not fetch ${directory}:\n${maven.stdout}${maven.stderr}`)
