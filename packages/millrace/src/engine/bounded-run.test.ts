@@ -31,6 +31,25 @@ const direct = pipeline('p', p => {
   keyed.window(tumbling('1m')).aggregate('minutes', { n: count() }).emit('final').to(perMinute)
 }).graph
 
+const pairs = topic<any, any, any>('pairs', { value: json<any>() })
+const [lefts, rights] = ['lefts', 'rights'].map(name => topic(name, { value: json<Hit>(), partitions: 1 }))
+const joined = pipeline('p', p => {
+  const read = (side: typeof lefts) => p.from(side!, { idle: 'never' }).byKey()
+  const shown = (hit: Hit, t: number) => `${hit.user}${(t - storyStart) / 1000}`
+  const timed = (side: typeof lefts) =>
+    read(side)
+      .map((v, r) => ({ user: shown(v, r.timestamp) }))
+      .byKey()
+  timed(lefts)
+    .leftJoin(
+      'pairs',
+      timed(rights),
+      { before: '10s', after: '10s' },
+      (l, r) => `${l.user}+${r?.user ?? '-'}`,
+    )
+    .to(pairs)
+}).graph
+
 const hit = (second: number, user = 'a') => at(second, { user }, user)
 const endRecord = {
   key: null,
@@ -141,6 +160,20 @@ for (const mode of ['compiled', 'interpreted'] as const) {
       run.drain()
       assert.deepEqual(rowsIn(run, 'per-minute'), ['a@0=1'])
       assert.deepEqual(lateIn(run), [6])
+    })
+
+    it('[3.5] [6.3] a join of streams gives pairs across two runs, but none of what went out alone', () => {
+      const run = new EngineRun(joined, { mode })
+      run.append('lefts', 0, [hit(5), hit(6, 'b')])
+      run.append('rights', 0, [hit(4, 'b')])
+      begin(run, 1)
+      run.drain()
+      assert.deepEqual(valuesIn(run, 'pairs').sort(), ['a5+-', 'b6+b4'])
+      run.append('rights', 0, [hit(7), hit(8, 'b')])
+      begin(run, 2)
+      run.drain()
+      assert.deepEqual(valuesIn(run, 'pairs').sort(), ['a5+-', 'b6+b4', 'b6+b8'])
+      assert.deepEqual(lateIn(run), [])
     })
 
     it('[3.5] an end-of-input record ends for good, for tasks behind a keyBy and for later runs too', () => {

@@ -112,6 +112,13 @@ export class JoinBuffer {
     return { table, row: next }
   }
 
+  /** Takes out what nothing may meet any more. */
+  remove({ table, row }: Place, waiting: Waiting): void {
+    const entries = entriesOf(table, row)
+    entries.splice(entries.indexOf(waiting), 1)
+    table.touch(row)
+  }
+
   /** Everything of a side, for a restore. */
   *all(): Iterable<Place & { readonly side: Side; readonly chunk: number; readonly waiting: Waiting }> {
     for (const start of this.store.starts) {

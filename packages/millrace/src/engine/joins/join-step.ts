@@ -138,7 +138,10 @@ export class JoinStep implements StatefulStep {
     if (start === undefined) return undefined
     const end = this.#endOf(start)
     const first = this.#alone.first
-    if (first === undefined || first.at > end) {
+    // Records of a later run may meet what waits, but for what has gone out alone.
+    const keeps = this.#task.time.isBeyondEnd
+    if (first === undefined && keeps) return undefined
+    if (first === undefined || (first.at > end && !keeps)) {
       const drop = () => {
         this.store.drop(start)
         return true
@@ -166,7 +169,8 @@ export class JoinStep implements StatefulStep {
     const task = this.#task
     // In the commit of its result it is marked as gone out.
     waiting.isDone = true
-    table.touch(row)
+    if (task.time.isBeyondEnd) this.#buffer.remove({ table, row }, waiting)
+    else table.touch(row)
     const before = task.rowKeyKind
     task.rowKeyKind = this.kind
     task.rowWatermark = at - 1

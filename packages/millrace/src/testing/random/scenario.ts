@@ -32,12 +32,6 @@ function arbitraryPipeline(): fc.Arbitrary<RandomPipeline> {
   return arbitraryRecipe.map(recipe => new RandomPipeline(recipe))
 }
 
-/** Without joins of streams. */
-const arbitraryPipelineWithoutJoins = arbitraryRecipe.map(recipe => {
-  const stages = recipe.stages.map(stage => ({ ...stage, join: 'none' as const }))
-  return new RandomPipeline({ ...recipe, stages })
-})
-
 export interface Scenario {
   readonly pipeline: RandomPipeline
   readonly input: ReferenceInput
@@ -57,7 +51,7 @@ export function arbitraryRepeatedScenario(
   options: { recordsMax?: number } = {},
 ): fc.Arbitrary<RepeatedScenario> {
   return fc
-    .tuple(arbitraryPipelineWithoutJoins, fc.integer({ min: 1, max: 3 }), fc.boolean())
+    .tuple(arbitraryPipeline(), fc.integer({ min: 1, max: 3 }), fc.boolean())
     .chain(([pipeline, runs, bounded]) =>
       arbitraryInput(pipeline.sources, options).chain(input =>
         arbitraryEnds(input, runs).map(ends => ({ pipeline, input: { ...input, bounded, ends }, runs })),

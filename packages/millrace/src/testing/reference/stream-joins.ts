@@ -16,10 +16,13 @@ interface Waiting {
   readonly judgedBy: number
   readonly closesAt: number
   hasMet: boolean
+  isGone: boolean
 }
 
 /** The joins of two streams of a task: every record that ever came, and which of them have met (SEMANTICS 6.3). */
 export class StreamJoins {
+  /** A bounded run ends: what goes out alone then meets nothing of a later one. */
+  isEnding = false
   readonly #host: StepHost
   /** By key bytes. */
   readonly #waiting = new Map<StreamJoinNode, Map<string, Waiting[]>>()
@@ -40,7 +43,7 @@ export class StreamJoins {
     const { beforeMs, afterMs, graceMs } = node
     const closesAt = record.timestamp + (side === 0 ? afterMs : beforeMs) + 1 + graceMs
     if (closesAt <= judgedBy) return () => this.#host.sendAside(node, 'late', 'late', record)
-    const arrived: Waiting = { side, record, judgedBy, closesAt, hasMet: false }
+    const arrived: Waiting = { side, record, judgedBy, closesAt, hasMet: false, isGone: false }
     const key = canonicalText(bytesOfRecordKey(record))
     const others = this.#under(node, key).filter(other => meets(node, arrived, other))
     const results = others.map(other => {
@@ -62,6 +65,7 @@ export class StreamJoins {
     for (const waiting of due) {
       const { side, record, closesAt } = waiting
       waiting.hasMet = true
+      waiting.isGone = this.isEnding
       const [left, right] = side === 0 ? [record, undefined] : [undefined, record]
       const reached = closesAt - 1 + heldBackBeforeMs(this.#host.graph, node)
       this.#host.send(node, 'out', { ...this.#result(node, left, right), ownWatermark: reached, reached })
@@ -99,7 +103,8 @@ export class StreamJoins {
 
 /** Each came before the other closed, and their times lie within the interval. */
 function meets({ beforeMs, afterMs }: StreamJoinNode, a: Waiting, b: Waiting): boolean {
-  if (a.side === b.side || a.closesAt <= b.judgedBy || b.closesAt <= a.judgedBy) return false
+  if (a.side === b.side || a.isGone || b.isGone || a.closesAt <= b.judgedBy || b.closesAt <= a.judgedBy)
+    return false
   const [left, right] = a.side === 0 ? [a.record, b.record] : [b.record, a.record]
   const apartMs = right.timestamp - left.timestamp
   return apartMs >= -beforeMs && apartMs <= afterMs

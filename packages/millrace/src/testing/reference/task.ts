@@ -108,8 +108,10 @@ export class SequentialTask {
     const largest = Math.max(...channels)
     for (const channel of channels.keys()) this.#raise(channel, largest)
     this.aggregates.isEnding = true
+    this.#joins.isEnding = true
     for (const channel of channels.keys()) this.#raise(channel, Number.POSITIVE_INFINITY)
     this.aggregates.endRun()
+    this.#joins.isEnding = false
     this.#processes.isEnding = false
     channels.fill(largest)
     for (const node of this.#nodes) {
