@@ -1,13 +1,10 @@
-import type { KeyKind } from '../../serde/serde.ts'
-import { WINDOW_START_BYTES } from '../../state/changelog-key.ts'
-import type { KeyTable } from '../../state/key-table.ts'
 import type { SessionStore } from '../../state/session-store.ts'
 import type { Due } from '../closing.ts'
 import type { ClosingWindow, FoundRow, WindowFrame } from '../emitting-step.ts'
-import { MissedGraces } from '../missed-grace.ts'
 import { fingerprint } from '../results.ts'
 import type { EmissionPlan, StepPlan } from '../step-plan.ts'
 import type { Task } from '../task.ts'
+import { EventStep } from './event-step.ts'
 import type { EventWindowStep } from './event-window-step.ts'
 import { WholeRow } from './whole-row.ts'
 
@@ -23,55 +20,15 @@ export interface WindowParts {
  * The store has a row for each key and time at which there are records, so a record changes one row, however many windows may come to
  * hold it. Which windows there are, and when they close, the kind of window says.
  */
-export abstract class PartsStep implements EventWindowStep {
-  readonly plan: StepPlan
-  readonly store: SessionStore
-  readonly table: KeyTable
-  kind: KeyKind | 0
+export abstract class PartsStep extends EventStep implements EventWindowStep {
   readonly grew = false
-  isDeleting = false
-  readonly missedGraces = new MissedGraces()
-  protected readonly task: Task
-  protected readonly finals: readonly EmissionPlan[]
-  protected readonly updates: readonly EmissionPlan[]
   protected readonly whole: WholeRow
-  readonly #graceMs: number
   /** The row at the time of the probed record, 0 for none. */
   #probed = 0
 
   constructor(task: Task, plan: StepPlan, graceMs: number, store: SessionStore) {
-    this.task = task
-    this.plan = plan
-    this.store = store
-    this.table = store.table
-    this.kind = store.keyKind as KeyKind | 0
-    this.#graceMs = graceMs
-    const of = (kind: string) => plan.emissions.filter(({ node }) => node.emission.kind === kind)
-    this.finals = of('final')
-    this.updates = of('updates')
+    super(task, plan, store, { graceMs, closeMs: graceMs + 1 })
     this.whole = new WholeRow(plan, store)
-  }
-
-  keyRange(_bytes: Buffer, start: number, end: number): readonly [number, number] {
-    return [start + WINDOW_START_BYTES, end]
-  }
-
-  get name(): string {
-    return this.plan.node.name
-  }
-
-  get closedBelow(): number {
-    return this.store.closedBelow
-  }
-
-  get hasChanges(): boolean {
-    return this.store.hasChanges
-  }
-
-  acceptsKind(kind: KeyKind): boolean {
-    const accepted = this.store.acceptKeyKind(kind)
-    this.kind = this.store.keyKind as KeyKind
-    return accepted
   }
 
   // What the loop does with a record
@@ -194,39 +151,15 @@ export abstract class PartsStep implements EventWindowStep {
 
   // Closing
 
-  /** The task watermark from which on nothing at or before `t` comes any more; Infinity while a wall-clock emission in front holds it back. */
-  protected closeAt(t: number): number {
-    return this.task.ticks.dueAt(this.plan.reach, t + this.#graceMs + 1)
-  }
-
   abstract nextDue(): Due | undefined
 
   abstract get nextWindow(): ClosingWindow | undefined
 
-  /** A window that closes when nothing at or before `t` comes any more. */
-  protected closing(start: number, end: number, t: number): ClosingWindow {
-    return { start, end, closesAt: t + this.#graceMs + 1 + this.plan.reach.holdMs }
-  }
-
-  /** Hands out windows by `closeNext`, which gives whether there was one due by then; false when the slice is used up before the end. */
+  /** Closes windows by `closeNext`, up to the task watermark where nothing else of the task can be due between two of them. */
   protected closeUntil(at: number, closeNext: (until: number) => boolean): boolean {
     const isAlone = this.task.plan.stateful.length === 1
     const until = isAlone ? this.task.time.watermark : at
-    const { closing, parked } = this.task
-    while (closeNext(until)) {
-      // Each is looked up and taken out by itself, which costs a few times what a row of one window does.
-      if (closing.spend(4) || parked.hasCalls) return false
-    }
-    return true
-  }
-
-  settleClosing(): void {}
-
-  restored(): void {
-    this.store.finishRestore()
-    this.kind = this.store.keyKind as KeyKind | 0
-    const row = this.store.earliest()
-    if (row !== 0) this.task.time.lowerNextDue(this.closeAt(this.store.lastOf(row)))
+    return this.closeAll(() => closeNext(until))
   }
 
   // Emissions by ticks are refused for these windows.
@@ -237,9 +170,5 @@ export abstract class PartsStep implements EventWindowStep {
 
   tick(): boolean {
     return true
-  }
-
-  noteLate(t: number): void {
-    this.missedGraces.note(this.task, t + 1 + this.#graceMs + this.plan.reach.holdMs)
   }
 }

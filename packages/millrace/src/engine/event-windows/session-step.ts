@@ -1,14 +1,11 @@
-import type { KeyKind } from '../../serde/serde.ts'
-import { WINDOW_START_BYTES } from '../../state/changelog-key.ts'
-import type { KeyTable } from '../../state/key-table.ts'
 import type { SessionStore } from '../../state/session-store.ts'
 import type { SessionWindow } from '../../window/session.ts'
 import type { Due } from '../closing.ts'
 import type { ClosingWindow, FoundRow, WindowFrame } from '../emitting-step.ts'
-import { MissedGraces } from '../missed-grace.ts'
 import { settled } from '../results.ts'
 import type { EmissionPlan, StepPlan } from '../step-plan.ts'
 import type { Task } from '../task.ts'
+import { EventStep } from './event-step.ts'
 import type { EventWindowStep } from './event-window-step.ts'
 import { SessionTicks } from './session-ticks.ts'
 
@@ -23,66 +20,18 @@ const isChanged = 3
  *
  * The loop finds the row of a record by `probe` and `place`, changes it, and calls `settle`.
  */
-export class SessionStep implements EventWindowStep {
-  readonly plan: StepPlan
-  readonly store: SessionStore
-  readonly table: KeyTable
-  /** The kind of its keys, 0 until the first one. */
-  kind: KeyKind | 0
+export class SessionStep extends EventStep implements EventWindowStep {
   /** The last record made its session longer, or a new one. */
   grew = false
-  /** Set while a row goes out that is no more: as a deletion, a null value. */
-  isDeleting = false
-  readonly missedGraces = new MissedGraces()
-  readonly #task: Task
-  readonly #graceMs: number
-  /** From the time of a session's last record to the watermark at which it closes. */
-  readonly #closeMs: number
   readonly #ticks: readonly SessionTicks[]
-  readonly #finals: readonly EmissionPlan[]
-  readonly #updates: readonly EmissionPlan[]
   /** The row that the last record made a part of another one, 0 for none. */
   #gone = 0
 
-  constructor(task: Task, plan: StepPlan, window: SessionWindow, store: SessionStore) {
-    this.#task = task
-    this.plan = plan
-    this.store = store
-    this.table = store.table
-    const { gapMs, graceMs } = window
-    this.#graceMs = graceMs
-    this.#closeMs = gapMs + graceMs + 1
+  constructor(task: Task, plan: StepPlan, { gapMs, graceMs }: SessionWindow, store: SessionStore) {
+    super(task, plan, store, { graceMs, closeMs: gapMs + graceMs + 1 })
     this.#ticks = plan.emissions
       .filter(({ flagAt }) => flagAt >= 0)
       .map(emission => new SessionTicks(emission))
-    const of = (kind: string) => plan.emissions.filter(({ node }) => node.emission.kind === kind)
-    this.#finals = of('final')
-    this.#updates = of('updates')
-    this.kind = store.keyKind as KeyKind | 0
-  }
-
-  keyRange(_bytes: Buffer, start: number, end: number): readonly [number, number] {
-    return [start + WINDOW_START_BYTES, end]
-  }
-
-  get name(): string {
-    return this.plan.node.name
-  }
-
-  /** Every session that a record before this time could have joined may be gone. */
-  get closedBelow(): number {
-    return this.store.closedBelow
-  }
-
-  get hasChanges(): boolean {
-    return this.store.hasChanges
-  }
-
-  /** False when the step has keys of another kind already (SEMANTICS 5.1). */
-  acceptsKind(kind: KeyKind): boolean {
-    const accepted = this.store.acceptKeyKind(kind)
-    this.kind = this.store.keyKind as KeyKind
-    return accepted
   }
 
   // What the loop does with a record
@@ -113,7 +62,7 @@ export class SessionStep implements EventWindowStep {
     this.grew = true
     this.#gone = 0
     if (before === 0 && after === 0) {
-      this.#task.time.lowerNextDue(this.#closeAt(t))
+      this.task.time.lowerNextDue(this.closeAt(t))
       return store.open(key, start, end, t)
     }
     if (before === 0) {
@@ -155,7 +104,7 @@ export class SessionStep implements EventWindowStep {
   #tellGone(gone: number, row: number): void {
     const { f64 } = this.table
     const t = this.store.lastOf(row)
-    for (const emission of this.#updates) this.#tellDeleted(emission, gone, t, this.#task.ownWatermark)
+    for (const emission of this.updates) this.#tellDeleted(emission, gone, t, this.task.ownWatermark)
     for (const { emission } of this.#ticks) {
       const flag = f64[gone + emission.flagAt]!
       if (flag === isNew || flag === isUntold) continue
@@ -165,12 +114,12 @@ export class SessionStep implements EventWindowStep {
   }
 
   #tellDeleted(emission: EmissionPlan, gone: number, t: number, ownWatermark: number): void {
-    const before = this.#task.rowWatermark
-    this.#task.rowWatermark = ownWatermark
+    const before = this.task.rowWatermark
+    this.task.rowWatermark = ownWatermark
     this.isDeleting = true
     this.#tell(emission, gone, t)
     this.isDeleting = false
-    this.#task.rowWatermark = before
+    this.task.rowWatermark = before
   }
 
   #tellChanged(emission: EmissionPlan, row: number): void {
@@ -180,7 +129,7 @@ export class SessionStep implements EventWindowStep {
   }
 
   #tell({ node }: EmissionPlan, row: number, t: number): void {
-    this.#task.program.rows.get(node.id)!(this.#task, this, this.table, row, this.store.startOf(row), t)
+    this.task.program.rows.get(node.id)!(this.task, this, this.table, row, this.store.startOf(row), t)
   }
 
   // Ticks
@@ -191,14 +140,14 @@ export class SessionStep implements EventWindowStep {
     if (f64[at] === isNew) f64[at] = isUntold
     else if (f64[at] === isTold) f64[at] = isChanged
     else return
-    if (ticks.isEmpty) this.#task.ticks.beginWait(ticks.emission.node.id)
+    if (ticks.isEmpty) this.task.ticks.beginWait(ticks.emission.node.id)
     this.#await(ticks, row)
   }
 
   #await(ticks: SessionTicks, row: number): void {
     const { holdMs } = this.plan.reach
-    const due = ticks.add(row, this.#task.time.watermark - holdMs, this.store.lastOf(row), holdMs)
-    if (due !== undefined) this.#task.time.lowerNextDue(due)
+    const due = ticks.add(row, this.task.time.watermark - holdMs, this.store.lastOf(row), holdMs)
+    if (due !== undefined) this.task.time.lowerNextDue(due)
   }
 
   waitsForTick(emit: number): boolean {
@@ -219,17 +168,12 @@ export class SessionStep implements EventWindowStep {
 
   // Closing
 
-  /** The task watermark at which a session closes; Infinity while a wall-clock emission in front holds it open. */
-  #closeAt(last: number): number {
-    return this.#task.ticks.dueAt(this.plan.reach, last + this.#closeMs)
-  }
-
   nextDue(): Due | undefined {
     const { depth } = this.plan
     let first: Due | undefined
     const row = this.store.earliest()
     if (row !== 0) {
-      const at = this.#closeAt(this.store.lastOf(row))
+      const at = this.closeAt(this.store.lastOf(row))
       first = { at, depth, name: this.name, run: () => this.#close(at) }
     }
     for (const { dueAt, emission } of this.#ticks) {
@@ -239,45 +183,36 @@ export class SessionStep implements EventWindowStep {
     return first
   }
 
-  /** Hands out the sessions that close now; false when the slice is used up before the end. */
   #close(at: number): boolean {
     const { store } = this
-    const until = this.#isAlone() ? this.#task.time.watermark : at
-    const { closing, parked } = this.#task
-    for (;;) {
+    const until = this.#isAlone() ? this.task.time.watermark : at
+    return this.closeAll(() => {
       const row = store.earliest()
-      if (row === 0) return true
-      const closeAt = this.#closeAt(store.lastOf(row))
-      if (closeAt > until) return true
+      if (row === 0) return false
+      const closeAt = this.closeAt(store.lastOf(row))
+      if (closeAt > until) return false
       this.#tellFinal(row, closeAt)
       store.close(row)
-      // Each is looked up and taken out by itself, which costs a few times what a row of one window does.
-      if (closing.spend(4) || parked.hasCalls) return false
-    }
+      return true
+    })
   }
 
   /** Nothing else of the task can be due between two sessions, so that they need not be asked for one by one. */
   #isAlone(): boolean {
-    return this.#task.plan.stateful.length === 1 && this.#ticks.every(({ dueAt }) => dueAt === undefined)
+    return this.task.plan.stateful.length === 1 && this.#ticks.every(({ dueAt }) => dueAt === undefined)
   }
 
   #tellFinal(row: number, closeAt: number): void {
     for (const { emission } of this.#ticks) if (this.#waits(emission, row)) this.#tellChanged(emission, row)
-    this.#task.rowWatermark = closeAt - 1
-    for (const emission of this.#finals) this.#tell(emission, row, this.store.lastOf(row))
-    this.#task.rowWatermark = Number.NaN
+    this.task.rowWatermark = closeAt - 1
+    for (const emission of this.finals) this.#tell(emission, row, this.store.lastOf(row))
+    this.task.rowWatermark = Number.NaN
   }
 
-  /** A session leaves the store as it goes out. */
-  settleClosing(): void {}
-
-  restored(): void {
-    const { store, table } = this
-    store.finishRestore()
-    this.kind = store.keyKind as KeyKind | 0
-    const row = store.earliest()
-    if (row !== 0) this.#task.time.lowerNextDue(this.#closeAt(store.lastOf(row)))
+  override restored(): void {
+    super.restored()
     if (this.#ticks.length === 0) return
+    const { table } = this
     for (let each = table.firstRow(); each !== 0; each = table.nextRow(each))
       for (const ticks of this.#ticks) if (this.#waits(ticks.emission, each)) this.#await(ticks, each)
   }
@@ -288,11 +223,7 @@ export class SessionStep implements EventWindowStep {
     const row = this.store.earliest()
     if (row === 0) return undefined
     const end = this.store.lastOf(row)
-    return { start: this.store.startOf(row), end, closesAt: end + this.#closeMs + this.plan.reach.holdMs }
-  }
-
-  noteLate(t: number): void {
-    this.missedGraces.note(this.#task, t + 1 + this.#graceMs + this.plan.reach.holdMs)
+    return this.closing(this.store.startOf(row), end, end)
   }
 
   find(start: number | undefined, key: Buffer, keyStart: number, keyEnd: number): FoundRow | undefined {
