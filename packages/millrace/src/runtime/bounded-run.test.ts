@@ -9,7 +9,6 @@ import type { StartOptions } from './app.ts'
 import { nextRunNo } from './end-offsets.ts'
 import { start } from './start.ts'
 import { readTopic } from './testkit/read-topic.ts'
-import { preparePipelineTopics } from './topics.ts'
 
 interface Hit {
   readonly user: string
@@ -85,8 +84,7 @@ describe('bounded runs of a pipeline, one after the other', () => {
 
   it('[3.5] have numbers that grow, whatever the clock says', async () => {
     const log = new MemoryLog()
-    const counts = await preparePipelineTopics(log, 'test', counting.graph)
-    const numberAt = (ms: number) => nextRunNo(log, 'test', counting.graph, counts, new VirtualClock(ms))
+    const numberAt = (ms: number) => nextRunNo(log, 'test.counting', new VirtualClock(ms))
     assert.equal(await numberAt(t0), t0)
     await send(log, 1)
     await once(log)

@@ -3,20 +3,14 @@ import type { Log } from '../log/log.ts'
 import type { Graph } from '../plan/graph.ts'
 import { groupName } from '../plan/names.ts'
 import { checkedStart } from '../plan/start.ts'
-import { subTopologies } from '../plan/sub-topology.ts'
 import type { Clock } from '../std/clock.ts'
 import { endKey, type RunBounds } from './host.ts'
-import { inputTopics, type PartitionCounts } from './topics.ts'
 
 /** What a bounded run that begins now is. */
-export async function runBounds(
-  app: RunningBounds,
-  graph: Graph,
-  counts: PartitionCounts,
-): Promise<RunBounds> {
+export async function runBounds(app: RunningBounds, graph: Graph): Promise<RunBounds> {
   const { name, log, clock, options } = app
   const ends = await endOffsets(log, graph, options.until)
-  return { no: await nextRunNo(log, name, graph, counts, clock), ends }
+  return { no: await nextRunNo(log, groupName(name, graph.name), clock), ends }
 }
 
 interface RunningBounds {
@@ -50,21 +44,12 @@ async function endOffsets(
 
 /**
  * The number of a bounded run that begins now: larger than that of every run that has ended something in the pipeline's group. Runs
- * that begin in several processes at about the same time may have different ones.
+ * that begin in several processes at about the same time may have different ones. A transaction that a killed process has left open
+ * is not waited for: its run began before now.
  */
-export async function nextRunNo(
-  log: Log,
-  app: string,
-  graph: Graph,
-  counts: PartitionCounts,
-  clock: Clock,
-): Promise<number> {
-  const topics = new Set(subTopologies(graph).flatMap(sub => inputTopics(app, graph, sub)))
-  const partitions = [...topics].flatMap(topic =>
-    Array.from({ length: counts.get(topic) ?? 1 }, (_, partition) => ({ topic, partition })),
-  )
-  const committed = await log.committed(groupName(app, graph.name), partitions)
-  const channels = committed.flatMap(({ metadata }) => decodeMetadata(metadata).channels)
+export async function nextRunNo(log: Log, group: string, clock: Clock): Promise<number> {
+  const positions = (await log.describeGroup(group))?.positions ?? []
+  const channels = positions.flatMap(({ metadata }) => decodeMetadata(metadata).channels)
   return channels.reduce((no, { end }) => Math.max(no, (end?.no ?? 0) + 1), Math.max(1, clock.now()))
 }
 

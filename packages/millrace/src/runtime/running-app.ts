@@ -145,9 +145,7 @@ export class RunningApp implements App {
       return new ThreadHost({ log, clock, threads, maxPollMs, settings, pipelines, events, rejoin })
     }
     const graphs = pipelines.map(each => each.pipeline.graph)
-    return new LocalHost({
-      ...{ log, clock, random, settings, graphs, events, onPoint, snapshotRecordsMin },
-    })
+    return new LocalHost({ log, clock, random, settings, graphs, events, onPoint, snapshotRecordsMin })
   }
 
   async #prepare(graph: Graph): Promise<PipelineSettings> {
@@ -161,7 +159,7 @@ export class RunningApp implements App {
       name: graph.name,
       counts,
       recordLimits: await recordLimits(log, [...counts.keys()]),
-      bounds: options.once ? await runBounds(this.#parts, graph, counts) : undefined,
+      bounds: options.once ? await runBounds(this.#parts, graph) : undefined,
       snapshots: await this.#snapshotsOf(graph),
     }
   }

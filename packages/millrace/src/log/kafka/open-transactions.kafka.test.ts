@@ -25,6 +25,36 @@ async function openTransaction(cluster: Cluster, transactionalId: string, value:
   return (isCommit: boolean) => requests.end(producer.identity!, isCommit, ANY_VERSION)
 }
 
+describe('a group', () => {
+  it('shows the positions before an open transaction, and waits for the new ones only where they are asked for', async () => {
+    const group = `${topic}-group`
+    const place = { topic: `${topic}-positions`, partition: 0 }
+    const log = await openKafkaLog({ brokers: testBrokers() })
+    const settings = kafkaSettings({ 'bootstrap.servers': testBrokers() })
+    const cluster = new Cluster({ settings, clock: systemClock, dial: systemDial(undefined) })
+    await log.createTopics([{ name: place.topic, partitions: 1 }])
+    await log.resetGroup(group, [{ ...place, offset: 3 }])
+    const requests = new TransactionRequests(cluster, group)
+    const producer = await cluster.retry(() => requests.init())
+    await requests.addOffsets(producer, group)
+    const position = { ...place, offset: 5, previousOffset: 3, metadata: new Uint8Array(0) }
+    await requests.commitOffsets(producer, { group, memberId: '', generation: -1 }, [position], ANY_VERSION)
+    const offsets = async () => (await log.describeGroup(group))!.positions.map(({ offset }) => offset)
+    assert.deepEqual(await offsets(), [3])
+    const committed = log.committed(group, [place])
+    await requests.end(producer, true, ANY_VERSION)
+    assert.deepEqual(
+      (await committed).map(({ offset }) => offset),
+      [5],
+    )
+    assert.deepEqual(await offsets(), [5])
+    await log.deleteGroup(group)
+    await log.deleteTopics([place.topic])
+    await log.close()
+    await cluster.close()
+  })
+})
+
 describe('a reader of committed data', () => {
   let log: KafkaLog
   let cluster: Cluster
