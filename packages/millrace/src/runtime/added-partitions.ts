@@ -36,29 +36,31 @@ function checkReading({ stateful: [step] }: SubProgram['plan'], topic: string): 
 
 const taskOfSources = /^(.+)\/(\d+)$/su
 
+/** How many tasks a sub-topology has, by its name, as records and committed times of theirs have shown. */
+export type SeenTasks = Map<string, number>
+
 /**
  * Takes note of a task that writes re-keyed records, of whose partition only whoever has it was told. False when no task of this
  * pipeline can have that name.
  */
 export function learnUpstream(
-  counts: Map<string, number>,
+  seen: SeenTasks,
   upstream: string,
-  readings: readonly Reading[],
+  plans: readonly SubProgram['plan'][],
 ): boolean {
   const [, name, partition] = taskOfSources.exec(upstream) ?? []
-  const reading = readings.find(({ plan }) => plan.sub.name === name)
-  if (reading === undefined || reading.plan.sub.inputs.some(({ kind }) => kind !== 'source')) return false
-  const least = Number(partition) + 1
-  for (const topic of reading.topics) if ((counts.get(topic) ?? 1) < least) counts.set(topic, least)
+  const plan = plans.find(({ sub }) => sub.name === name)
+  if (plan === undefined || plan.sub.inputs.some(({ kind }) => kind !== 'source')) return false
+  seen.set(name!, Math.max(Number(partition) + 1, seen.get(name!) ?? 0))
   return true
 }
 
 /** Times that were committed for upstream tasks must not be forgotten because this process was not told of their partitions. */
 export function learnChannels(
-  counts: Map<string, number>,
+  seen: SeenTasks,
   positions: readonly { readonly metadata: Uint8Array }[],
-  readings: readonly Reading[],
+  plans: readonly SubProgram['plan'][],
 ): void {
   for (const { metadata } of positions)
-    for (const { name } of decodeMetadata(metadata).channels) learnUpstream(counts, name, readings)
+    for (const { name } of decodeMetadata(metadata).channels) learnUpstream(seen, name, plans)
 }

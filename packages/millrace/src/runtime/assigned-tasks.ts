@@ -14,7 +14,7 @@ import type { Graph } from '../plan/graph.ts'
 import { changelogTopic, groupName } from '../plan/names.ts'
 import { SnapshotDamagedError } from '../state/snapshot-format.ts'
 import type { Clock } from '../std/clock.ts'
-import { learnAdded, learnChannels, learnUpstream, type Reading } from './added-partitions.ts'
+import { learnAdded, learnChannels, learnUpstream, type SeenTasks } from './added-partitions.ts'
 import { Backoff, isRetriable } from './backoff.ts'
 import type { Guarantee } from './guarantee.ts'
 import { InputPreparation } from './input-preparation.ts'
@@ -79,6 +79,7 @@ export class AssignedTasks {
   readonly #world: TaskWorld
   /** Of every topic, with what was added since the start. */
   readonly #counts: Map<string, number>
+  readonly #seenTasks: SeenTasks = new Map()
   #partitions: TopicPartition[] = []
   #epoch = 0
   /** That records cannot be written yet has been said. */
@@ -226,7 +227,8 @@ export class AssignedTasks {
 
   /** Begins to make and restore the tasks that are missing; each runs as soon as it is whole. */
   start(): void {
-    learnAdded(this.#counts, this.#partitions, this.#readings)
+    const readings = this.#programs.map(({ plan }) => ({ plan, topics: this.#inputTopics(plan.sub) }))
+    learnAdded(this.#counts, this.#partitions, readings)
     for (const place of this.#places()) {
       const name = nameOf(place)
       if (this.runners.has(name) || this.starts.has(name) || !this.#isAssigned(place)) continue
@@ -239,11 +241,11 @@ export class AssignedTasks {
    * know it. False when there can be none of that name.
    */
   learnUpstream(name: string): boolean {
-    return learnUpstream(this.#counts, name, this.#readings)
+    return learnUpstream(this.#seenTasks, name, this.#plans)
   }
 
-  get #readings(): Reading[] {
-    return this.#programs.map(({ plan }) => ({ plan, topics: this.#inputTopics(plan.sub) }))
+  get #plans(): SubProgram['plan'][] {
+    return this.#programs.map(({ plan }) => plan)
   }
 
   #places(): Place[] {
@@ -287,7 +289,7 @@ export class AssignedTasks {
     await this.#prepareWriting()
     const inputs = plan.sub.inputs.map((origin, i) => ({ origin, topic: topics[i]!, partition }))
     const positions = await startPositions(log, this.group, inputs)
-    learnChannels(this.#counts, positions, this.#readings)
+    learnChannels(this.#seenTasks, positions, this.#plans)
     const globals = await globalStarts(log, plan)
     if (plan.stateful.length > 0) this.#warnOfForeign(positions)
     const pause = async () => {
@@ -347,7 +349,8 @@ export class AssignedTasks {
   #upstreams(keyBy: number): string[] {
     return this.#programs.flatMap(({ plan }) => {
       if (!plan.sub.nodeIds.includes(keyBy)) return []
-      return Array.from({ length: this.#partitionsOf(plan.sub) }, (_, p) => taskName(plan, p))
+      const length = Math.max(this.#partitionsOf(plan.sub), this.#seenTasks.get(plan.sub.name) ?? 0)
+      return Array.from({ length }, (_, p) => taskName(plan, p))
     })
   }
 
