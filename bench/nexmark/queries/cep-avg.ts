@@ -1,5 +1,5 @@
-import { max, tumbling } from 'millrace'
-import { bidsOf, type Query } from '../query.ts'
+import type { Query } from '../query.ts'
+import { highestBids, highestSql } from './highest-bids.ts'
 
 const averageMax = 10_000
 
@@ -8,13 +8,7 @@ export const cepAvg: Query = {
   title: 'from each bid on: those of its bidder and auction up to where their mean is no longer low',
   results: 'each',
   build(p, events, results) {
-    bidsOf(p, events)
-      .keyBy('bidder-and-auction', ({ bidder, auction }) => ({ bidder, auction }))
-      // Of several in one ms the highest, so that nothing depends on which came first.
-      .window(tumbling(1))
-      .aggregate('bids', { price: max('price') })
-      .emit('final')
-      .byKey()
+    highestBids(p, events)
       .pattern('cheap', () => true)
       .oneOrMore()
       .where(({ price }, { cheap }) => {
@@ -27,7 +21,7 @@ export const cepAvg: Query = {
       .to(results)
   },
   sql: `
-    WITH highest AS (SELECT bidder, auction, dateTime, max(price) AS price FROM bid GROUP BY bidder, auction, dateTime),
+    WITH ${highestSql},
          pair AS (SELECT bidder, auction, json_group_array(dateTime ORDER BY dateTime) AS times,
                          cheap_runs(json_group_array(price ORDER BY dateTime)) AS runs
                     FROM highest GROUP BY bidder, auction)

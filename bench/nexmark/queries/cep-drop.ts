@@ -1,5 +1,5 @@
-import { max, tumbling } from 'millrace'
-import { bidsOf, type Query } from '../query.ts'
+import type { Query } from '../query.ts'
+import { highestBids, highestSql } from './highest-bids.ts'
 
 const drop = 50
 const withinMs = 5_000
@@ -10,13 +10,7 @@ export const cepDrop: Query = {
     'bids that one of the same bidder and auction undercuts by more than 50 within 5 s, the first that is lower',
   results: 'each',
   build(p, events, results) {
-    bidsOf(p, events)
-      .keyBy('bidder-and-auction', ({ bidder, auction }) => ({ bidder, auction }))
-      // Of several in one ms the highest, so that nothing depends on which came first.
-      .window(tumbling(1))
-      .aggregate('bids', { price: max('price') })
-      .emit('final')
-      .byKey()
+    highestBids(p, events)
       .pattern('high', () => true)
       .next('between', () => true)
       .oneOrMore()
@@ -35,7 +29,7 @@ export const cepDrop: Query = {
       .to(results)
   },
   sql: `
-    WITH highest AS (SELECT bidder, auction, dateTime, max(price) AS price FROM bid GROUP BY bidder, auction, dateTime),
+    WITH ${highestSql},
          pair AS (SELECT bidder, auction, json_group_array(dateTime ORDER BY dateTime) AS times,
                          drops(json_group_array(price ORDER BY dateTime)) AS drops
                     FROM highest GROUP BY bidder, auction)

@@ -1,18 +1,12 @@
-import { max, tumbling } from 'millrace'
-import { bidsOf, type Query } from '../query.ts'
+import type { Query } from '../query.ts'
+import { highestBids, highestSql } from './highest-bids.ts'
 
 export const cepV: Query = {
   name: 'cep-v',
   title: 'bids of each bidder on each auction that fall and then rise',
   results: 'each',
   build(p, events, results) {
-    bidsOf(p, events)
-      .keyBy('bidder-and-auction', ({ bidder, auction }) => ({ bidder, auction }))
-      // Of several in one ms the highest, so that nothing depends on which came first.
-      .window(tumbling(1))
-      .aggregate('bids', { price: max('price') })
-      .emit('final')
-      .byKey()
+    highestBids(p, events)
       .pattern('high', () => true)
       .next('down', () => true)
       .oneOrMore()
@@ -29,7 +23,7 @@ export const cepV: Query = {
       .to(results)
   },
   sql: `
-    WITH highest AS (SELECT bidder, auction, dateTime, max(price) AS price FROM bid GROUP BY bidder, auction, dateTime),
+    WITH ${highestSql},
          signed AS (SELECT *, CASE sign(price - lag(price) OVER (PARTITION BY bidder, auction ORDER BY dateTime))
                                 WHEN -1 THEN 'd' WHEN 1 THEN 'u' ELSE '-' END AS sign
                       FROM highest),
