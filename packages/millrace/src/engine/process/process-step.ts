@@ -61,7 +61,8 @@ export class ProcessStep implements StatefulStep {
   #contextOf(): CallContext {
     const step = this
     const { node, freeze } = this.plan
-    const [{ states, sides }, call] = [node, this.#call]
+    const { states, sides } = node
+    const call = this.#call
     const named = states.map((spec, slot) => {
       const state = stateOf({ call, spec, slot, expiry: this.#expiries[slot], freeze })
       return [spec.name, state] as const
@@ -381,6 +382,7 @@ export class ProcessStep implements StatefulStep {
     this.#noteExpiries()
   }
 
+  /** Nothing waits for a cut: a timer that fired has left the store. */
   settleClosing(): void {}
 }
 

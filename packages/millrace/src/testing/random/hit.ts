@@ -38,10 +38,10 @@ export const maps = {
 }
 export type MapName = keyof typeof maps
 
-/** Sets another event time: between a window and the next one only with a keyBy behind it (see `Certainties`). */
 /** Some say nothing, some an earlier time than another before, and some one that no record has reached. */
 export const sayTime = (v: Hit, t: number) =>
   v?.id % 3 === 1 ? undefined : t + 300 - ((v?.id ?? 0) % 4) * 700
+/** Sets another event time: between a window and the next one only with a keyBy behind it (see `Certainties`). */
 export const earlier = (v: Hit, r: StreamRecord) => out(v, { timestamp: r.timestamp - (v.id % 5) * 1_000 })
 
 export const flatMaps = {
