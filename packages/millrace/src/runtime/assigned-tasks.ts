@@ -12,7 +12,7 @@ import type { TaskInput } from '../engine/task-input.ts'
 import type { Log, TopicPartition } from '../log/log.ts'
 import type { Graph } from '../plan/graph.ts'
 import { changelogTopic, groupName } from '../plan/names.ts'
-import { SnapshotDamagedError } from '../state/snapshot-format.ts'
+import { SnapshotDamagedError, SnapshotReplacedError } from '../state/snapshot-format.ts'
 import type { Clock } from '../std/clock.ts'
 import { learnAdded, learnChannels, learnUpstream, type SeenTasks } from './added-partitions.ts'
 import { Backoff, isRetriable } from './backoff.ts'
@@ -307,11 +307,14 @@ export class AssignedTasks {
       this.restored.ms += clock.monotonic() - startMs
       return task
     }
-    // The changelog alone is whole (SEMANTICS 2.3).
-    const task = await restored(snapshotOf).catch(error => {
-      if (!(error instanceof SnapshotDamagedError)) throw error
-      return restored(async () => undefined)
-    })
+    const restoredWhole = (): Promise<Task> =>
+      restored(snapshotOf).catch(error => {
+        if (error instanceof SnapshotReplacedError) return restoredWhole()
+        if (!(error instanceof SnapshotDamagedError)) throw error
+        // The changelog alone is whole (SEMANTICS 2.3).
+        return restored(async () => undefined)
+      })
+    const task = await restoredWhole()
     const endOf = (input: TaskInput) =>
       input.origin.kind === 'source' ? bounds!.endOf(input) : Number.POSITIVE_INFINITY
     const run = bounds && { no: bounds.no, ends: task.inputs.map(endOf) }

@@ -8,6 +8,7 @@ import { MemoryBroker } from '../log/memory/broker.ts'
 import { MemoryLog } from '../log/memory/memory-log.ts'
 import { nodeDisk } from '../state/disk.ts'
 import { readSnapshot } from '../state/snapshot.ts'
+import { SnapshotReplacedError } from '../state/snapshot-format.ts'
 import { systemClock, VirtualClock } from '../std/clock.ts'
 import { seededRandom } from '../std/random.ts'
 import { Sender } from './sender.ts'
@@ -89,6 +90,10 @@ async function inSetting(run: (setting: Setting) => Promise<void>): Promise<void
   } finally {
     await rm(data, { recursive: true, force: true })
   }
+}
+
+function replaced(): AsyncGenerator<Uint8Array> {
+  throw new SnapshotReplacedError()
 }
 
 const countOf = async (running: RunningPipeline, user: string) => {
@@ -223,6 +228,58 @@ describe('the snapshots of a running pipeline', () => {
       assert.match(setting.warnings[0]!, /no snapshot could be made: no space left/)
       assert.deepEqual(await countOf(running, 'u1'), { n: 1 })
       await running.stop()
+    }))
+
+  it('[2.3] of the newer owner of a task, on the same disk, stay when an older fold comes to its end', () =>
+    inSetting(async setting => {
+      const newer = setting.snapshots({ disk: ownUnfinished(nodeDisk, { pid: process.pid, thread: 1 }) })
+      let struck = 0
+      const older: Snapshots = setting.snapshots({
+        pause: async () => {
+          if (struck++ > 0) return
+          newer.written(subject(), 1_000, 0)
+          await newer.settled()
+        },
+      })
+      await using running = await setting.run(older, false)
+      const subject = () => {
+        const { layout } = running.run.tasks[0]!.steps.find(step => step !== undefined)!.store
+        return { ...changelog, layout }
+      }
+      // Its header is shorter than that of the next one, whose offset has a digit more.
+      await setting.send(running, 950)
+      newer.written(subject(), 1_000, 0)
+      await newer.settled()
+      await setting.send(running, 100)
+      older.written(subject(), 1_000, 0)
+      await older.settled()
+      await running.stop()
+      assert.ok(struck > 0)
+      assert.equal((await setting.snapshots().find(changelog))!.offset, (await setting.ends()).latest)
+      assert.deepEqual(setting.warnings, [])
+    }))
+
+  it('[2.3] are opened again when another comes into their place while a task is restored', () =>
+    inSetting(async setting => {
+      const snapshots = setting.snapshots()
+      await using running = await setting.run(snapshots)
+      await setting.send(running, 150)
+      await snapshots.settled()
+      await running.stop()
+      const found = await snapshots.find(changelog)
+      // With its head gone the changelog alone would not do.
+      await setting.log.trim([{ ...changelog, offset: found!.offset }])
+      let opened = 0
+      await using again = await runPipeline(perUser, setting.log, {
+        snapshotOf: async partition => {
+          const snapshot = await snapshots.find(partition)
+          if (opened++ > 0) return snapshot
+          return { ...snapshot!, batches: replaced }
+        },
+      })
+      assert.deepEqual(await countOf(again, 'u149'), { n: 1 })
+      assert.equal(opened, 2)
+      await again.stop()
     }))
 
   it('are given up in the middle when the process ends, and what a dead one left is removed', () =>

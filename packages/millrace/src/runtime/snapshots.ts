@@ -5,7 +5,7 @@ import type { Disk } from '../state/disk.ts'
 import type { StoreLayout } from '../state/layout.ts'
 import { readSnapshot, reasonNotToUse, type Snapshot } from '../state/snapshot.ts'
 import { foldSnapshot } from '../state/snapshot-fold.ts'
-import { SnapshotDamagedError } from '../state/snapshot-format.ts'
+import { SnapshotDamagedError, SnapshotReplacedError } from '../state/snapshot-format.ts'
 import type { Clock } from '../std/clock.ts'
 import type { RestoreSource } from './restore.ts'
 
@@ -123,6 +123,8 @@ export class Snapshots {
         await this.#fold(subject)
       } catch (error) {
         if (error instanceof FoldEnded) break
+        // The task's new owner, on the same disk, has made one: its own is the newer.
+        if (error instanceof SnapshotReplacedError) continue
         this.#options.warn(
           `${nameOf(subject)}: no snapshot could be made: ${(error as Error).message}. Nothing is lost; a restart takes longer.`,
         )

@@ -23,7 +23,16 @@ export interface SnapshotHeader {
 
 /** A snapshot that cannot be used: cut off, damaged or not one. The changelog alone is whole. */
 export class SnapshotDamagedError extends Error {
-  override readonly name = 'SnapshotDamagedError'
+  override readonly name: string = 'SnapshotDamagedError'
+}
+
+/** A snapshot into whose place another process of the same disk has put its own since it was opened: open it again. */
+export class SnapshotReplacedError extends SnapshotDamagedError {
+  override readonly name = 'SnapshotReplacedError'
+
+  constructor() {
+    super('The snapshot cannot be used: another one has come into its place')
+  }
 }
 
 export const PREAMBLE_BYTES = 10

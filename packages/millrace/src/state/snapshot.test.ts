@@ -8,6 +8,7 @@ import { type Disk, nodeDisk } from './disk.ts'
 import { definitionOf, layoutOf, MemoryDisk, replay, TestChangelog, WALL_MS } from './fixtures.test.ts'
 import { type ChangelogState, readSnapshot, reasonNotToUse, type Snapshot } from './snapshot.ts'
 import { foldSnapshot } from './snapshot-fold.ts'
+import { SnapshotReplacedError } from './snapshot-format.ts'
 import { TableStore } from './table-store.ts'
 
 const newStore = () => new TableStore(definitionOf(layoutOf('table')))
@@ -112,6 +113,34 @@ describe('snapshot', () => {
     }
     assert.ok(failed >= 4)
     assert.equal(await readAll(disk), 8)
+  })
+
+  it('is not mixed with another that comes into its place while it is read or folded', async () => {
+    const [store, log, disk] = [newStore(), new TestChangelog(), new MemoryDisk()]
+    commitKeys(store, log, [...'abcdefghijkl'])
+    await fold(disk, log)
+    const first = (await readSnapshot(disk, 'snap'))!
+    commitKeys(store, log, ['b', 'c'])
+    // As another process writes: aside under a name of its own.
+    const elsewhere: Disk = {
+      openRead: path => disk.openRead(path),
+      create: path => disk.create(`other ${path}`),
+      replace: (from, to) => disk.replace(`other ${from}`, to),
+      remove: path => disk.remove(path),
+    }
+    let other: Buffer | undefined
+    const folding = fold(disk, log, 'snap', async () => {
+      if (other !== undefined) return
+      other = Buffer.alloc(0)
+      commitKeys(store, log, ['d', 'e'])
+      await fold(elsewhere, log)
+      other = disk.files.get('snap')
+    })
+    await assert.rejects(folding, SnapshotReplacedError)
+    assert.deepEqual(disk.files.get('snap'), other)
+    await assert.rejects(async () => {
+      for await (const _ of first.batches()) assert.fail('a batch of the other')
+    }, SnapshotReplacedError)
   })
 
   it('lets the loop go on between slices', async () => {

@@ -14,6 +14,7 @@ import {
   headerLength,
   PREAMBLE_BYTES,
   type SnapshotHeader,
+  SnapshotReplacedError,
 } from './snapshot-format.ts'
 
 /** Readable bytes that a record cursor wants behind a batch. */
@@ -24,7 +25,10 @@ const takesAnySnapshot = isBroken('2.3')
 export interface Snapshot {
   readonly header: SnapshotHeader
   readonly recordCount: number
-  /** Its batches in order, each checked outside of its own CRC. Throws `SnapshotDamagedError` on the way. */
+  /**
+   * Its batches in order, each checked outside of its own CRC. Throws `SnapshotDamagedError` on the way, a
+   * `SnapshotReplacedError` when another snapshot has come into its place.
+   */
   batches(): AsyncGenerator<Uint8Array>
 }
 
@@ -37,7 +41,7 @@ export async function readSnapshot(disk: Disk, path: string): Promise<Snapshot |
     const footer = await readAt(file, file.size - FOOTER_BYTES, FOOTER_BYTES)
     const recordCount = decodeFooter(footer, headerBytes)
     const header = decodeHeader(headerBytes)
-    return { header, recordCount, batches: () => readBatches(disk, path, headerBytes.length) }
+    return { header, recordCount, batches: () => readBatches(disk, path, headerBytes) }
   } finally {
     await file.close()
   }
@@ -128,10 +132,12 @@ async function readHeader(file: DiskReader): Promise<Buffer> {
   return readAt(file, 0, headerLength(preamble))
 }
 
-async function* readBatches(disk: Disk, path: string, from: number): AsyncGenerator<Uint8Array> {
+async function* readBatches(disk: Disk, path: string, header: Buffer): AsyncGenerator<Uint8Array> {
   const file = await disk.openRead(path)
   demand(file !== undefined, 'it was removed')
   try {
+    if (!header.equals(await readHeader(file))) throw new SnapshotReplacedError()
+    const from = header.length
     const end = file.size - FOOTER_BYTES
     let frame = await readAt(file, from, FRAME_BYTES)
     for (let at = from; at < end; ) {
