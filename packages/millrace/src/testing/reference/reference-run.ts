@@ -196,5 +196,6 @@ function sidePortsOf(node: PlanNode): SidePort[] {
 
 /** What side streams call a step. */
 function stepName(node: PlanNode): string {
+  if (node.kind === 'lookup') return 'join'
   return node.name ?? (node.kind === 'source' ? node.topic.name : node.kind)
 }
