@@ -36,7 +36,7 @@ export class EntryChanges {
     entries.slots[slot] = cell
     this.#undo.push(() => {
       entries.slots[slot] = undefined
-      cell.value = undefined
+      this.#forget(cell)
     })
     return this.#begin(cell, value, time)
   }
@@ -63,7 +63,7 @@ export class EntryChanges {
     map.cells.set(sub, cell)
     this.#undo.push(() => {
       map.cells.delete(sub)
-      cell.value = undefined
+      this.#forget(cell)
     })
     return this.#begin(cell, value, time)
   }
@@ -91,7 +91,7 @@ export class EntryChanges {
     this.#undo.push(() => {
       list.cells.pop()
       list.next--
-      cell.value = undefined
+      this.#forget(cell)
     })
     return this.#begin(cell, value, time)
   }
@@ -136,6 +136,13 @@ export class EntryChanges {
     cell.value = value
     if (time > cell.time) cell.time = time
     return this.#note(cell)
+  }
+
+  /** An entry that never was: its end must not be written behind the entry that is at its place again. */
+  #forget(cell: Cell): void {
+    cell.value = undefined
+    cell.isDirty = false
+    this.dirty.splice(this.dirty.lastIndexOf(cell), 1)
   }
 
   #end(cell: Cell): void {

@@ -66,11 +66,7 @@ function contents(store: EntryStore): Record<string, unknown> {
   return shown
 }
 
-type Operation =
-  | {
-      readonly do: 'set' | 'delete' | 'push' | 'shift' | 'pop' | 'replace' | 'clear' | 'put' | 'drop' | 'time'
-    }
-  | { readonly do: 'cut' | 'fail' | 'restore' }
+type Change = 'set' | 'delete' | 'push' | 'shift' | 'pop' | 'replace' | 'clear' | 'put' | 'drop'
 
 /** A store beside plain containers; both must hold the same after any operations. */
 class Pair {
@@ -80,14 +76,14 @@ class Pair {
   lists = new Map<string, number[]>()
   maps = new Map<string, Map<SubKey, number>>()
 
-  act(operation: Operation['do'], key: string, sub: SubKey, n: number): void {
+  act(change: Change, key: string, sub: SubKey, n: number): void {
     const { changes } = this.store
     const entries = entriesOf(this.store, key)
     const list = this.lists.get(key) ?? []
     const map = this.maps.get(key) ?? new Map<SubKey, number>()
     this.lists.set(key, list)
     this.maps.set(key, map)
-    switch (operation) {
+    switch (change) {
       case 'set':
         changes.setValue(entries, 0, n, n)
         this.values.set(key, n)
@@ -103,8 +99,8 @@ class Pair {
       case 'shift':
       case 'pop':
         if (list.length === 0) return
-        changes.removeItems(entries, 1, operation === 'shift' ? 0 : list.length - 1, 1)
-        list.splice(operation === 'shift' ? 0 : -1, 1)
+        changes.removeItems(entries, 1, change === 'shift' ? 0 : list.length - 1, 1)
+        list.splice(change === 'shift' ? 0 : -1, 1)
         break
       case 'replace':
         if (list.length === 0) return
@@ -161,8 +157,8 @@ const keys = ['a', 'b', '', 'é']
 
 describe('a store of entries', () => {
   it('[2.6] [5.11] holds what plain containers would, over failures, cuts, compaction and restores', async () => {
-    const operation = fc.record({
-      do: fc.constantFrom<Operation['do'][]>(
+    const change = fc.record({
+      do: fc.constantFrom<Change[]>(
         ...([
           'set',
           'delete',
@@ -175,41 +171,56 @@ describe('a store of entries', () => {
           'put',
           'put',
           'drop',
-          'cut',
-          'restore',
         ] as const),
       ),
-      key: fc.constantFrom(...keys),
       sub: fc.constantFrom<SubKey[]>('x', '', 1, '1', true, 7n),
       n: fc.nat(99),
-      fails: fc.nat(4).map(n => n === 0),
     })
+    const call = fc.record({
+      key: fc.constantFrom(...keys),
+      changes: fc.array(change, { minLength: 1, maxLength: 4 }),
+      fails: fc.boolean(),
+    })
+    const step = fc.oneof({ weight: 3, arbitrary: call }, fc.constantFrom('cut' as const, 'restore' as const))
     await fc.assert(
-      fc.asyncProperty(fc.array(operation, { maxLength: 60 }), async operations => {
+      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async steps => {
         const pair = new Pair()
-        for (const { do: act, key, sub, n, fails } of operations) {
-          if (act === 'cut' || act === 'restore') {
+        for (const step of steps) {
+          if (typeof step === 'string') {
             pair.log.commit(sink => void pair.store.writeChanges(sink, WALL_MS))
-            if (act === 'restore') await pair.restore()
-          } else if (fails) {
-            const { values, lists, maps } = structuredClone({
-              values: pair.values,
-              lists: pair.lists,
-              maps: pair.maps,
-            })
-            pair.act(act, key, sub, n)
-            pair.act('put', key, 'x', n)
-            pair.store.changes.takeBack()
-            Object.assign(pair, { values, lists, maps })
+            if (step === 'restore') await pair.restore()
           } else {
-            pair.act(act, key, sub, n)
-            pair.store.changes.keep()
+            const { key, changes, fails } = step
+            const { values, lists, maps } = pair
+            const before = structuredClone({ values, lists, maps })
+            for (const { do: act, sub, n } of changes) pair.act(act, key, sub, n)
+            if (fails) {
+              pair.store.changes.takeBack()
+              Object.assign(pair, before)
+            } else pair.store.changes.keep()
           }
           pair.check()
         }
       }),
       { numRuns: 200 },
     )
+  })
+
+  it('[2.6] keeps what a failed call deleted and set anew', async () => {
+    const pair = new Pair()
+    pair.act('set', 'a', 'x', 1)
+    pair.act('put', 'a', 'x', 2)
+    pair.act('push', 'a', 'x', 3)
+    pair.store.changes.keep()
+    const { values, lists, maps } = pair
+    const before = structuredClone({ values, lists, maps })
+    for (const change of ['delete', 'drop', 'clear', 'set', 'put', 'push'] as const)
+      pair.act(change, 'a', 'x', 4)
+    pair.store.changes.takeBack()
+    Object.assign(pair, before)
+    pair.log.commit(sink => void pair.store.writeChanges(sink, WALL_MS))
+    await pair.restore()
+    pair.check()
   })
 
   it('[2.6] writes one record for one changed item of a long list', () => {
