@@ -42,6 +42,27 @@ describe('windows', () => {
     assert.equal((await driver.output(perMinute).values()).length, 1)
   })
 
+  it('wait for the slowest partition', async () => {
+    const readingsTopic = topic('far-apart', { value: json<{ sensor: string }>(), partitions: 2 })
+    const copies = topic('copies', { value: json<{ sensor: string }>() })
+    const aligned = pipeline('aligned', p => {
+      // #region
+      const readings = p.from(readingsTopic, { outOfOrder: '10s', maxDrift: '5m' })
+      // #endregion
+      readings.to(copies)
+    })
+    await using driver = await testDriver([aligned])
+    const send = (sensor: string, partition: number, at: number) =>
+      driver.input(readingsTopic).send({ sensor }, { partition, timestamp: t0 + at })
+    const copied = async () => (await driver.output(copies).values()).map(({ sensor }) => sensor)
+    await send('slow', 0, 0)
+    await send('fast', 1, 6 * minute)
+    await send('faster', 1, 10 * minute)
+    assert.deepEqual(await copied(), ['slow', 'fast'])
+    await send('slow', 0, 5 * minute)
+    assert.deepEqual(await copied(), ['slow', 'faster'])
+  })
+
   it('are sessions', async () => {
     const viewsTopic = topic('views', {
       value: json<{ visitor: string; url: string; at: number }>(),

@@ -30,6 +30,7 @@ export type {
   Health,
   KeyResult,
   Logger,
+  PausedInput,
   PipelineHealth,
   RangeQuery,
   RestoreHealth,

@@ -1,4 +1,4 @@
-export type { InputExplanation, OpenWindow, StepExplanation } from './engine/explain.ts'
+export type { InputExplanation, OpenWindow, PausedExplanation, StepExplanation } from './engine/explain.ts'
 export type { MissedGrace } from './engine/missed-grace.ts'
 export { memoryRegistry } from './formats/registry/memory-registry.ts'
 export { CommitError, LogError } from './log/log.ts'

@@ -1,4 +1,10 @@
-import type { CallExplanation, InputExplanation, OpenWindow, StepExplanation } from './explain.ts'
+import type {
+  CallExplanation,
+  InputExplanation,
+  OpenWindow,
+  PausedExplanation,
+  StepExplanation,
+} from './explain.ts'
 
 /** A step's explanation as a few lines for people. */
 export function explanationText(explanation: Omit<StepExplanation, 'text'>): string {
@@ -12,6 +18,7 @@ export function explanationText(explanation: Omit<StepExplanation, 'text'>): str
   ]
   if (dueAt !== undefined || (next !== undefined && !next.waitsForTick))
     for (const input of inputs) if (input.state === 'holds back') lines.push(`  ${inputLine(input)}`)
+  for (const { paused = [] } of inputs) for (const each of paused) lines.push(`  ${pausedLine(each)}`)
   if (next === undefined)
     for (const { call } of inputs)
       if (call !== undefined) lines.push(`  A record is on its way: ${callText(call)}.`)
@@ -64,6 +71,14 @@ function inputLine(input: InputExplanation): string {
       `its watermark function has to say ${timeText(input.neededWatermark)} or later, with a record of such a time${idleText(input)}`,
     )
   return `${parts.join('; ')}.`
+}
+
+function pausedLine({ topic, partition, watermark, maxDriftMs, waitsFor }: PausedExplanation): string {
+  const ahead = waitsFor.watermark === undefined ? undefined : watermark! - waitsFor.watermark
+  const slowest = `${waitsFor.topic}/${waitsFor.partition}`
+  const why =
+    ahead === undefined ? `nothing came from ${slowest} yet` : `it is ${spanText(ahead)} ahead of ${slowest}`
+  return `${topic}/${partition} is paused at ${timeText(watermark!)}: ${why}, and maxDrift is ${spanText(maxDriftMs)}.`
 }
 
 function callText({ step, key, topic, offset, waitedMs, attempt, waiting }: CallExplanation): string {

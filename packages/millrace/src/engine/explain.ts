@@ -62,12 +62,27 @@ export interface InputExplanation {
   readonly drainedMs: number | undefined
   /** How long it must have nothing to read until it is left out; Infinity for never. */
   readonly idleMs: number | undefined
+  /** What of it is not read further, for it is more than `maxDrift` ahead of the slowest partition, and which that is. */
+  readonly paused?: readonly PausedExplanation[]
   /** Of the task that writes what is re-keyed here: the call that event time waits for; undefined where there is none. */
   readonly call?: CallExplanation
   /** What a record must have as its time so that the next window closes as far as this input goes. */
   readonly neededTime: number | undefined
   /** The same where a watermark function decides: what it must say. */
   readonly neededWatermark?: number
+}
+
+/** A partition that waits for another one of its pipeline. */
+export interface PausedExplanation {
+  readonly topic: string
+  readonly partition: number
+  readonly watermark: number | undefined
+  readonly maxDriftMs: number
+  readonly waitsFor: {
+    readonly topic: string
+    readonly partition: number
+    readonly watermark: number | undefined
+  }
 }
 
 /** The oldest record that waits for its result at an `asyncMap`. */
@@ -90,7 +105,11 @@ export function explainStep(task: Task, step: StatefulStep, tasks: readonly Task
   const dueAt = isEmitting(step) ? undefined : step.nextDue()?.at
   const closesAt = next === undefined ? dueAt : nextStepOf(next, known(task.time.watermark))
   const inputs = task.intake.channels
-    .map(channel => ({ ...inputOf(task, channel, closesAt), ...callInFront(task, channel, tasks) }))
+    .map(channel => ({
+      ...inputOf(task, channel, closesAt),
+      ...callInFront(task, channel, tasks),
+      ...pausedOf(task, channel, tasks),
+    }))
     .sort((a, b) => rankOf(a) - rankOf(b))
   const explanation = {
     step: step.name,
@@ -166,6 +185,28 @@ function callInFront(
     .filter(({ node, isIdle }) => calls.includes(node) && !isIdle)
     .sort((a, b) => a.heldAt - b.heldAt)
   return step === undefined ? {} : { call: step.explainOldest() }
+}
+
+/** What is paused of a source, or of the sources of the task that writes a channel. */
+function pausedOf(
+  task: Task,
+  { name, input }: Channel,
+  tasks: readonly Task[],
+): Pick<InputExplanation, 'paused'> {
+  const isSource = task.inputs[input]!.origin.kind === 'source'
+  const reader = isSource ? task : tasks.find(each => each.name === name)
+  const inputs = isSource ? [task.inputs[input]!] : (reader?.inputs ?? [])
+  const paused = inputs.flatMap(({ topic, partition, channel, origin, pausedFor }) => {
+    if (pausedFor === undefined || origin.kind !== 'source') return []
+    return {
+      topic,
+      partition,
+      watermark: known(reader!.time.channelState(channel).watermark),
+      maxDriftMs: origin.node.maxDriftMs,
+      waitsFor: { ...pausedFor, watermark: known(pausedFor.watermark) },
+    }
+  })
+  return paused.length === 0 ? {} : { paused }
 }
 
 /** Those that hold the task back come first, the slowest of them before the others. */

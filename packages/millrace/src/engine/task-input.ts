@@ -4,6 +4,14 @@ import { batchInfo } from '../record/batch.ts'
 import { RecordCursor } from '../record/cursor.ts'
 import type { KeyKind } from '../serde/serde.ts'
 
+/** A partition that others of its pipeline wait for. */
+export interface SlowPartition {
+  readonly topic: string
+  readonly partition: number
+  /** -∞ before its first record. */
+  readonly watermark: number
+}
+
 /** More than a task has inputs. */
 const ranksOfGlobals = 2 ** 32
 
@@ -45,6 +53,8 @@ export class TaskInput {
   bufferedBytes = 0
   /** Monotonic time since when the partition has been drained (SEMANTICS 3.4), undefined while it is not. */
   drainedSinceMs: number | undefined
+  /** The slowest partition while this one is too far ahead of it to be read further (SEMANTICS 3.8). */
+  pausedFor: SlowPartition | undefined
   /** Of the batches opened so far, less what was processed before the last restore. */
   recordsRead = 0
   bytesRead = 0

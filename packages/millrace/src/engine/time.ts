@@ -84,6 +84,11 @@ export class TaskTime {
     return this.registers[TaskWatermark] === Number.POSITIVE_INFINITY
   }
 
+  /** Whether a channel is neither released nor ended, so that the task waits for it. */
+  counts(channel: number): boolean {
+    return this.#counting[channel]!
+  }
+
   isReleased(channel: number): boolean {
     return this.#released[channel]!
   }

@@ -84,6 +84,8 @@ export interface SourceNode extends NodeOf<'source'> {
   readonly maxFutureMs: number
   /** How long a task with several inputs waits for one that has nothing buffered; `Infinity` by default (SEMANTICS 6.1). */
   readonly maxWaitMs: number
+  /** How far a partition may be ahead of the slowest one before it is paused; `Infinity` by default (SEMANTICS 3.8). */
+  readonly maxDriftMs: number
   /** Tombstones go to the callbacks as null instead of to `.tombstones`. */
   readonly nulls: boolean
   /** Where a group without a position begins: an offset rule, or a time in ms since the epoch. */

@@ -192,6 +192,14 @@ export interface TaskHealth {
   readonly failed: number
   /** Waits for the next attempt of a failed call. */
   readonly parked: boolean
+  /** Inputs that are not read further, for they are more than `maxDrift` ahead of the slowest one, and which that is (SEMANTICS 3.8). */
+  readonly paused: readonly PausedInput[]
+}
+
+export interface PausedInput {
+  readonly topic: string
+  readonly partition: number
+  readonly waitsFor: { readonly topic: string; readonly partition: number; readonly watermark: number }
 }
 
 export interface StopOptions {

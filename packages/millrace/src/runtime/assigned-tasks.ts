@@ -147,6 +147,11 @@ export class AssignedTasks {
       )
   }
 
+  /** So many partitions of a source are known of. */
+  partitionsOf(topic: string): number {
+    return this.#counts.get(topic) ?? 1
+  }
+
   /** Every task has used up its inputs; one that waits for a retry takes no part in a commit, so none waits for it. */
   get isDrained(): boolean {
     return [...this.runners.values()].every(runner => runner.isDrained || runner.task.isParked)

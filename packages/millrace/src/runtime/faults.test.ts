@@ -35,7 +35,7 @@ describe('an app whose log and whose processes fail', () => {
       ),
       { numRuns: scenarios, seed, path: process.env.MILLRACE_PATH, endOnFailure: true },
     )
-    for (const what of [...faultKinds, 'killed', 'stopped', 'frozen', 'answers'])
+    for (const what of [...faultKinds, 'killed', 'stopped', 'frozen', 'answers', 'paused'])
       assert.ok(happened[what]! > scenarios / 10, `${what} happened ${happened[what]} times`)
   })
 })

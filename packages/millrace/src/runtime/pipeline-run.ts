@@ -9,6 +9,7 @@ import {
   type TopicPartition,
 } from '../log/log.ts'
 import { isBroken } from '../std/broken-rules.ts'
+import { Alignment } from './alignment.ts'
 import type { PipelineHealth, RestoreHealth } from './app.ts'
 import { AssignedTasks, type TaskOptions } from './assigned-tasks.ts'
 import { isRetriable } from './backoff.ts'
@@ -35,6 +36,8 @@ export interface PipelineRunOptions
 /** One pipeline on one worker: follows the membership, and drives its tasks and their commits (SEMANTICS 1.3, 2). */
 export class PipelineRun {
   readonly name: string
+  /** Undefined where no source has a `maxDrift`. */
+  readonly alignment: Alignment | undefined
   readonly #options: PipelineRunOptions
   readonly #tasks: AssignedTasks
   readonly #commits: PipelineCommits
@@ -60,6 +63,10 @@ export class PipelineRun {
         options.wake()
       },
     })
+    this.alignment = Alignment.of({
+      graph: options.graph,
+      partitionsOf: topic => this.#tasks.partitionsOf(topic),
+    })
     this.#commits = new PipelineCommits(options, this.#tasks, this.#state, (error, identity) =>
       this.#commitFailed(error, identity),
     )
@@ -72,6 +79,11 @@ export class PipelineRun {
 
   get group(): string {
     return this.#tasks.group
+  }
+
+  /** Where a bounded run ends in a source partition; Infinity where none does. */
+  endOf(partition: TopicPartition): number {
+    return this.#options.bounds?.endOf(partition) ?? Number.POSITIVE_INFINITY
   }
 
   /** Co-partitioned sets for the membership: the input topics of each sub-topology. */
@@ -189,6 +201,7 @@ export class PipelineRun {
   turn(): boolean {
     const { turns } = this.#options
     let worked = false
+    this.alignment?.look(this.tasks)
     for (const runner of this.#runnable()) {
       turns?.begin(runner.task)
       try {
@@ -200,6 +213,7 @@ export class PipelineRun {
         turns?.end()
       }
     }
+    if (this.alignment?.look(this.tasks)) worked = true
     // The end of a bounded input leaves nothing to commit where no window was open, so no commit tells of it.
     if (worked && this.isFinished) this.#options.wake()
     return worked

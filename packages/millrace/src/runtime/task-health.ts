@@ -15,5 +15,8 @@ export function taskHealth(task: Task): TaskHealth {
     rejected,
     failed,
     parked: task.isParked,
+    paused: task.inputs.flatMap(({ topic, partition, pausedFor }) =>
+      pausedFor === undefined ? [] : [{ topic, partition, waitsFor: pausedFor }],
+    ),
   }
 }

@@ -5,6 +5,7 @@ import { liveRun, type Task } from '../engine/task.ts'
 import type { TaskInput } from '../engine/task-input.ts'
 import type { FetchedPartition } from '../log/log.ts'
 import { isBroken } from '../std/broken-rules.ts'
+import { isAligned } from './alignment.ts'
 import type { InputPreparation } from './input-preparation.ts'
 import { TableLoading } from './table-loading.ts'
 
@@ -51,7 +52,7 @@ export class TaskRunner {
   /** The positions to fetch: inputs that have room. */
   wanted(): { input: TaskInput; offset: number }[] {
     return this.task.inputs
-      .filter(input => input.bufferedBytes < bufferedBytesMax && input.fetchOffset < this.#endOf(input))
+      .filter(input => hasRoom(input) && input.fetchOffset < this.#endOf(input))
       .map(input => ({ input, offset: input.fetchOffset }))
   }
 
@@ -107,7 +108,7 @@ export class TaskRunner {
   }
 
   #runOnly(input: TaskInput): boolean {
-    if (!this.#open(input)) return false
+    if (input.pausedFor !== undefined || !this.#open(input)) return false
     this.task.program.run(this.task, input, Number.POSITIVE_INFINITY)
     return true
   }
@@ -125,9 +126,10 @@ export class TaskRunner {
       else if (!input.isDrained && !ignoresOrder && !this.#waitedLongEnough(input)) return false
     }
     if (heads.length === 0) return false
-    if (heads.length < inputs.length) task.counters.passedOver++
     this.#waitingSinceMs = undefined
     heads.sort((a, b) => a.heldTime - b.heldTime || a.rank - b.rank)
+    if (isPaused(heads)) return false
+    if (heads.length < inputs.length) task.counters.passedOver++
     const [first, second] = heads as [TaskInput, TaskInput | undefined]
     task.program.run(task, first, this.#bound(first, second))
     return true
@@ -211,9 +213,10 @@ export class TaskRunner {
     return all.length === 0 ? undefined : Promise.all(all)
   }
 
+  /** Nothing is to be read, or nothing before other partitions are further. */
   get isDrained(): boolean {
     const { task } = this
-    return !task.isClosing && task.inputs.every(input => input.isDrained)
+    return !task.isClosing && task.inputs.every(input => input.isDrained || input.pausedFor !== undefined)
   }
 
   /**
@@ -236,4 +239,14 @@ export class TaskRunner {
     if (task.time.allReleased && task.hasRepartition) wake = Math.min(wake, carryMs)
     return wake
   }
+}
+
+/** One that is paused is still fetched while it has nothing: others may have to know its next record (SEMANTICS 6.1). */
+function hasRoom({ bufferedBytes, isEmpty, pausedFor }: TaskInput): boolean {
+  return bufferedBytes < bufferedBytesMax && (pausedFor === undefined || isEmpty)
+}
+
+/** Whether the first of these heads has to wait, and none of those behind it is one that is waited for (SEMANTICS 3.8). */
+function isPaused(heads: readonly TaskInput[]): boolean {
+  return heads[0]!.pausedFor !== undefined && !heads.some(head => isAligned(head) && !head.pausedFor)
 }

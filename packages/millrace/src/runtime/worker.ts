@@ -1,6 +1,7 @@
 import type { TaskInput } from '../engine/task-input.ts'
 import type { FetchedPartition, FetchOptions, Log } from '../log/log.ts'
 import type { Clock } from '../std/clock.ts'
+import { AlignmentWatch } from './alignment-watch.ts'
 import { isRetriable } from './backoff.ts'
 import { FetchRetries } from './fetch-retries.ts'
 import { GlobalWatch } from './global-watch.ts'
@@ -44,6 +45,7 @@ export class Worker {
   readonly #stallMs: number
   #stallWatch: StallWatch | undefined
   #globalWatch: GlobalWatch | undefined
+  #alignmentWatch: AlignmentWatch | undefined
   #fetchBegunMs = 0
 
   constructor(log: Log, clock: Clock, runs: readonly PipelineRun[], stallMs = stallMsDefault) {
@@ -57,6 +59,12 @@ export class Worker {
   start(): void {
     this.#loop = this.#run()
     this.#globalWatch = new GlobalWatch({ log: this.#log, clock: this.#clock, runs: this.runs })
+    this.#alignmentWatch = new AlignmentWatch({
+      log: this.#log,
+      clock: this.#clock,
+      runs: this.runs,
+      wake: () => this.wake(),
+    })
     this.#stallWatch = new StallWatch({
       log: this.#log,
       clock: this.#clock,
@@ -82,6 +90,7 @@ export class Worker {
     this.#stopping = true
     this.#stallWatch?.stop()
     this.#globalWatch?.stop()
+    this.#alignmentWatch?.stop()
     this.#fetch?.abort.abort()
     this.wake()
     await this.#loop

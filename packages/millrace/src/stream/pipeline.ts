@@ -56,6 +56,14 @@ export interface SourceOptions<V = any> {
   readonly maxFuture?: Duration
   /** How long a step with several inputs waits for one that has nothing; for ever by default. */
   readonly maxWait?: Duration
+  /**
+   * How far event time of a partition may be ahead of the slowest one, over all topics of the pipeline with a `maxDrift`; one that is further
+   * is paused until the others come near. Not limited by default. Results are the same with and without it.
+   *
+   * @example
+   * p.from(readings, { outOfOrder: '10s', maxDrift: '5m' })
+   */
+  readonly maxDrift?: Duration
   /** Records without a value go to the callbacks as null instead of to `.tombstones`. */
   readonly nulls?: boolean
   /** Where to begin when the pipeline has never read the topic: `earliest` (default), `latest`, or a time. */
@@ -173,11 +181,13 @@ function sourceDraft(topic: Topic, options: SourceOptions, isTable: boolean): Om
     idle = '5s',
     maxFuture = '1h',
     maxWait,
+    maxDrift,
     nulls = false,
     start = 'earliest',
     outOfRange = 'fail',
   } = options
   const what = (option: string) => `topic "${topic.name}", ${option}`
+  if (isTable && maxDrift !== undefined) refuseDrift(topic)
   if (watermark !== undefined) checkWatermark(topic, watermark, options.outOfOrder)
   return {
     kind: 'source',
@@ -187,6 +197,7 @@ function sourceDraft(topic: Topic, options: SourceOptions, isTable: boolean): Om
     idleMs: idle === 'never' ? Number.POSITIVE_INFINITY : toMs(idle, what('idle')),
     maxFutureMs: toMs(maxFuture, what('maxFuture')),
     maxWaitMs: maxWait === undefined ? Number.POSITIVE_INFINITY : toMs(maxWait, what('maxWait')),
+    maxDriftMs: maxDrift === undefined ? Number.POSITIVE_INFINITY : toMs(maxDrift, what('maxDrift')),
     nulls,
     start: checkedStart(start, (message, wayOut) => new PlanError({ topic: topic.name }, message, wayOut)),
     outOfRange: checkedOutOfRange(topic.name, outOfRange),
@@ -204,6 +215,14 @@ function checkWatermark(topic: Topic, watermark: unknown, outOfOrder: Duration |
       'it has both a watermark and outOfOrder, which each say how far event time is',
       'leave one of the two out',
     )
+}
+
+function refuseDrift(topic: Topic): never {
+  throw new PlanError(
+    { topic: topic.name },
+    'it is read as a table and has a maxDrift, but tables are not paused: streams wait for what they hold',
+    'give maxDrift to the streams',
+  )
 }
 
 /** A pipeline has one position per topic partition, so it reads a topic once, one way. */

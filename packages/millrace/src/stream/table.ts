@@ -126,7 +126,7 @@ export type JoinRow<V, K, R, S> = (
   record: StreamRecord<K>,
 ) => NotPromise<S>
 
-export interface TableOptions extends Omit<SourceOptions, 'nulls' | 'start'> {
+export interface TableOptions extends Omit<SourceOptions, 'nulls' | 'start' | 'maxDrift'> {
   /** The store's name; the topic's by default. */
   readonly name?: string
   readonly versions?: TableRowOptions['versions']

@@ -76,9 +76,10 @@ function addTask(out: Exposition, pipeline: string, figures: TaskFigures, nowMs:
   out.add(F.taskParked, labels, figures.isParked ? 1 : 0)
   out.add(F.taskWatermark, labels, figures.watermarkMs / 1000)
   out.add(F.taskBehind, labels, (nowMs - figures.watermarkMs) / 1000)
-  for (const { topic, partition, lag, oldestAgeMs } of figures.inputs) {
+  for (const { topic, partition, lag, oldestAgeMs, isPaused } of figures.inputs) {
     out.add(F.inputLag, [...labels, topic, partition], lag)
     out.add(F.inputAge, [...labels, topic, partition], oldestAgeMs / 1000)
+    out.add(F.inputPaused, [...labels, topic, partition], isPaused ? 1 : 0)
   }
   for (const calls of figures.calls) {
     const place = [...labels, calls.step]

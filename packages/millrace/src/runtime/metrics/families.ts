@@ -71,6 +71,11 @@ export const FAMILIES = {
     input,
     'Age of the oldest record that is not processed, by its own time; 0 when there is none.',
   ),
+  inputPaused: gauge(
+    'millrace_input_paused',
+    input,
+    '1 while the partition is not read further, for it is more than `maxDrift` ahead of the slowest one.',
+  ),
   callsWaiting: gauge(
     'millrace_step_calls_waiting',
     step,

@@ -75,6 +75,8 @@ export interface InputFigures extends TopicPartition {
   readonly lag: number
   /** How long ago the oldest record was written that is not processed, by its own time; 0 when there is none. */
   readonly oldestAgeMs: number
+  /** Too far ahead of the slowest partition to be read further. */
+  readonly isPaused: boolean
 }
 
 /** A pipeline's membership as the process sees it. */

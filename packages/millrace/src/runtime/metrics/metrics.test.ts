@@ -115,6 +115,27 @@ describe('the metrics of an app', { timeout: 60_000 }, () => {
     }
   })
 
+  it('[3.8] say which partition is paused, and the health for which other one', async () => {
+    const aligned = inPipeline('aligned', p => {
+      p.from(visits, { idle: 'never', maxDrift: '1m' }).forEach(() => {})
+    })
+    await using app = await start([aligned], { app: 'test', log: new MemoryLog() })
+    for (const partition of [1, 2, 3]) await app.send(visits, visitAt(0), { partition })
+    for (const i of [0, 700, 1400]) await app.send(visits, visitAt(i), { partition: 0 })
+    const waits = () => app.health().pipelines[0]!.tasks.flatMap(each => each.paused)
+    // While one of the others has not been read, all wait for it.
+    while (!waits().some(({ partition, waitsFor }) => partition === 0 && waitsFor.watermark >= begin))
+      await pause(app)
+    assert.deepEqual(waits(), [
+      { topic: visits.name, partition: 0, waitsFor: { topic: visits.name, partition: 1, watermark: begin } },
+    ])
+    const paused = samplesOf(await app.metrics(), FAMILIES.inputPaused).filter(({ value }) => value === 1)
+    assert.deepEqual(
+      paused.map(({ labels }) => [labels.topic, labels.partition]),
+      [[visits.name, '0']],
+    )
+  })
+
   it('say with the health when everything is at work', async () => {
     await using app = await start([pipeline], { app: 'test', log: new MemoryLog() })
     while (!app.health().isReady) await pause(app)

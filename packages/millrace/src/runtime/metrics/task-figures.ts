@@ -46,7 +46,7 @@ function inputFigures(input: TaskInput, nowMs: number): InputFigures {
   const lag = lagOf(input)
   const oldest = input.nextTimestamp
   const oldestAgeMs = lag === 0 || oldest === undefined || oldest < 0 ? 0 : Math.max(0, nowMs - oldest)
-  return { topic, partition, lag, oldestAgeMs }
+  return { topic, partition, lag, oldestAgeMs, isPaused: input.pausedFor !== undefined }
 }
 
 /** Records between what is processed and the end of the partition, as the last fetch saw it. */

@@ -31,6 +31,8 @@ export interface SimulationCounts {
   stopped: number
   frozen: number
   answers: number
+  /** Looks that found a partition paused for another. */
+  paused: number
 }
 
 /** Runs a scenario in several simulated processes over one memory log whose calls fail at random. */
@@ -38,7 +40,7 @@ export class Simulation {
   readonly app = 'sim'
   readonly clock = new VirtualClock(lateInTime)
   readonly faults: RandomFaults
-  readonly counts: SimulationCounts = { killed: 0, stopped: 0, frozen: 0, answers: 0 }
+  readonly counts: SimulationCounts = { killed: 0, stopped: 0, frozen: 0, answers: 0, paused: 0 }
   readonly errors: Error[] = []
   readonly #scenario: Scenario
   readonly #mode: 'compiled' | 'interpreted'
@@ -184,6 +186,7 @@ export class Simulation {
       calls.answer(Math.floor(this.#random() * calls.size))
     }
     for (let i = 0; i < 6; i++) await new Promise(resolve => setImmediate(resolve))
+    if (this.#processes.some(({ app }) => isPaused(app))) this.counts.paused++
     this.clock.advance(ms)
   }
 
@@ -218,6 +221,10 @@ export class Simulation {
     const complete = read.every(id => (positions[id] ?? 0) === ends[id])
     return { complete, text: JSON.stringify({ ends, positions }) }
   }
+}
+
+function isPaused(app: App): boolean {
+  return app.health().pipelines.some(({ tasks }) => tasks.some(({ paused }) => paused.length > 0))
 }
 
 function batchOf(records: RawRecord[] | 'end', now: number): Uint8Array {

@@ -100,9 +100,13 @@ class RecipeBuilder {
     this.#steps(stream, last, mayAsk || stages.length > 0).to(this.#sinks.next())
   }
 
-  #source(p: PipelineBuilder, { outOfOrder, nulls, steps, ...source }: SourceRecipe, i: number): Hits {
+  #source(
+    p: PipelineBuilder,
+    { outOfOrder, maxDrift, nulls, steps, ...source }: SourceRecipe,
+    i: number,
+  ): Hits {
     const time = outOfOrder === 'said' ? { watermark: sayTime } : { outOfOrder }
-    const read = p.from(this.#topics[i]!, { ...time, idle: 'never', nulls })
+    const read = p.from(this.#topics[i]!, { ...time, idle: 'never', nulls, maxDrift: maxDrift ?? undefined })
     return this.#steps(source.earlier ? read.map(earlier) : read, steps, true)
   }
 

@@ -17,6 +17,8 @@ export interface SourceRecipe {
   readonly partitions: number
   /** `said`: some records say how far event time is. */
   readonly outOfOrder: number | 'said'
+  /** How far its partitions may be apart, if that is limited. */
+  readonly maxDrift: number | null
   /** The event time is the field `at` instead of the record's time. */
   readonly timed: boolean
   readonly nulls: boolean
@@ -111,6 +113,7 @@ const step: fc.Arbitrary<StepRecipe> = fc.oneof(
 const source: fc.Arbitrary<SourceRecipe> = fc.record({
   partitions: fc.integer({ min: 1, max: 4 }),
   outOfOrder: fc.constantFrom(0, 500, 5_000, 'said' as const),
+  maxDrift: fc.constantFrom(null, 0, 1_000, 60_000),
   timed: fc.boolean(),
   nulls: fc.boolean(),
   earlier: fc.nat({ max: 3 }).map(n => n === 3),
