@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { seededRandom } from '../std/random.ts'
+import { expectedOf } from '../testing/random/expected.ts'
 import {
   arbitraryRepeatedScenario,
   arbitraryScenario,
@@ -9,7 +10,6 @@ import {
   type Scenario,
 } from '../testing/random/scenario.ts'
 import { compareRuns } from '../testing/reference/compare.ts'
-import { referenceRun } from '../testing/reference/reference-run.ts'
 import { EngineRun, type EngineRunOptions } from './testkit/engine-run.ts'
 import { observe, observeTopics } from './testkit/observe.ts'
 import { type AnsweredCounts, goOnWithAnswers, runWithAnswers } from './testkit/random-schedule.ts'
@@ -53,12 +53,12 @@ describe('a random pipeline over a random input', () => {
         fc.constantFrom(0, 0.02, 0.1),
         fc.integer(),
         async (scenario, mode, slice, crashRate, schedule) => {
+          const expected = expectedOf(scenario)
           const run = loaded(scenario, { ...mode, slice })
           const random = seededRandom(schedule)
           const options = { random, steps: 150, crashRate, commitRate: 0.15, trimRate: 0.3 }
           const counts = await runWithAnswers(run, scenario.pipeline.calls, options)
           for (const name of Object.keys(total) as (keyof typeof total)[]) total[name] += counts[name]
-          const expected = referenceRun(scenario.pipeline.pipeline.graph, scenario.input)
           assert.deepEqual(compareRuns(observe(run), expected), [])
         },
       ),
@@ -105,13 +105,13 @@ describe('a random pipeline over a random input that grows', () => {
         fc.constantFrom(0, 0.02, 0.1),
         fc.integer(),
         async (scenario, mode, slice, crashRate, schedule) => {
+          const expected = expectedOf(scenario)
           const random = seededRandom(schedule)
           const options = { random, steps: 100, crashRate, commitRate: 0.15, trimRate: 0.3 }
           const run = await runAgain(scenario, { ...mode, slice }, async each => {
             const counts = await goOnWithAnswers(each, scenario.pipeline.calls, options)
             for (const name of Object.keys(total) as (keyof AnsweredCounts)[]) total[name] += counts[name]
           })
-          const expected = referenceRun(scenario.pipeline.pipeline.graph, scenario.input)
           const observed = scenario.input.bounded ? observe(run) : observeTopics(run)
           assert.deepEqual(compareRuns(observed, expected), [])
         },

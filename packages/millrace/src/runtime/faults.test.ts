@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { expectedOf } from '../testing/random/expected.ts'
 import { arbitraryScenario } from '../testing/random/scenario.ts'
 import { compareRuns } from '../testing/reference/compare.ts'
-import { referenceRun } from '../testing/reference/reference-run.ts'
 import { observeLog } from './testkit/observe-log.ts'
 import { faultKinds } from './testkit/random-faults.ts'
 import { Simulation } from './testkit/simulation.ts'
@@ -23,12 +23,13 @@ describe('an app whose log and whose processes fail', () => {
         fc.constantFrom(0, 0.05, 0.2),
         fc.integer(),
         async (scenario, processes, mode, faultRate, chance) => {
+          const expected = expectedOf(scenario)
           const simulation = new Simulation(scenario, chance, mode)
           await simulation.run({ processes, steps: 60, faultRate })
           assert.deepEqual(simulation.errors, [])
           const { graph } = scenario.pipeline.pipeline
           const observed = await observeLog(simulation.log, simulation.app, graph)
-          assert.deepEqual(compareRuns(observed, referenceRun(graph, scenario.input)), [])
+          assert.deepEqual(compareRuns(observed, expected), [])
           for (const [what, times] of Object.entries({ ...simulation.faults.struck, ...simulation.counts }))
             happened[what] = (happened[what] ?? 0) + times
         },

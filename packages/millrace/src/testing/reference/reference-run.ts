@@ -26,14 +26,20 @@ import type {
  * run of the same graph over the same input must equal (SEMANTICS 4). No partition is ever released
  * (`idle: 'never'`), no record lies in the future, and files, prints and clocks are left out.
  *
- * `choose` picks which channel of a task goes on next; what the result calls decided does not depend on it.
+ * `choose` picks which channel of a task goes on next; what the result calls decided does not depend on it. Throws a `TooLongError`
+ * when records went into more than `arrivalsMax` steps: what a join with itself makes of a few records may take the model hours.
  */
 export function referenceRun(
   graph: Graph,
   input: ReferenceInput,
   choose: ChooseChannel = earliestHead,
+  arrivalsMax: number = Number.POSITIVE_INFINITY,
 ): ReferenceResult {
-  return new ReferenceRun(graph, input, choose).run()
+  return new ReferenceRun(graph, input, choose, arrivalsMax).run()
+}
+
+export class TooLongError extends Error {
+  override readonly name = 'TooLongError'
 }
 
 class ReferenceRun {
@@ -47,8 +53,10 @@ class ReferenceRun {
   readonly #outputs = new Collected<string, ExpectedRecord>()
   readonly #sideStreams = new Collected<SidePort, ExpectedSideRecord>()
   readonly #tables = new Collected<string, ExpectedTableRow>()
+  #arrivalsLeft: number
 
-  constructor(graph: Graph, input: ReferenceInput, choose: ChooseChannel) {
+  constructor(graph: Graph, input: ReferenceInput, choose: ChooseChannel, arrivalsMax: number) {
+    this.#arrivalsLeft = arrivalsMax
     this.#graph = graph
     this.#choose = choose
     this.#input = input
@@ -115,6 +123,9 @@ class ReferenceRun {
     const carried = new Map<KeyByNode, number>()
     for (const node of nodes) if (node.kind === 'keyBy') this.#openRepartition(node, place, written)
     return {
+      arrives: () => {
+        if (--this.#arrivalsLeft < 0) throw new TooLongError('too many records arrive at steps')
+      },
       toTopic: (node, key, record) => this.#write(place, node, key, record),
       toSide: (node, port, reason, record) => {
         const { value, timestamp, origin } = record

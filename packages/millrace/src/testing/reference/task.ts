@@ -182,6 +182,7 @@ export class SequentialTask {
   }
 
   #receive(node: PlanNode, input: number, record: FlowRecord): void {
+    this.#outlet.arrives()
     let effects: () => void
     try {
       effects = this.#effectsOf(node, input, record)
