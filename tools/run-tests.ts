@@ -143,8 +143,8 @@ const againFilesMax = 3
  * Runs the files, and those with failures once more by themselves where they are few. A test that passes then is
  * counted as passed and named in `mended`: on a shared machine a process can stand still for seconds.
  */
-export async function runTestsTwice(options: RunTestsOptions): Promise<TestRun> {
-  const first = await runTests(options)
+export async function runTestsTwice(options: RunTestsOptions, runFirst = runTests): Promise<TestRun> {
+  const first = await runFirst(options)
   const files = [...new Set(first.failures.map(({ place }) => place.replace(/:\d+$/, '')))]
   const isFew = files.length > 0 && files.length <= againFilesMax && options.files.length > files.length
   if (!isFew || first.ended !== undefined) return first

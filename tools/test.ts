@@ -1,9 +1,10 @@
 /**
- * `npm test [-- part-of-a-file-name …]`: every unit test in one process; the last line is `N passed, N failed`.
+ * `npm test [-- part-of-a-file-name …]`: every unit test, in two processes at a time; the last line is `N passed, N failed`.
  * With `--twice`, for `.ci/run`, files with failures are run once more by themselves.
  */
 import { parseArgs } from 'node:util'
-import { runTests, runTestsTwice, testFiles } from './run-tests.ts'
+import { runTestsTwice, testFiles } from './run-tests.ts'
+import { runTestsInParts } from './test-parts.ts'
 
 const { values, positionals: wanted } = parseArgs({
   allowPositionals: true,
@@ -16,8 +17,8 @@ if (files.length === 0) {
   process.exit(1)
 }
 const began = performance.now()
-const runAll = values.twice ? runTestsTwice : runTests
-const run = await runAll({ files, print: true, timeoutMs: 20 * 60_000 })
+const options = { files, print: true, timeoutMs: 20 * 60_000 }
+const run = await (values.twice ? runTestsTwice(options, runTestsInParts) : runTestsInParts(options))
 const seconds = ((performance.now() - began) / 1000).toFixed(1)
 const empty = run.passed + run.failed + run.skipped === 0
 if (run.failures.length > 1) {
