@@ -7,6 +7,8 @@ import type { PipelineRun } from './pipeline-run.ts'
 
 /** How old what is known of other threads and processes may be, beside what they have not committed yet. */
 const lookMs = 250
+/** The same while they go on and something here waits for them. */
+const lookMsWhileMoving = 50
 
 export interface AlignmentWatchOptions {
   readonly log: Log
@@ -33,6 +35,7 @@ export class AlignmentWatch {
   readonly #runs: readonly AlignedRun[]
   /** By pipeline and partition: since when it has had nothing to be read. */
   #drainedSinceMs: ReadonlyMap<string, number> = new Map()
+  #isMoving = false
   #isStopped = false
   #cancel = () => {}
 
@@ -54,16 +57,19 @@ export class AlignmentWatch {
       this.#look()
         .catch(() => {})
         .finally(() => this.#schedule())
-    this.#cancel = this.#options.clock.after(lookMs, () => void look())
+    const waitMs = this.#isMoving ? lookMsWhileMoving : lookMs
+    this.#cancel = this.#options.clock.after(waitMs, () => void look())
   }
 
   async #look(): Promise<void> {
     const drained = new Map<string, number>()
+    this.#isMoving = false
     for (const run of this.#runs) {
       const { alignment, tasks } = run
       const elsewhere = alignment.elsewhere(tasks)
       if (elsewhere.length === 0) continue
-      alignment.learn(this.#slowest(run, await this.#progress(run, elsewhere), drained), tasks)
+      const slowest = this.#slowest(run, await this.#progress(run, elsewhere), drained)
+      if (alignment.learn(slowest, tasks)) this.#isMoving = true
       this.#options.wake()
     }
     this.#drainedSinceMs = drained

@@ -95,6 +95,27 @@ describe('the alignment of partitions', { timeout: 60_000 }, () => {
     assert.equal(inputOf(running, 0)!.position, 40)
   })
 
+  it('[3.8] is told the sooner how far others are while they go on and it waits', async () => {
+    const clock = new VirtualClock(t0 + 60 * minute)
+    const all = logs(clock, 2)
+    const running = await Promise.all(all.map(log => runPipeline(copied('never'), log, { clock })))
+    const pass = async (condition: () => boolean) => {
+      while (!condition()) {
+        for (const each of running) if (each.errors.length > 0) throw each.errors[0]
+        clock.advance(5)
+        await new Promise(resolve => setImmediate(resolve))
+      }
+    }
+    await pass(() => running.every(({ run }) => run.tasks.length === 1))
+    for (const partition of [0, 1]) await append(all[0]!, partition, everyHalfMinute)
+    const sinceMs = clock.monotonic()
+    await pass(() => running.every(({ run }) => run.tasks[0]!.inputs[0]!.position === 40))
+    // A dozen times one waits for the other and is told: 3250 ms with looks at the usual distance.
+    const passedMs = clock.monotonic() - sinceMs
+    assert.ok(passedMs < 2_000, `${passedMs} ms`)
+    await Promise.all(running.map(each => each.stop()))
+  })
+
   it('[3.8] waits for partitions that another process reads, by what it commits, until they are idle', async () => {
     const clock = new VirtualClock(t0 + 60 * minute)
     const [log, other] = logs(clock, 2) as [MemoryLog, MemoryLog]

@@ -51,9 +51,15 @@ export class Alignment {
       .filter(({ topic, partition }) => !here.has(`${partition} ${topic}`))
   }
 
-  /** Takes note of the slowest partition elsewhere, as these tasks run here; undefined when none is waited for. */
-  learn(slowest: SlowPartition | undefined, tasks: readonly Task[]): void {
+  /**
+   * Takes note of the slowest partition elsewhere, as these tasks run here; undefined when none is waited for. True when it has gone on
+   * since, and something here is paused.
+   */
+  learn(slowest: SlowPartition | undefined, tasks: readonly Task[]): boolean {
+    const before = this.#elsewhere?.slowest
     this.#elsewhere = { slowest, here: alignedInputs(tasks) }
+    const hasPaused = tasks.some(({ inputs }) => inputs.some(({ pausedFor }) => pausedFor !== undefined))
+    return hasPaused && slowest?.watermark !== before?.watermark
   }
 
   /** Looks how far all partitions are. True when one that was paused may go on. */
