@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { count, json, pipeline, topic } from '../index.ts'
+import type { Log } from '../log/log.ts'
 import { MemoryBroker } from '../log/memory/broker.ts'
 import { MemoryLog } from '../log/memory/memory-log.ts'
 import { nodeDisk } from '../state/disk.ts'
@@ -90,6 +91,18 @@ async function inSetting(run: (setting: Setting) => Promise<void>): Promise<void
   } finally {
     await rm(data, { recursive: true, force: true })
   }
+}
+
+/** As a log says it whose topics have a setting of their own. */
+function tombstonesKeptMs(log: MemoryLog, ms: number): Log {
+  const kafka = { 'delete.retention.ms': `${ms}` }
+  const describeTopics: Log['describeTopics'] = async names =>
+    (await log.describeTopics(names)).map(info => ({ ...info, kafka }))
+  return Object.assign(Object.create(log) as Log, {
+    describeTopics,
+    offsets: log.offsets.bind(log),
+    fetch: log.fetch.bind(log),
+  })
 }
 
 function replaced(): AsyncGenerator<Uint8Array> {
@@ -216,6 +229,32 @@ describe('the snapshots of a running pipeline', () => {
       assert.ok((await setting.snapshots({ clock }).find(changelog)) !== undefined)
       clock.advance(2 * 3_600_000)
       assert.equal(await setting.snapshots({ clock }).find(changelog), undefined)
+    }))
+
+  it('[2.3] go by how long the changelog itself keeps tombstones', () =>
+    inSetting(async setting => {
+      const clock = new VirtualClock(1_700_000_000_000)
+      const log = tombstonesKeptMs(setting.log, 3_600_000)
+      const snapshots = setting.snapshots({ clock, log })
+      await using running = await setting.run(snapshots)
+      await setting.send(running, 150)
+      await snapshots.settled()
+      const madeMs = async () => (await readSnapshot(nodeDisk, setting.file))!.header.createdMs
+      const first = await madeMs()
+      clock.advance(14 * 60_000)
+      await setting.send(running, 1)
+      await snapshots.settled()
+      assert.equal(await madeMs(), first)
+      clock.advance(2 * 60_000)
+      await setting.send(running, 1)
+      await snapshots.settled()
+      assert.equal(await madeMs(), clock.now())
+      await running.stop()
+      clock.advance(30 * 60_000)
+      assert.ok((await setting.snapshots({ clock, log }).find(changelog)) !== undefined)
+      clock.advance(1)
+      assert.equal(await setting.snapshots({ clock, log }).find(changelog), undefined)
+      assert.match(setting.warnings[0]!, /1800001 ms old: tombstones/)
     }))
 
   it('cost a warning, not the pipeline, when they cannot be written', () =>

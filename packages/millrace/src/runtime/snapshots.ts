@@ -9,10 +9,8 @@ import { SnapshotDamagedError, SnapshotReplacedError } from '../state/snapshot-f
 import type { Clock } from '../std/clock.ts'
 import type { RestoreSource } from './restore.ts'
 
-/** How long logs keep tombstones (`delete.retention.ms`); the default of each of them. */
-const deleteRetentionMs = 86_400_000
-/** A snapshot of this age is made anew at the next write, however few came before: from twice this age on it is of no use. */
-const refreshAfterMs = deleteRetentionMs / 4
+/** How long logs keep tombstones where the topic does not say; the default of each of them. */
+const deleteRetentionDefaultMs = 86_400_000
 const foldBytes = 8 * 1024 * 1024
 /** Behind each slice of a standby's fold: some 400,000 records per second. */
 const standbyPauseMs = 5
@@ -50,6 +48,8 @@ interface Backlog {
   kept: number
   /** When the snapshot was made; undefined where there is none. */
   createdMs?: number | undefined
+  /** How long the log keeps the changelog's tombstones. */
+  deleteRetentionMs: number
 }
 
 /**
@@ -73,11 +73,13 @@ export class Snapshots {
 
   /** The newest usable snapshot of a changelog partition. Throws what the log throws. */
   async find(partition: TopicPartition): Promise<RestoreSource | undefined> {
-    const snapshot = await this.#usable(partition)
+    const { id, deleteRetentionMs } = await this.#topic(partition.topic)
+    const snapshot = await this.#usable(partition, id, deleteRetentionMs)
     const { latest, earliest } = await this.#ends(partition)
     const records = latest - (snapshot?.header.offset ?? earliest)
     const kept = snapshot?.recordCount ?? 0
-    this.#backlogs.set(keyOf(partition), { records, bytes: 0, kept, createdMs: snapshot?.header.createdMs })
+    const createdMs = snapshot?.header.createdMs
+    this.#backlogs.set(keyOf(partition), { records, bytes: 0, kept, createdMs, deleteRetentionMs })
     if (snapshot === undefined) return undefined
     const { header, recordCount } = snapshot
     return { offset: header.offset, records: recordCount, batches: () => snapshot.batches() }
@@ -86,20 +88,21 @@ export class Snapshots {
   /** Told of every acknowledged write to a changelog. */
   written(subject: SnapshotSubject, records: number, bytes: number): void {
     const key = keyOf(subject)
-    const backlog = this.#backlogs.get(key) ?? { records: 0, bytes: 0, kept: 0 }
+    const backlog = this.#backlogs.get(key) ?? nothingBehind()
     backlog.records += records
     backlog.bytes += bytes
     this.#backlogs.set(key, backlog)
     const isLong = backlog.records >= this.#recordsMin || backlog.bytes >= this.#bytesMin
     // A fold reads and writes the whole snapshot, so a large one waits for more; a restart reads it and half as much at most.
     const isWorthIt = isLong && backlog.records >= backlog.kept / 2
-    if (this.#isClosed || !(isWorthIt || this.#isAging(backlog.createdMs))) return
+    if (this.#isClosed || !(isWorthIt || this.#isAging(backlog.createdMs, backlog.deleteRetentionMs))) return
     this.#due.set(key, subject)
     this.#folding ??= this.#foldAll()
   }
 
-  #isAging(createdMs = Number.POSITIVE_INFINITY): boolean {
-    return this.#options.clock.now() - createdMs > refreshAfterMs
+  /** From twice this age on a snapshot is of no use; it is made anew at the next write, however few came before. */
+  #isAging(createdMs = Number.POSITIVE_INFINITY, deleteRetentionMs: number): boolean {
+    return this.#options.clock.now() - createdMs > deleteRetentionMs / 4
   }
 
   /** Ends a fold under way without a result. */
@@ -117,8 +120,9 @@ export class Snapshots {
     for (const [key, subject] of this.#due) {
       this.#due.delete(key)
       if (this.#isClosed) break
-      const { kept = 0 } = this.#backlogs.get(key) ?? {}
-      this.#backlogs.set(key, { records: 0, bytes: 0, kept, createdMs: this.#options.clock.now() })
+      const { kept, deleteRetentionMs } = this.#backlogs.get(key) ?? nothingBehind()
+      const createdMs = this.#options.clock.now()
+      this.#backlogs.set(key, { records: 0, bytes: 0, kept, createdMs, deleteRetentionMs })
       try {
         await this.#fold(subject)
       } catch (error) {
@@ -136,14 +140,15 @@ export class Snapshots {
   async #fold(subject: SnapshotSubject): Promise<void> {
     const { log, clock, disk, random, prepare } = this.#options
     await prepare()
-    const previous = await this.#usable(subject)
+    const { id: topicId, deleteRetentionMs } = await this.#topic(subject.topic)
+    const previous = await this.#usable(subject, topicId, deleteRetentionMs)
     const { earliest, latest } = await this.#ends(subject)
     const from = previous?.header.offset ?? earliest
-    if (from >= latest && !this.#isAging(previous?.header.createdMs)) return
+    if (from >= latest && !this.#isAging(previous?.header.createdMs, deleteRetentionMs)) return
     const kept = await foldSnapshot(previous, () => this.#tail(log, subject, from, latest), {
       disk,
       path: this.#path(subject),
-      topicId: await this.#topicId(subject.topic),
+      topicId,
       partition: subject.partition,
       createdMs: clock.now(),
       layout: subject.layout,
@@ -152,7 +157,7 @@ export class Snapshots {
       pause: () => this.#pause(subject),
     })
     const backlog = this.#backlogs.get(keyOf(subject))
-    if (backlog !== undefined) backlog.kept = kept
+    if (backlog !== undefined) Object.assign(backlog, { kept, deleteRetentionMs })
   }
 
   /** The acknowledged batches from one offset up to another, read from the log. */
@@ -178,14 +183,18 @@ export class Snapshots {
     if (this.#isClosed) throw new FoldEnded()
   }
 
-  async #usable(changelog: TopicPartition): Promise<Snapshot | undefined> {
+  async #usable(
+    changelog: TopicPartition,
+    topicId: string,
+    deleteRetentionMs: number,
+  ): Promise<Snapshot | undefined> {
     const { disk, clock, warn } = this.#options
     try {
       const snapshot = await readSnapshot(disk, this.#path(changelog))
       if (snapshot === undefined) return undefined
       const { earliest, latest } = await this.#ends(changelog)
       const reason = reasonNotToUse(snapshot.header, {
-        topicId: await this.#topicId(changelog.topic),
+        topicId,
         partition: changelog.partition,
         offsetStart: earliest,
         offsetEnd: latest,
@@ -206,9 +215,11 @@ export class Snapshots {
     return found ?? { earliest: 0, latest: 0 }
   }
 
-  async #topicId(topic: string): Promise<string> {
-    const [info] = await this.#options.log.describeTopics([topic])
-    return info?.id ?? ''
+  async #topic(name: string): Promise<{ id: string; deleteRetentionMs: number }> {
+    const [info] = await this.#options.log.describeTopics([name])
+    const setting = info?.kafka?.['delete.retention.ms']
+    const deleteRetentionMs = setting === undefined ? deleteRetentionDefaultMs : Number(setting)
+    return { id: info?.id ?? '', deleteRetentionMs }
   }
 
   /** `<step>-<partition>.snapshot`: a changelog is called after its pipeline and its step (SEMANTICS 1.4). */
@@ -221,5 +232,11 @@ export class Snapshots {
 /** The host closes: a fold under way is given up. */
 class FoldEnded extends Error {}
 
+const nothingBehind = (): Backlog => ({
+  records: 0,
+  bytes: 0,
+  kept: 0,
+  deleteRetentionMs: deleteRetentionDefaultMs,
+})
 const keyOf = ({ topic, partition }: TopicPartition) => `${partition} ${topic}`
 const nameOf = ({ topic, partition }: TopicPartition) => `${topic}/${partition}`
