@@ -14,6 +14,9 @@ import { at, rowsIn, storyStart } from './testkit/story.ts'
 const hits = topic('hits', { value: json<{ id: number }>(), partitions: 3 })
 const perMinute = topic<any, any, any>('per-minute', { value: json<any>() })
 
+/** `.ci/run` takes ten times as many. */
+const scenarios = Number(process.env.MILLRACE_SCENARIOS ?? 100)
+
 const options = { partitions: 2, watermark: 1 } as const
 
 const twoKeyBys = pipeline('p', p => {
@@ -96,7 +99,7 @@ for (const [name, graph] of [
         fc.integer(),
         (partitions, seed) => assert.equal(check(graph, partitions, seed), 0),
       )
-      fc.assert(property, { numRuns: 40 })
+      fc.assert(property, { numRuns: Math.ceil(scenarios / 5) })
     })
 
     it('[3.3] [4.1] judge a later one by its source partition, in whatever order the tasks go on', () => {
@@ -108,7 +111,7 @@ for (const [name, graph] of [
           late += check(graph, partitions, seed)
         },
       )
-      fc.assert(property, { numRuns: 40 })
+      fc.assert(property, { numRuns: Math.ceil(scenarios / 2.5) })
       assert.ok(late > 100, `${late} records were late`)
     })
   })
