@@ -147,7 +147,9 @@ function nextStepOf(
 function inputOf(task: Task, { name, channel, input }: Channel, closesAt?: number): InputExplanation {
   const { time, clock } = task
   const { maxTime, watermark, released, end } = time.channelState(channel)
-  const { topic, partition, position, highWatermark, drainedSinceMs, origin } = task.inputs[input]!
+  const { topic, partition, position, highWatermark, origin } = task.inputs[input]!
+  const nowMs = clock.monotonic()
+  const idleSinceMs = task.inputs[input]!.idleSinceMs(nowMs)
   const source = origin.kind === 'source' ? origin.node : undefined
   const isSlowest = watermark <= time.watermark
   return {
@@ -159,7 +161,7 @@ function inputOf(task: Task, { name, channel, input }: Channel, closesAt?: numbe
     state: end !== undefined ? 'ended' : released ? 'idle' : isSlowest ? 'holds back' : 'ahead',
     nextOffset: position,
     lag: Math.max(0, highWatermark - position),
-    drainedMs: drainedSinceMs === undefined ? undefined : Math.max(0, clock.monotonic() - drainedSinceMs),
+    drainedMs: idleSinceMs === undefined ? undefined : Math.max(0, nowMs - idleSinceMs),
     idleMs: source?.idleMs,
     neededTime:
       source === undefined || source.watermark || closesAt === undefined || watermark >= closesAt

@@ -12,6 +12,8 @@ export interface SlowPartition {
   readonly watermark: number
 }
 
+/** What the log has not answered for so long may be unreachable: a fetch waits half a second at most. */
+const answerMsMax = 1_500
 /** More than a task has inputs. */
 const ranksOfGlobals = 2 ** 32
 
@@ -50,6 +52,8 @@ export class TaskInput {
   said = Number.NEGATIVE_INFINITY
   /** Monotonic time of the last answer of the log, whatever was in it. */
   answeredMs = Number.NEGATIVE_INFINITY
+  /** Monotonic time of the first request since the last answer; undefined when there is none. */
+  askedMs: number | undefined
   bufferedBytes = 0
   /** Monotonic time since when the partition has been drained (SEMANTICS 3.4), undefined while it is not. */
   drainedSinceMs: number | undefined
@@ -122,11 +126,13 @@ export class TaskInput {
   offer(fetched: FetchedPartition, nextOffsetOf: (batch: Uint8Array) => number, monotonicMs: number): void {
     const { batches, release } = fetched
     const isOld = fetched.offset !== this.fetchOffset
+    // Of a partition that was asked for and not answered yet nothing is known.
+    const isAnswered = fetched.highWatermark >= 0
+    if (isAnswered) this.askedMs = undefined
     if (isOld || batches.length === 0) release?.()
     if (isOld) return
     this.highWatermark = fetched.highWatermark
-    // Of a partition that was asked for and not answered yet nothing is known.
-    if (fetched.highWatermark >= 0) {
+    if (isAnswered) {
       this.answeredMs = monotonicMs
       this.stableOffset = Math.min(fetched.stableOffset ?? Infinity, fetched.highWatermark)
     }
@@ -139,11 +145,30 @@ export class TaskInput {
     else if (this.isDrained) this.drainedSinceMs ??= monotonicMs
   }
 
+  /** The log was asked for what comes next. */
+  asked(monotonicMs: number): void {
+    this.askedMs ??= monotonicMs
+  }
+
+  /** The request failed: what is behind an unreachable log is not known to be drained (SEMANTICS 3.4). */
+  unreachable(): void {
+    this.highWatermark = -1
+    this.drainedSinceMs = undefined
+    this.askedMs = undefined
+  }
+
+  /** Since when it has been drained; undefined, too, while the log is silent (SEMANTICS 3.4). */
+  idleSinceMs(monotonicMs: number): number | undefined {
+    const isSilent = this.askedMs !== undefined && monotonicMs - this.askedMs > answerMsMax
+    return isSilent ? undefined : this.drainedSinceMs
+  }
+
   /** Goes on at another offset once what is buffered is used up: the log does not hold what comes next. */
   skipTo(offset: number): void {
     this.fetchOffset = offset
     if (this.isEmpty) this.#nextOffset = offset
     this.drainedSinceMs = undefined
+    this.askedMs = undefined
   }
 
   /** Nothing buffered and, as far as the last fetch saw, nothing left to fetch. */

@@ -71,10 +71,9 @@ export class TaskRunner {
     )
   }
 
-  /** A fetch of the input failed: what is behind an unreachable log is not known to be drained (SEMANTICS 3.4). */
+  /** A fetch of the input failed. */
   unreachable(input: TaskInput): void {
-    input.highWatermark = -1
-    input.drainedSinceMs = undefined
+    input.unreachable()
     this.#knowEnds()
   }
 
@@ -176,8 +175,8 @@ export class TaskRunner {
     const now = task.clock.monotonic()
     for (const input of task.inputs) {
       if (!isTimed(input) || task.time.isReleased(input.channel)) continue
-      if (input.drainedSinceMs === undefined || now - input.drainedSinceMs < input.origin.node.idleMs)
-        continue
+      const idleSinceMs = input.idleSinceMs(now)
+      if (idleSinceMs === undefined || now - idleSinceMs < input.origin.node.idleMs) continue
       task.time.setReleased(input.channel, true)
     }
     const before = task.time.watermark
@@ -230,9 +229,11 @@ export class TaskRunner {
     // Then only a call that is through lets it go on.
     if (task.isFull) return wake
     for (const input of task.inputs) {
-      if (!isTimed(input) || input.drainedSinceMs === undefined) continue
+      if (!isTimed(input)) continue
+      const idleSinceMs = input.idleSinceMs(now)
+      if (idleSinceMs === undefined) continue
       if (!task.time.isReleased(input.channel)) {
-        wake = Math.min(wake, Math.max(0, input.drainedSinceMs + input.origin.node.idleMs - now))
+        wake = Math.min(wake, Math.max(0, idleSinceMs + input.origin.node.idleMs - now))
       }
     }
     if (task.time.allReleased) wake = Math.min(wake, task.nextDueInMs)

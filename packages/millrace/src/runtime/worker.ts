@@ -194,6 +194,7 @@ export class Worker {
       offset,
     }))
     const startMs = this.#clock.monotonic()
+    for (const { input } of wanted) input.asked(startMs)
     try {
       const answer = await this.#log.fetch(positions, options)
       this.#measure(answer, startMs)

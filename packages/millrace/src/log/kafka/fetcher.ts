@@ -14,6 +14,8 @@ const WAIT_MAX_MS = 5000
 /** Looking up a leader anew is tried this often before the partition is reported. */
 const LOOKUPS_MAX = 5
 const BYTES_MAX = 0x7fffffff
+/** A broker that takes this much longer than a wait no longer keeps back what the others say. */
+const LATE_MS = 500
 
 /** A request that waits, and the call that gets its answer. */
 interface UnderWay {
@@ -144,9 +146,15 @@ export class Fetcher {
       await Promise.all(requests)
       look()
     })
-    await Promise.race([Promise.all(all), hasUseful])
+    await Promise.race([Promise.all(all), hasUseful, ...this.#patience(call, waitMs)])
     for (const each of all) each.catch(() => {})
     return moved
+  }
+
+  /** Ends when a call that waits has waited long enough for a broker that is silent; one that must have all waits on. */
+  #patience({ options }: FetchCall, waitMs: number): Promise<void>[] {
+    if (waitMs === 0 || options.waitForOpen === true) return []
+    return [this.#cluster.pause(waitMs + LATE_MS)]
   }
 
   async #askOnce(
