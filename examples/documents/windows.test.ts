@@ -2,18 +2,26 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import {
   afterCount,
+  avg,
   calendar,
+  collect,
   count,
+  countDistinct,
   countWindow,
   cron,
+  custom,
   every,
   first,
   hopping,
   json,
   last,
+  max,
+  min,
   pipeline,
+  quantile,
   session,
   sliding,
+  sum,
   topic,
   tumbling,
   when,
@@ -93,6 +101,71 @@ describe('windows', () => {
         ['/late', '/late', 1, 0],
       ],
     )
+  })
+
+  it('have columns of many kinds', async () => {
+    interface Line {
+      basket: string
+      item: string
+      cents: number
+      at: number
+    }
+    const linesTopic = topic('lines', { value: json<Line>(), key: 'basket', timestamp: 'at' })
+    const closed = resultsTopic('closed-baskets')
+    const summary = pipeline('summary', p => {
+      const lines = p.from(linesTopic)
+      // #region
+      const baskets = lines
+        .byKey()
+        .window(session('5m'))
+        .aggregate('baskets', {
+          lines: count(),
+          dear: count(({ cents }) => cents > 10_000),
+          total: sum('cents'),
+          mean: avg('cents'),
+          least: min('cents'),
+          most: max('cents'),
+          entry: first('item'),
+          exit: last('item'),
+          kinds: countDistinct('item'),
+          median: quantile('cents', 0.5),
+          items: collect('item', { max: 100 }),
+          all: collect(),
+          log: custom<Line, number, number>({
+            init: () => 0,
+            add: (state, { cents }) => state + Math.log(cents),
+            merge: (a, b) => a + b,
+            result: state => Math.round(state),
+            version: 1,
+          }),
+        })
+      // #endregion
+      baskets.emit('final').to(closed)
+    })
+    await using driver = await testDriver([summary])
+    const line = (item: string, cents: number, at: number) => ({ basket: 'b', item, cents, at: t0 + at })
+    const lines = [line('tea', 300, 0), line('cup', 20_000, minute), line('tea', 400, 2 * minute)]
+    await driver.input(linesTopic).sendAll(lines)
+    await driver.finish()
+    const [{ median, ...row }] = (await driver.output(closed).values()) as [Record<string, unknown>]
+    assert.ok(Math.abs((median as number) / 400 - 1) <= 0.01)
+    assert.deepEqual(row, {
+      lines: 3,
+      dear: 1,
+      total: 20_700,
+      mean: 6_900,
+      least: 300,
+      most: 20_000,
+      entry: 'tea',
+      exit: 'tea',
+      kinds: 2,
+      items: ['tea', 'cup', 'tea'],
+      all: lines,
+      log: 22,
+      key: 'b',
+      start: t0,
+      end: t0 + 2 * minute,
+    })
   })
 
   it('are of many kinds, and give rows at many times', async () => {

@@ -58,7 +58,9 @@ export type { Duration } from './std/duration.ts'
 export {
   type Aggregate,
   avg,
+  type CollectOptions,
   type CustomOptions,
+  collect,
   count,
   countDistinct,
   custom,

@@ -127,6 +127,7 @@ export type Aggregator =
   | { readonly kind: 'count'; readonly where?: (value: any, record: any) => boolean }
   | { readonly kind: 'sum' | 'min' | 'max' | 'avg'; readonly field: FieldOrFn }
   | { readonly kind: 'first' | 'last' | 'countDistinct'; readonly field: FieldOrFn }
+  | { readonly kind: 'collect'; readonly field: FieldOrFn; readonly max: number }
   | {
       readonly kind: 'quantile'
       readonly field: FieldOrFn

@@ -1,4 +1,4 @@
-import type { Aggregator } from '../plan/graph.ts'
+import type { Aggregator, FieldOrFn } from '../plan/graph.ts'
 import { PlanError } from '../plan/plan-error.ts'
 import type { StreamRecord } from '../plan/record.ts'
 import type { FieldName, FieldNameOf, FieldType } from './callback-types.ts'
@@ -60,6 +60,34 @@ export function last<V, F extends AnyField<V>>(field: F): Aggregate<V, Present<F
 export function countDistinct<V>(field: AnyField<V>): Aggregate<V, number> {
   return column({ kind: 'countDistinct', field })
 }
+
+export interface CollectOptions {
+  /** How many values are kept, 1,000 by default; those behind them are passed over. */
+  readonly max?: number
+}
+
+/**
+ * The values of a field in a list, in the order in which their records came, or the records' own values; a missing field is
+ * passed over. A full list stays as it is: `count()` beside it says how many there were. Memory, and what each commit
+ * writes of a changed row, grow with it.
+ *
+ *     .aggregate('order', { items: collect('item', { max: 100 }), events: collect() })
+ */
+export function collect<V>(field?: undefined, options?: CollectOptions): Aggregate<V, V[]>
+export function collect<V, F extends AnyField<V>>(
+  field: F,
+  options?: CollectOptions,
+): Aggregate<V, Exclude<FieldType<V, F>, undefined>[]>
+export function collect(
+  field: FieldOrFn = wholeValue,
+  { max = 1_000 }: CollectOptions = {},
+): Aggregate<any, unknown[]> {
+  if (!Number.isSafeInteger(max) || max < 1)
+    throw new PlanError({ step: 'collect' }, `max is ${max}`, 'give a whole number of values, at least 1')
+  return column({ kind: 'collect', field, max })
+}
+
+const wholeValue = (value: unknown) => value
 
 export interface QuantileOptions {
   /** Largest relative error of the answer, between 0 and 1; 0.01 by default. */

@@ -6,7 +6,7 @@ import { countWindow } from '../window/count-window.ts'
 import { cron } from '../window/cron.ts'
 import { session } from '../window/session.ts'
 import { tumbling } from '../window/tumbling.ts'
-import { avg, count, countDistinct, custom, first, last, max, quantile, sum } from './aggregates.ts'
+import { avg, collect, count, countDistinct, custom, first, last, max, quantile, sum } from './aggregates.ts'
 import { every, when } from './emission.ts'
 import { pipeline } from './pipeline.ts'
 import type { KeyedStream, Stream } from './stream.ts'
@@ -164,6 +164,7 @@ pipeline('aggregates', p => {
       cities: countDistinct(v => v.geo.city),
       city: first(v => v.geo.city),
       lastSize: last('size'),
+      sizes: collect('size', { max: 5 }),
       own: custom({ init: () => 0, add: (s, v) => s + v.ms, version: 1 }),
       shown: custom({
         init: () => new Set<string>(),
@@ -193,6 +194,7 @@ pipeline('aggregates', p => {
         cities: number
         city: string
         lastSize: number | null
+        sizes: number[]
         own: number
         shown: number
         earliest: { readonly at: number } | null

@@ -2,8 +2,15 @@ import type { AggregateNode, Aggregator } from '../../plan/graph.ts'
 import { isOfEvents } from '../../window/window.ts'
 import type { Column } from './column.ts'
 import { avgColumn, countColumn, maxColumn, minColumn, sumColumn } from './numeric.ts'
-import { countDistinctColumn, customColumn, firstColumn, lastColumn, quantileColumn } from './objects.ts'
-import { earliestColumn, latestColumn } from './timed.ts'
+import {
+  collectColumn,
+  countDistinctColumn,
+  customColumn,
+  firstColumn,
+  lastColumn,
+  quantileColumn,
+} from './objects.ts'
+import { collectByTimeColumn, earliestColumn, latestColumn } from './timed.ts'
 
 /** The columns of an aggregate step, in the order written. */
 export function columnsOf(node: AggregateNode): Column[] {
@@ -38,6 +45,12 @@ function columnOf(aggregator: Aggregator, byTime: boolean): Omit<Column, 'name' 
         aggregator: byTime ? 'latest' : 'last',
         argument: { kind: 'any', field: aggregator.field },
         ...(byTime ? latestColumn() : lastColumn()),
+      }
+    case 'collect':
+      return {
+        aggregator: byTime ? 'collectByTime' : 'collect',
+        argument: { kind: 'any', field: aggregator.field },
+        ...(byTime ? collectByTimeColumn : collectColumn)(aggregator.max),
       }
     case 'countDistinct':
       return {

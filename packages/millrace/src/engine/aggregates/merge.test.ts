@@ -111,8 +111,8 @@ describe('a sum that was infinite', () => {
 
 describe('columns that mind the order of the records', () => {
   it('have no merge', () => {
-    for (const kind of ['first', 'last'])
-      assert.equal(columnOf({ kind, field } as Aggregator).merge, undefined)
+    for (const kind of ['first', 'last', 'collect'])
+      assert.equal(columnOf({ kind, field, max: 3 } as Aggregator).merge, undefined)
     const custom = { kind: 'custom', init: () => 0, add: (n: number) => n + 1, version: 1 } as Aggregator
     assert.equal(columnOf(custom).merge, undefined)
   })

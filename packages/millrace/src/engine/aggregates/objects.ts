@@ -29,6 +29,20 @@ export function lastColumn(): ObjectColumn {
   }
 }
 
+/** What came until `max` were there. The state grows in place, so a row gets a list of its own. */
+export function collectColumn(max: number): ObjectColumn {
+  return {
+    ...pointsToObject,
+    object: { initial: () => [], encode: state => state, decode: stored => stored },
+    updateObject(state: unknown[], value) {
+      if (value !== undefined && state.length < max) state.push(value)
+      return state
+    },
+    // An older run may have kept more.
+    result: (f64, at, objects) => (objects[f64[at]!] as unknown[]).slice(0, max),
+  }
+}
+
 export function objectAt(table: KeyTable, at: number): unknown {
   return table.objects[table.f64[at]!]
 }

@@ -3,6 +3,7 @@ import { json } from '../../serde/json.ts'
 import {
   avg,
   type Columns,
+  collect,
   count,
   countDistinct,
   custom,
@@ -293,6 +294,7 @@ function columnsOf(names: readonly ColumnName[]): Columns<Hit> {
     pages: countDistinct('page'),
     first: first<Hit, (v: Hit) => number>(v => v.id),
     last: last<Hit, (v: Hit) => number>(v => v.id),
+    ids: collect<Hit, (v: Hit) => number>(v => v.id, { max: 3 }),
     p90: quantile('ms', 0.9),
     slow: count(predicates.slow),
     bits: custom<Hit, { xor: number }, number>({
@@ -312,5 +314,5 @@ function columnsOf(names: readonly ColumnName[]): Columns<Hit> {
 
 /** Behind these columns nothing is decided, so the pipeline ends with them. */
 function isLoose(name: ColumnName): boolean {
-  return name === 'first' || name === 'last' || name === 'p90'
+  return name === 'first' || name === 'last' || name === 'ids' || name === 'p90'
 }

@@ -89,7 +89,7 @@ export interface WindowRecipe {
   readonly unit: CalendarUnit | 'session' | 'sliding' | 'count' | null
 }
 
-const columnNames = ['lo', 'hi', 'mean', 'pages', 'first', 'last', 'p90', 'bits', 'slow'] as const
+const columnNames = ['lo', 'hi', 'mean', 'pages', 'first', 'last', 'ids', 'p90', 'bits', 'slow'] as const
 const orderFreeNames = ['lo', 'hi', 'mean', 'pages', 'p90', 'slow'] as const
 export type ColumnName = (typeof columnNames)[number]
 

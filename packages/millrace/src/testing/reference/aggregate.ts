@@ -78,6 +78,7 @@ function argumentsOf(
   switch (aggregator.kind) {
     case 'first':
     case 'last':
+    case 'collect':
       return [argument]
     case 'countDistinct':
       return [distinctText(argument)]
@@ -128,6 +129,8 @@ function columnResult(aggregator: Aggregator, column: Column): unknown {
       return taken.length === 0 ? null : taken[0]
     case 'last':
       return taken.length === 0 ? null : taken.at(-1)
+    case 'collect':
+      return taken.slice(0, aggregator.max)
     case 'countDistinct':
       return new Set(taken).size
     case 'quantile':

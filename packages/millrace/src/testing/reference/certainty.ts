@@ -247,5 +247,5 @@ function looseColumnsOf(node: AggregateNode, inOrder: boolean): LooseColumns {
 /** A custom aggregator that can be merged is taken to be free of order. */
 function dependsOnOrder(aggregator: Aggregator): boolean {
   if (aggregator.kind === 'custom') return aggregator.merge === undefined
-  return aggregator.kind === 'first' || aggregator.kind === 'last'
+  return ['first', 'last', 'collect'].includes(aggregator.kind)
 }

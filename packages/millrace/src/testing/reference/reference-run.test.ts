@@ -5,6 +5,7 @@ import type { Topic, TopicToWrite } from '../../plan/topic.ts'
 import { json } from '../../serde/json.ts'
 import {
   avg,
+  collect,
   count,
   countDistinct,
   custom,
@@ -191,6 +192,7 @@ describe('the reference model: aggregates', () => {
     avg: avg<Hit>('ms'),
     first: first<Hit, 'ms'>('ms'),
     last: last<Hit, 'ms'>('ms'),
+    some: collect<Hit, 'ms'>('ms', { max: 3 }),
     distinct: countDistinct<Hit>('page'),
     median: quantile<Hit>('ms', 0.5),
     text: custom<Hit, string>({ init: () => '', add: (s, v) => s + v.page, version: 1 }),
@@ -213,6 +215,7 @@ describe('the reference model: aggregates', () => {
       avg: 2,
       first: 4,
       last: 1,
+      some: [4, 1, 2],
       distinct: 2,
       median: 1,
       text: 'abab',
@@ -228,6 +231,7 @@ describe('the reference model: aggregates', () => {
       avg: null,
       first: null,
       last: null,
+      some: [null],
       distinct: 2,
       median: null,
       text: 'ab',
