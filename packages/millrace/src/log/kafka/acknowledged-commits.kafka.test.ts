@@ -100,6 +100,16 @@ describe('commits without transactions on Kafka', { timeout: 120_000, concurrenc
     })
   })
 
+  it('[2.1] [2.8] say what to do when what is kept beside a position is too large for the brokers', async () => {
+    await withBench(async ({ log, member }) => {
+      const commit = commitTo(member, -1, 'changes', 'one')
+      const positions = commit.positions.map(each => ({ ...each, metadata: new Uint8Array(4_000) }))
+      await assert.rejects(log.commit({ ...commit, positions }), {
+        message: /takes 5336 characters.*offset\.metadata\.max\.bytes.*fewer partitions/,
+      })
+    })
+  })
+
   it('[2.1] [2.8] are refused where another position stands than the commit says', async () => {
     await withBench(async ({ log, member }) => {
       await log.commit(commitTo(member, -1, 'changes', 'one'))

@@ -170,6 +170,7 @@ export const CODE = {
   offsetOutOfRange: 1,
   unknownTopic: 3,
   messageTooLarge: 10,
+  metadataTooLarge: 12,
   coordinatorLoading: 14,
   notCoordinator: 16,
   recordListTooLarge: 18,

@@ -128,7 +128,7 @@ export class Positions {
             throw new KafkaError(
               errorCode,
               `set the position of group ${group} in ${name}/${partitionIndex}`,
-              null,
+              whyRefused(errorCode, positions, name, partitionIndex),
               accessRight('Read', 'Group', group),
               accessRight('Read', 'Topic', name),
             )
@@ -161,6 +161,22 @@ export function topicsToCommit(positions: readonly CommittedPosition[]) {
     committedLeaderEpoch: NO_EPOCH,
     committedMetadata: metadataText(metadata),
   })).map(([name, partitions]) => ({ name, partitions }))
+}
+
+/** What is to be done where the metadata of a position is too large for the brokers; null for other errors. */
+export function whyRefused(
+  code: number,
+  positions: readonly CommittedPosition[],
+  topic: string,
+  partition: number,
+): string | null {
+  if (code !== CODE.metadataTooLarge) return null
+  const found = positions.find(each => each.topic === topic && each.partition === partition)!
+  return (
+    `how far event time is in everything that writes to ${topic}/${partition} takes ${metadataText(found.metadata).length} characters, ` +
+    'more than offset.metadata.max.bytes of the brokers, 4096 by default: about 700 partitions in front of one keyBy fit. Raise that setting, ' +
+    'or give the topics in front of the keyBy fewer partitions'
+  )
 }
 
 /** What a commit without a member is refused with while there are members. */

@@ -3,7 +3,7 @@ import type { MemberIdentity, PositionUpdate, TopicPartition } from '../log.ts'
 import type { AnswerOf, ApiName, ArgsOf } from './apis.ts'
 import type { Cluster } from './cluster.ts'
 import { CODE, errorRule, KafkaError } from './errors.ts'
-import { byTopic, COMMIT_LANE, topicsToCommit } from './positions.ts'
+import { byTopic, COMMIT_LANE, topicsToCommit, whyRefused } from './positions.ts'
 import type { ProducerIdentity } from './producer.ts'
 
 const UNKNOWN = { id: -1n, epoch: -1 }
@@ -118,7 +118,8 @@ export class TransactionRequests {
     )
     for (const { name, partitions } of answer.topics)
       for (const { partitionIndex, errorCode } of partitions)
-        this.#check(
+        this.#checkWith(
+          whyRefused(errorCode, positions, name, partitionIndex),
           errorCode,
           `commit the position of group ${identity.group} in ${name}/${partitionIndex}`,
           accessRight('Read', 'Group', identity.group),
@@ -153,8 +154,12 @@ export class TransactionRequests {
 
   /** Throws for an error; `rights` are needed beside that to use the transactional id. */
   #check(code: number, doing: string, ...rights: readonly AccessRight[]): void {
+    this.#checkWith(null, code, doing, ...rights)
+  }
+
+  #checkWith(detail: string | null, code: number, doing: string, ...rights: readonly AccessRight[]): void {
     if (code === 0) return
     const mine = accessRight('Write', 'TransactionalId', this.transactionalId)
-    throw new KafkaError(code, `${doing} (${this.transactionalId})`, null, mine, ...rights)
+    throw new KafkaError(code, `${doing} (${this.transactionalId})`, detail, mine, ...rights)
   }
 }

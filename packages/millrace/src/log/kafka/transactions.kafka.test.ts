@@ -115,6 +115,22 @@ for (const isFlow1 of [false, true]) {
       })
     })
 
+    it('[2.1] say what to do when what is kept beside a position is too large for the brokers, and go on', async () => {
+      await withBench(isFlow1, async ({ log, member }) => {
+        const small = commitTo(member, -1, 1, 'one')
+        const position = small.positions[0]!
+        const large = { ...small, positions: [{ ...position, metadata: new Uint8Array(4_000) }] }
+        await assert.rejects(log.commit(large), {
+          name: 'LogError',
+          retriable: false,
+          message:
+            /position of group .* in .*t\/0.*takes 5336 characters.*offset\.metadata\.max\.bytes.*fewer partitions/,
+        })
+        await log.commit(commitTo(member, -1, 1, 'two'))
+        assert.equal((await visible(log))[0]!.at(-1), 'two')
+      })
+    })
+
     it('may hold several batches for one partition, in order', async () => {
       await withBench(isFlow1, async ({ log, member }) => {
         const commit = commitTo(member, -1, 1, 'first')
