@@ -133,9 +133,9 @@ export class Fetcher {
   /** Asks every broker at once and goes on with the first that has something. Gives what has to be looked up again. */
   async #askAll(call: FetchCall, asks: readonly Ask[], waitMs: number): Promise<Moved[]> {
     const moved: Moved[] = []
-    const { promise: hasUseful, resolve: setUseful } = Promise.withResolvers<void>()
+    const { promise: isEnough, resolve: goOn } = Promise.withResolvers<void>()
     const look = () => {
-      if (call.isUseful || moved.length > 0) setUseful()
+      if (call.isUseful || moved.length > 0) goOn()
     }
     const all = [...Map.groupBy(asks, ask => ask.node)].map(async ([node, ofNode]) => {
       const requests = requestsOf(ofNode).map(async mine => {
@@ -146,15 +146,16 @@ export class Fetcher {
       await Promise.all(requests)
       look()
     })
-    await Promise.race([Promise.all(all), hasUseful, ...this.#patience(call, waitMs)])
+    // A call that must have all waits on for a broker that is silent.
+    const isPatient = waitMs === 0 || call.options.waitForOpen === true
+    const cancel = isPatient ? () => {} : this.#cluster.clock.after(waitMs + LATE_MS, goOn)
+    try {
+      await Promise.race([Promise.all(all), isEnough])
+    } finally {
+      cancel()
+    }
     for (const each of all) each.catch(() => {})
     return moved
-  }
-
-  /** Ends when a call that waits has waited long enough for a broker that is silent; one that must have all waits on. */
-  #patience({ options }: FetchCall, waitMs: number): Promise<void>[] {
-    if (waitMs === 0 || options.waitForOpen === true) return []
-    return [this.#cluster.pause(waitMs + LATE_MS)]
   }
 
   async #askOnce(
