@@ -44,6 +44,29 @@ function logs(clock: Clock, count: number): MemoryLog[] {
   return Array.from({ length: count }, () => new MemoryLog(broker))
 }
 
+async function passUntil(
+  clock: VirtualClock,
+  running: readonly RunningPipeline[],
+  condition: () => boolean,
+): Promise<void> {
+  while (!condition()) {
+    for (const each of running) if (each.errors.length > 0) throw each.errors[0]
+    clock.advance(5)
+    await new Promise(resolve => setImmediate(resolve))
+  }
+}
+
+/** A log that keeps who asks for stable positions waiting, as Kafka does, while a transaction is open on them. */
+function withTransaction(log: MemoryLog, isOpen: () => boolean): Log {
+  return new Proxy(log, {
+    get: (target, name) => {
+      if (name === 'committed' && isOpen()) return () => new Promise(() => {})
+      const value: unknown = Reflect.get(target, name, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}
+
 describe('the alignment of partitions', { timeout: 60_000 }, () => {
   it('[3.8] keeps what is buffered of a paused partition to one answer of the log', async () => {
     const clock = new VirtualClock(t0 + 60 * minute)
@@ -99,13 +122,7 @@ describe('the alignment of partitions', { timeout: 60_000 }, () => {
     const clock = new VirtualClock(t0 + 60 * minute)
     const all = logs(clock, 2)
     const running = await Promise.all(all.map(log => runPipeline(copied('never'), log, { clock })))
-    const pass = async (condition: () => boolean) => {
-      while (!condition()) {
-        for (const each of running) if (each.errors.length > 0) throw each.errors[0]
-        clock.advance(5)
-        await new Promise(resolve => setImmediate(resolve))
-      }
-    }
+    const pass = (condition: () => boolean) => passUntil(clock, running, condition)
     await pass(() => running.every(({ run }) => run.tasks.length === 1))
     for (const partition of [0, 1]) await append(all[0]!, partition, everyHalfMinute)
     const sinceMs = clock.monotonic()
@@ -143,6 +160,27 @@ describe('the alignment of partitions', { timeout: 60_000 }, () => {
     assert.equal(inputOf(fast, 0)!.position, 12)
     await pass(() => inputOf(fast, 0)!.position === 40)
     assert.ok(clock.monotonic() - sinceMs >= 30_000, `${clock.monotonic() - sinceMs} ms`)
+  })
+
+  it('[3.8] does not wait for positions on which a transaction is open', async () => {
+    const clock = new VirtualClock(t0 + 60 * minute)
+    const [log, other] = logs(clock, 2) as [MemoryLog, MemoryLog]
+    let isOpen = false
+    const running = await Promise.all(
+      [log, other].map(each =>
+        runPipeline(
+          copied('never'),
+          withTransaction(each, () => isOpen),
+          { clock },
+        ),
+      ),
+    )
+    const pass = (condition: () => boolean) => passUntil(clock, running, condition)
+    await pass(() => running.every(({ run }) => run.tasks.length === 1))
+    isOpen = true
+    for (const partition of [0, 1]) await append(log, partition, everyHalfMinute)
+    await pass(() => running.every(({ run }) => run.tasks[0]!.inputs[0]!.position === 40))
+    await Promise.all(running.map(each => each.stop()))
   })
 
   it('[3.8] [1.5] changes no result of two processes', async () => {
