@@ -1,9 +1,8 @@
 import type { AggregateNode, EmitNode } from '../../plan/graph.ts'
 import type { CountWindow } from '../../window/count-window.ts'
 import { type EventWindow, type GridWindow, isOfEvents } from '../../window/window.ts'
-import { emptyColumns, resultOf, type Slot, type Window, windowsAt, withRecord } from './aggregate.ts'
+import { emptyColumns, resultOf, type Slot, type Window, windowsAt, withRecords } from './aggregate.ts'
 import { canonicalText } from './bytes.ts'
-import { recordView } from './callbacks.ts'
 import { ClosedWindows } from './closed-windows.ts'
 import { CountedSteps } from './counted-steps.ts'
 import { closesAt, sessionsOf, slidingOf } from './event-windows.ts'
@@ -70,7 +69,7 @@ export class AggregateSteps {
     const slots = this.#slotsOf(node)
     const id = `${window?.start} ${canonicalText(bytesOfRecordKey(record))}`
     const slot = slots.get(id)
-    const columns = withRecord(node, slot?.columns ?? emptyColumns(node), record.value, recordView(record))
+    const columns = withRecords(node, slot?.columns ?? emptyColumns(node), [record])
     const next: Slot = {
       record: slot?.record ?? record,
       window,
@@ -100,6 +99,7 @@ export class AggregateSteps {
     const records = this.#recordsOf(node).get(key) ?? []
     const before = this.#openWindowsOf(node, window, records)
     const after = this.#openWindowsOf(node, window, [...records, record])
+    for (const slot of after.values()) this.#host.works(slot.records)
     return () => {
       this.#recordsOf(node).set(key, [...records, record])
       for (const start of before.keys()) this.#slotsOf(node).delete(`${start} ${key}`)

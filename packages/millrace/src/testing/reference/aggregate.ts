@@ -3,7 +3,7 @@ import type { StreamRecord } from '../../plan/record.ts'
 import type { GridWindow } from '../../window/window.ts'
 import { canonicalText, kindOfKey } from './bytes.ts'
 import { calendarWindowAt } from './calendar.ts'
-import { call, fieldOf, StepFailure } from './callbacks.ts'
+import { call, fieldOf, recordView, StepFailure } from './callbacks.ts'
 import type { FlowRecord } from './types.ts'
 
 export interface Window {
@@ -31,8 +31,8 @@ export interface Slot {
   columns: readonly Column[]
   /** The largest contributing time. */
   timestamp: number
-  /** How many records are in it; windows of events do not count them. */
-  readonly records?: number
+  /** How many records are in it. */
+  readonly records: number
   /** Ids of the emissions whose condition has held for its row. */
   readonly held?: ReadonlySet<number>
   /** Its row has gone out and may come again. */
@@ -48,20 +48,21 @@ export function emptyColumns(node: AggregateNode): readonly Column[] {
   )
 }
 
-/** The columns with one more record in them. Throws `StepFailure` and has then changed nothing. */
-export function withRecord(
+/** The columns with these records in them, too. Throws `StepFailure` and has then changed nothing. */
+export function withRecords(
   node: AggregateNode,
   columns: readonly Column[],
-  value: unknown,
-  record: StreamRecord,
+  records: readonly FlowRecord[],
 ): readonly Column[] {
+  const views = records.map(record => [record.value, recordView(record)] as const)
   return node.columns.map(({ aggregator }, i) => {
     const column = columns[i]!
-    if (aggregator.kind === 'custom')
-      return {
-        state: call(aggregator.add, structuredClone((column as { state: unknown }).state), value, record),
-      }
-    return { taken: [...(column as { taken: unknown[] }).taken, ...argumentsOf(aggregator, value, record)] }
+    if (aggregator.kind !== 'custom') {
+      const taken = views.flatMap(([value, view]) => argumentsOf(aggregator, value, view))
+      return { taken: [...(column as { taken: unknown[] }).taken, ...taken] }
+    }
+    const before = structuredClone((column as { state: unknown }).state)
+    return { state: views.reduce((state, [value, view]) => call(aggregator.add, state, value, view), before) }
   })
 }
 

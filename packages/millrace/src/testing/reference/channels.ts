@@ -26,8 +26,8 @@ export function earliestHead(heads: readonly Head[]): Head {
 
 /** Where what leaves a task goes. */
 export interface TaskOutlet {
-  /** A record goes into a step. Throws when there have been too many. */
-  arrives(): void
+  /** So many records were looked at. Throws when there have been too many. */
+  works(records: number): void
   toTopic(node: ToTopicNode, key: Uint8Array | null, record: FlowRecord): void
   toSide(node: PlanNode, port: SidePort, reason: SideReason, record: FlowRecord): void
   repartition(node: KeyByNode, record: FlowRecord): void

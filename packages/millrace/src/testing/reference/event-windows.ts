@@ -2,8 +2,7 @@ import type { AggregateNode } from '../../plan/graph.ts'
 import type { SessionWindow } from '../../window/session.ts'
 import type { SlidingWindow } from '../../window/sliding.ts'
 import { hasGrid } from '../../window/window.ts'
-import { emptyColumns, type Slot, withRecord } from './aggregate.ts'
-import { recordView } from './callbacks.ts'
+import { emptyColumns, type Slot, withRecords } from './aggregate.ts'
 import type { FlowRecord } from './types.ts'
 
 /** The sessions that the records of one key make, by their starts: what lies at most a gap apart hangs together, up to a length. */
@@ -46,13 +45,12 @@ export function slidingOf(
 /** What records make together. */
 export function slotOf(node: AggregateNode, parts: readonly FlowRecord[]): Slot {
   const [first, last] = [parts[0]!, parts.at(-1)!]
-  const add = (columns: Slot['columns'], record: FlowRecord) =>
-    withRecord(node, columns, record.value, recordView(record))
   return {
     record: first,
     window: { start: first.timestamp, end: last.timestamp },
-    columns: parts.reduce(add, emptyColumns(node)),
+    columns: withRecords(node, emptyColumns(node), parts),
     timestamp: last.timestamp,
+    records: parts.length,
   }
 }
 

@@ -7,5 +7,7 @@ export interface StepHost {
   /** The watermark that has reached a node. */
   reached(node: PlanNode): number
   send(node: PlanNode, port: Port, record: FlowRecord): void
+  /** So many records were looked at. Throws when there have been too many. */
+  works(records: number): void
   sendAside(node: PlanNode, port: SidePort, reason: SideReason, record: FlowRecord): void
 }

@@ -27,15 +27,15 @@ import type {
  * (`idle: 'never'`), no record lies in the future, and files, prints and clocks are left out.
  *
  * `choose` picks which channel of a task goes on next; what the result calls decided does not depend on it. Throws a `TooLongError`
- * when records went into more than `arrivalsMax` steps: what a join with itself makes of a few records may take the model hours.
+ * when its steps looked at more than `workMax` records: what joins with themselves make of a few may take the model hours.
  */
 export function referenceRun(
   graph: Graph,
   input: ReferenceInput,
   choose: ChooseChannel = earliestHead,
-  arrivalsMax: number = Number.POSITIVE_INFINITY,
+  workMax: number = Number.POSITIVE_INFINITY,
 ): ReferenceResult {
-  return new ReferenceRun(graph, input, choose, arrivalsMax).run()
+  return new ReferenceRun(graph, input, choose, workMax).run()
 }
 
 export class TooLongError extends Error {
@@ -53,10 +53,10 @@ class ReferenceRun {
   readonly #outputs = new Collected<string, ExpectedRecord>()
   readonly #sideStreams = new Collected<SidePort, ExpectedSideRecord>()
   readonly #tables = new Collected<string, ExpectedTableRow>()
-  #arrivalsLeft: number
+  #workLeft: number
 
-  constructor(graph: Graph, input: ReferenceInput, choose: ChooseChannel, arrivalsMax: number) {
-    this.#arrivalsLeft = arrivalsMax
+  constructor(graph: Graph, input: ReferenceInput, choose: ChooseChannel, workMax: number) {
+    this.#workLeft = workMax
     this.#graph = graph
     this.#choose = choose
     this.#input = input
@@ -123,8 +123,9 @@ class ReferenceRun {
     const carried = new Map<KeyByNode, number>()
     for (const node of nodes) if (node.kind === 'keyBy') this.#openRepartition(node, place, written)
     return {
-      arrives: () => {
-        if (--this.#arrivalsLeft < 0) throw new TooLongError('too many records arrive at steps')
+      works: records => {
+        this.#workLeft -= records
+        if (this.#workLeft < 0) throw new TooLongError('steps look at too many records')
       },
       toTopic: (node, key, record) => this.#write(place, node, key, record),
       toSide: (node, port, reason, record) => {

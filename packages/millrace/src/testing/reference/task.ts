@@ -42,6 +42,7 @@ export class SequentialTask {
       graph,
       reached: node => this.#watermarks.get(node) ?? Number.NEGATIVE_INFINITY,
       send: (node, port, record) => this.#send(node, port, record),
+      works: records => outlet.works(records),
       sendAside: (node, port, reason, record) => this.#sendAside(node, port, reason, record),
     }
     this.aggregates = new AggregateSteps(host)
@@ -182,7 +183,7 @@ export class SequentialTask {
   }
 
   #receive(node: PlanNode, input: number, record: FlowRecord): void {
-    this.#outlet.arrives()
+    this.#outlet.works(1)
     let effects: () => void
     try {
       effects = this.#effectsOf(node, input, record)
