@@ -36,7 +36,7 @@ export class DiskFaults {
 
   /** Whether a worker's message is about what was done here. */
   isAbout(message: string): boolean {
-    const isSo = noticed.test(message) && this.struck.get('copies of state truncated')! > 0
+    const isSo = noticed.test(message) && [...this.struck.values()].some(times => times > 0)
     if (isSo) this.noticed++
     return isSo
   }

@@ -5,9 +5,8 @@ import type { Task } from '../engine/task.ts'
 import type { Log, TopicPartition } from '../log/log.ts'
 import { changelogTopic } from '../plan/names.ts'
 import { RecordCursor } from '../record/cursor.ts'
-import { CorruptBatchError } from '../record/errors.ts'
 import type { Preparation } from '../serde/serde.ts'
-import { SnapshotDamagedError } from '../state/snapshot-format.ts'
+import { throwDamaged } from '../state/snapshot-format.ts'
 import type { Clock } from '../std/clock.ts'
 
 /** Bytes fetched at once while restoring. */
@@ -159,12 +158,7 @@ class StepRestore {
   async #applySnapshot(): Promise<number> {
     let done = 0
     for await (const batch of this.#source.snapshot?.batches() ?? []) {
-      try {
-        done += await this.#apply(batch, 0)
-      } catch (error) {
-        if (error instanceof CorruptBatchError) throw new SnapshotDamagedError(error.message)
-        throw error
-      }
+      done += await this.#apply(batch, 0).catch(throwDamaged)
       this.#onProgress(done)
     }
     return done

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import { mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -78,6 +79,17 @@ class Setting {
     })
   }
 
+  /** How old the snapshot is when one record more has been written after so long. */
+  async ageAfter(
+    ms: number,
+    { clock, running, snapshots }: { clock: VirtualClock; running: RunningPipeline; snapshots: Snapshots },
+  ): Promise<number> {
+    clock.advance(ms)
+    await this.send(running, 1)
+    await snapshots.settled()
+    return clock.now() - (await readSnapshot(nodeDisk, this.file))!.header.createdMs
+  }
+
   async ends() {
     const [partition] = await this.log.offsets(changelog.topic)
     return partition!
@@ -103,6 +115,14 @@ function tombstonesKeptMs(log: MemoryLog, ms: number): Log {
     offsets: log.offsets.bind(log),
     fetch: log.fetch.bind(log),
   })
+}
+
+/** Most of it is one batch. */
+async function flipInTheMiddle(path: string): Promise<void> {
+  await using file = await open(path, 'r+')
+  const at = Math.floor((await file.stat()).size / 2)
+  const { buffer } = await file.read(Buffer.alloc(1), 0, 1, at)
+  await file.write(Buffer.from([buffer[0]! ^ 0xff]), 0, 1, at)
 }
 
 function replaced(): AsyncGenerator<Uint8Array> {
@@ -179,10 +199,7 @@ describe('the snapshots of a running pipeline', () => {
       await setting.send(running, 150)
       await snapshots.settled()
       await running.stop()
-      const file = await open(setting.file, 'r+')
-      const { size } = await file.stat()
-      await file.write(Buffer.from([0xff]), 0, 1, Math.floor(size / 2))
-      await file.close()
+      await flipInTheMiddle(setting.file)
       await using again = await setting.run(setting.snapshots())
       assert.deepEqual(await countOf(again, 'u149'), { n: 1 })
       await again.stop()
@@ -214,16 +231,9 @@ describe('the snapshots of a running pipeline', () => {
       await using running = await setting.run(snapshots)
       await setting.send(running, 150)
       await snapshots.settled()
-      const madeMs = async () => (await readSnapshot(nodeDisk, setting.file))!.header.createdMs
-      const first = await madeMs()
-      clock.advance(5 * 3_600_000)
-      await setting.send(running, 1)
-      await snapshots.settled()
-      assert.equal(await madeMs(), first)
-      clock.advance(2 * 3_600_000)
-      await setting.send(running, 1)
-      await snapshots.settled()
-      assert.equal(await madeMs(), clock.now())
+      const ageAfter = (ms: number) => setting.ageAfter(ms, { clock, running, snapshots })
+      assert.equal(await ageAfter(5 * 3_600_000), 5 * 3_600_000)
+      assert.equal(await ageAfter(2 * 3_600_000), 0)
       await running.stop()
       clock.advance(11 * 3_600_000)
       assert.ok((await setting.snapshots({ clock }).find(changelog)) !== undefined)
@@ -239,16 +249,9 @@ describe('the snapshots of a running pipeline', () => {
       await using running = await setting.run(snapshots)
       await setting.send(running, 150)
       await snapshots.settled()
-      const madeMs = async () => (await readSnapshot(nodeDisk, setting.file))!.header.createdMs
-      const first = await madeMs()
-      clock.advance(14 * 60_000)
-      await setting.send(running, 1)
-      await snapshots.settled()
-      assert.equal(await madeMs(), first)
-      clock.advance(2 * 60_000)
-      await setting.send(running, 1)
-      await snapshots.settled()
-      assert.equal(await madeMs(), clock.now())
+      const ageAfter = (ms: number) => setting.ageAfter(ms, { clock, running, snapshots })
+      assert.equal(await ageAfter(14 * 60_000), 14 * 60_000)
+      assert.equal(await ageAfter(2 * 60_000), 0)
       await running.stop()
       clock.advance(30 * 60_000)
       assert.ok((await setting.snapshots({ clock, log }).find(changelog)) !== undefined)
@@ -297,6 +300,35 @@ describe('the snapshots of a running pipeline', () => {
       assert.equal((await setting.snapshots().find(changelog))!.offset, (await setting.ends()).latest)
       assert.deepEqual(setting.warnings, [])
     }))
+
+  for (const [damage, strike] of [
+    ['harmed in the middle', (file: string) => flipInTheMiddle(file)],
+    ['removed', (file: string) => rm(file)],
+  ] as const)
+    it(`[2.3] are folded from the changelog alone when the one before is ${damage} meanwhile`, () =>
+      inSetting(async setting => {
+        let isStruck = false
+        const snapshots = setting.snapshots({
+          pause: async () => {
+            if (isStruck || !existsSync(setting.file)) return
+            isStruck = true
+            await strike(setting.file)
+          },
+        })
+        await using running = await setting.run(snapshots)
+        await setting.send(running, 150)
+        await snapshots.settled()
+        await setting.send(running, 150)
+        await snapshots.settled()
+        assert.ok(isStruck)
+        assert.equal((await snapshots.find(changelog))!.offset, (await setting.ends()).latest)
+        assert.equal(setting.warnings.length, 1)
+        assert.match(setting.warnings[0]!, /counts\.changelog\/0: .*; the changelog is read instead/)
+        await running.stop()
+        await using again = await setting.run(setting.snapshots())
+        assert.deepEqual(await countOf(again, 'u149'), { n: 2 })
+        await again.stop()
+      }))
 
   it('[2.3] are opened again when another comes into their place while a task is restored', () =>
     inSetting(async setting => {

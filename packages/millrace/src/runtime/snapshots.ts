@@ -145,7 +145,7 @@ export class Snapshots {
     const { earliest, latest } = await this.#ends(subject)
     const from = previous?.header.offset ?? earliest
     if (from >= latest && !this.#isAging(previous?.header.createdMs, deleteRetentionMs)) return
-    const kept = await foldSnapshot(previous, () => this.#tail(log, subject, from, latest), {
+    const target = {
       disk,
       path: this.#path(subject),
       topicId,
@@ -155,6 +155,13 @@ export class Snapshots {
       offset: latest,
       seed: Math.floor(random() * 2 ** 31),
       pause: () => this.#pause(subject),
+    }
+    const foldFrom = (offset: number, snapshot?: Snapshot) =>
+      foldSnapshot(snapshot, () => this.#tail(log, subject, offset, latest), target)
+    const kept = await foldFrom(from, previous).catch(error => {
+      if (previous === undefined || error instanceof SnapshotReplacedError) throw error
+      this.#warnOfDamage(subject, error)
+      return foldFrom(earliest)
     })
     const backlog = this.#backlogs.get(keyOf(subject))
     if (backlog !== undefined) Object.assign(backlog, { kept, deleteRetentionMs })
@@ -204,10 +211,15 @@ export class Snapshots {
       if (reason === undefined) return snapshot
       warn(`${nameOf(changelog)}: the snapshot is not used: ${reason}`)
     } catch (error) {
-      if (!(error instanceof SnapshotDamagedError)) throw error
-      warn(`${nameOf(changelog)}: ${error.message}; the changelog is read instead`)
+      this.#warnOfDamage(changelog, error)
     }
     return undefined
+  }
+
+  /** Throws what is no damage. */
+  #warnOfDamage(changelog: TopicPartition, error: unknown): void {
+    if (!(error instanceof SnapshotDamagedError)) throw error
+    this.#options.warn(`${nameOf(changelog)}: ${error.message}; the changelog is read instead`)
   }
 
   async #ends({ topic, partition }: TopicPartition): Promise<{ earliest: number; latest: number }> {

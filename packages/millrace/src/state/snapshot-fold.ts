@@ -12,6 +12,7 @@ import type { Disk } from './disk.ts'
 import { KeyTable } from './key-table.ts'
 import type { StoreLayout } from './layout.ts'
 import { type Snapshot, SnapshotWriter } from './snapshot.ts'
+import { throwDamaged } from './snapshot-format.ts'
 
 export interface FoldTarget {
   readonly disk: Disk
@@ -38,7 +39,7 @@ const GAP_MAX = 0x3fffffff
 /**
  * Folds acknowledged changelog batches, in order and from the previous snapshot's offset on, into a new
  * snapshot file. `tail` is called twice and must give the same batches, or those that compaction left of them.
- * Gives the number of records kept.
+ * Gives the number of records kept. Throws a `SnapshotDamagedError` where the previous snapshot is damaged.
  */
 export async function foldSnapshot(
   previous: Snapshot | undefined,
@@ -83,7 +84,8 @@ async function eachRecord(
       if (slices.isOver()) await target.pause()
     }
   }
-  if (previous !== undefined) for await (const batch of previous.batches()) await visitBatch(batch, 0)
+  if (previous !== undefined)
+    for await (const batch of previous.batches()) await visitBatch(batch, 0).catch(throwDamaged)
   for await (const batch of tail()) await visitBatch(batch, previous?.header.offset ?? 0)
 }
 

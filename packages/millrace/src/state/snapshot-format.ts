@@ -8,6 +8,7 @@
  * The batches are those of the changelog, compacted, with the offsets records had there. Numbers are big-endian.
  */
 import { crc32c } from '../record/crc32c.ts'
+import { CorruptBatchError } from '../record/errors.ts'
 
 /** What a snapshot is of and where it stands. */
 export interface SnapshotHeader {
@@ -33,6 +34,11 @@ export class SnapshotReplacedError extends SnapshotDamagedError {
   constructor() {
     super('The snapshot cannot be used: another one has come into its place')
   }
+}
+
+/** Throws what a corrupt batch says of the snapshot that it lies in, and any other error as it is. */
+export function throwDamaged(error: unknown): never {
+  throw error instanceof CorruptBatchError ? new SnapshotDamagedError(error.message) : error
 }
 
 export const PREAMBLE_BYTES = 10
