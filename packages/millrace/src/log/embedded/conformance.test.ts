@@ -51,5 +51,5 @@ describeLogConformance(
       },
     }
   },
-  { sessionTimeoutMs: 600, concurrency: 2 },
+  { sessionTimeoutMs: 1_000, concurrency: 2 },
 )
