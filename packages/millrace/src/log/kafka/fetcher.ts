@@ -146,8 +146,8 @@ export class Fetcher {
       await Promise.all(requests)
       look()
     })
-    // A call that must have all waits on for a broker that is silent.
-    const isPatient = waitMs === 0 || call.options.waitForOpen === true
+    // A call that must have all waits on for a broker that is silent; one that may wait has perhaps no time left.
+    const isPatient = call.options.maxWaitMs === 0 || call.options.waitForOpen === true
     const cancel = isPatient ? () => {} : this.#cluster.clock.after(waitMs + LATE_MS, goOn)
     try {
       await Promise.race([Promise.all(all), isEnough])

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 export const REQUEST = {
   produce: 0,
   fetch: 1,
+  metadata: 3,
   offsetCommit: 8,
   initProducerId: 22,
   addPartitionsToTxn: 24,
