@@ -1,10 +1,10 @@
 /**
  * `npm run test:faults [-- --long] [--seed N] [--kills N] [--records N] [--rounds N] [--minutes N]
- * [--only tests|atomic|positions-first|at-least-once] [part-of-a-test-file-name …]`:
+ * [--only tests|atomic|positions-first|at-least-once] [--twice] [part-of-a-test-file-name …]`:
  * what Kafka's brokers, and the ways to them, can do to a pipeline. First the tests that kill brokers of their own, then a storm like
  * that of `npm run test:kill` on three brokers that are killed, cut off and slowed down meanwhile. Needs Java 17 and Maven; where they
- * are not it says so and skips. `--minutes` says how long a storm may last; then it is judged, whatever has happened by then. The last line
- * is `N passed, N failed`.
+ * are not it says so and skips. `--minutes` says how long a storm may last; then it is judged, whatever has happened by then. With `--twice`,
+ * for `.ci/run`, files with failed tests, never a storm, are run once more by themselves. The last line is `N passed, N failed`.
  */
 import { parseArgs } from 'node:util'
 import { kafkaJars, missingForKafka } from './kafka/jars.ts'
@@ -12,7 +12,7 @@ import { Checks } from './kill/checks.ts'
 import { kafkaGround } from './kill/kafka-ground.ts'
 import { Cap, commitPoints, control, occasionally, storm } from './kill/storm.ts'
 import { transactionPoints } from './kill/worker-options.ts'
-import { brokerTestFiles, runTests } from './run-tests.ts'
+import { brokerTestFiles, runTests, runTestsTwice } from './run-tests.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -24,6 +24,7 @@ const { values, positionals } = parseArgs({
     only: { type: 'string' },
     rounds: { type: 'string' },
     minutes: { type: 'string' },
+    twice: { type: 'boolean', default: false },
   },
 })
 const extent = values.long
@@ -84,9 +85,11 @@ async function brokerTests(): Promise<void> {
   if (files.length === 0)
     return checks.check(`a test file has ${positionals.join(' or ')} in its name`, false)
   const env = { MILLRACE_KAFKA_JARS: kafkaJars() }
-  const run = await runTests({ files, print: true, timeoutMs: 25 * 60_000, testTimeoutMs: 600_000, env })
+  const options = { files, print: true, timeoutMs: 25 * 60_000, testTimeoutMs: 600_000, env }
+  const run = await (values.twice ? runTestsTwice : runTests)(options)
   checks.passed += run.passed
   checks.failed += run.failed
   if (run.ended) console.log(`✖ The test process ${run.ended}.`)
   for (const failure of run.failures) console.log(`  ${failure.place}  ${failure.title}`)
+  for (const test of run.mended ?? []) console.log(`↻ passed the second time: ${test.place}  ${test.title}`)
 }
