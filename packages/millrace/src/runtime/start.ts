@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { openEmbeddedLog } from '../log/embedded/open.ts'
 import { systemClock } from '../std/clock.ts'
-import { systemRandom } from '../std/random.ts'
+import { type Random, systemRandom } from '../std/random.ts'
 import type { App, Logger, StartOptions } from './app.ts'
 import { appName } from './app-name.ts'
 import { checkUntil } from './end-offsets.ts'
@@ -24,12 +24,34 @@ const silent: Logger = { info() {}, warn() {}, error() {} }
  * await using app = await start([engagement], { app: 'shop' })
  * await app.send(pageViews, { visitor: 'v1', url: '/', ms: 12, at: Date.now() })
  */
-export async function start(pipelines: readonly PipelineSource[], options: StartOptions = {}): Promise<App> {
+export function start(pipelines: readonly PipelineSource[], options: StartOptions = {}): Promise<App> {
+  return startIn({}, pipelines, options)
+}
+
+/** The package a process was started in. */
+interface Home {
+  readonly name: string
+  readonly version?: string | undefined
+  readonly directory: string
+}
+
+/** What tests replace, so that a run can be repeated: what is read from a disk takes now longer, now less. */
+export interface StartSurroundings {
+  readonly random?: Random
+  readonly home?: Home
+}
+
+/** `start` in surroundings of a test's choice. */
+export async function startIn(
+  surroundings: StartSurroundings,
+  pipelines: readonly PipelineSource[],
+  options: StartOptions = {},
+): Promise<App> {
   const clock = options.clock ?? systemClock
   const logger = options.logger ?? silent
   const loaded = await loadPipelines(pipelines)
   checkUntil(options)
-  const home = await nearestPackage(process.cwd())
+  const home = surroundings.home ?? (await nearestPackage(process.cwd()))
   const directory = resolve(options.data ?? join(home.directory, '.millrace'))
   const app = new RunningApp({
     name: options.app ?? home.name,
@@ -37,7 +59,7 @@ export async function start(pipelines: readonly PipelineSource[], options: Start
     ...(await openLog(options, directory, logger)),
     clock,
     logger,
-    random: systemRandom,
+    random: surroundings.random ?? systemRandom,
     options,
   })
   try {
@@ -69,9 +91,7 @@ async function openLog(
 }
 
 /** The package the process was started in: its name is the app's, its directory holds the data. */
-async function nearestPackage(
-  from: string,
-): Promise<{ name: string; version?: string | undefined; directory: string }> {
+async function nearestPackage(from: string): Promise<Home> {
   for (let directory = from; ; directory = dirname(directory)) {
     try {
       const manifest = await readFile(join(directory, 'package.json'), 'utf8')

@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os'
 import { endOfInputHeader } from '../../engine/intake.ts'
 import type { Log } from '../../log/log.ts'
 import { MemoryBroker } from '../../log/memory/broker.ts'
@@ -10,7 +11,7 @@ import { type Random, seededRandom } from '../../std/random.ts'
 import type { Scenario } from '../../testing/random/scenario.ts'
 import type { RawRecord } from '../../testing/reference/types.ts'
 import type { App } from '../app.ts'
-import { start } from '../start.ts'
+import { type StartSurroundings, startIn } from '../start.ts'
 import { RandomFaults } from './random-faults.ts'
 
 /** Far behind every event, so that no record lies in the future. */
@@ -45,6 +46,7 @@ export class Simulation {
   readonly #scenario: Scenario
   readonly #mode: 'compiled' | 'interpreted'
   readonly #random: Random
+  readonly #surroundings: StartSurroundings
   readonly #broker: MemoryBroker
   readonly #reader: Log
   #processes: Process[] = []
@@ -54,6 +56,10 @@ export class Simulation {
     this.#mode = mode
     this.#random = seededRandom(seed)
     this.faults = new RandomFaults(seededRandom(seed + 1))
+    this.#surroundings = {
+      random: seededRandom(seed + 2),
+      home: { name: this.app, directory: tmpdir() },
+    }
     this.#broker = new MemoryBroker({ clock: this.clock, faults: this.faults.strike })
     this.#reader = new MemoryLog(this.#broker)
   }
@@ -98,7 +104,7 @@ export class Simulation {
 
   async #start(): Promise<Process> {
     const log = new MemoryLog(this.#broker)
-    const starting = start([this.#scenario.pipeline.pipeline], {
+    const starting = startIn(this.#surroundings, [this.#scenario.pipeline.pipeline], {
       app: this.app,
       log,
       clock: this.clock,
