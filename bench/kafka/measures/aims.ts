@@ -28,11 +28,11 @@ export function latencyText({ perSecond, p50Ms, p99Ms }: LatencyRun): string {
   return `p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms at ${(perSecond / 1e6).toFixed(3)} M records/s`
 }
 
-export function restoreText({ records, readyMs, restoreMs, cpuSeconds }: RestoreRun): string {
-  const rate = (records / readyMs / 1e3).toFixed(2)
+export function restoreText({ records, fixedMs, readyMs, cpuSeconds }: RestoreRun): string {
+  const rate = (ms: number) => `${(records / ms / 1e3).toFixed(2)} M records/s`
   return (
-    `${rate} M records/s (${(records / 1e6).toFixed(2)} M in ${(readyMs / 1e3).toFixed(1)} s from \`start\` to running tasks, ` +
-    `${(restoreMs / 1e3).toFixed(1)} s of them reading; ${cpuSeconds.toFixed(1)} CPU-s)`
+    `${rate(readyMs)} (${(records / 1e6).toFixed(2)} M in ${(readyMs / 1e3).toFixed(2)} s from \`start\` to running tasks: ` +
+    `${(fixedMs / 1e3).toFixed(2)} s to the first of them, ${rate(readyMs - fixedMs)} from there on; ${cpuSeconds.toFixed(2)} CPU-s)`
   )
 }
 

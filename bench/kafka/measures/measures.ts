@@ -19,9 +19,10 @@ export interface LatencyRun {
 export interface RestoreRun {
   /** Of the changelog, read by a process that has just begun, into state that was not there. */
   readonly records: number
-  /** From `start` to running tasks, and of that the time in which the changelog was read. */
+  /** From `start` to the first look into a changelog: code is loaded, and the group joined. */
+  readonly fixedMs: number
+  /** From `start` to running tasks. */
   readonly readyMs: number
-  readonly restoreMs: number
   readonly cpuSeconds: number
 }
 

@@ -18,8 +18,15 @@ import { learnAdded, learnChannels, learnUpstream, type SeenTasks } from './adde
 import { Backoff, isRetriable } from './backoff.ts'
 import type { Guarantee } from './guarantee.ts'
 import { InputPreparation } from './input-preparation.ts'
+import type { RestoreFigures } from './metrics/figures.ts'
 import { keyPreparation, preparationOf, prepareWriting } from './preparation.ts'
-import { globalStarts, type RestoreSource, restoreTask, startPositions } from './restore.ts'
+import {
+  globalStarts,
+  type RestoreSource,
+  restoreTask,
+  type StepRestored,
+  startPositions,
+} from './restore.ts'
 import type { SnapshotSubject } from './snapshots.ts'
 import { TaskRunner } from './task-runner.ts'
 import { type Start, TaskStarts } from './task-starts.ts'
@@ -84,13 +91,16 @@ export class AssignedTasks {
   #epoch = 0
   /** That records cannot be written yet has been said. */
   #isWarned = false
-  readonly restored = { tasks: 0, records: 0, ms: 0 }
+  readonly #restored = { tasks: 0, records: 0, ms: 0 }
+  /** Of the tasks that run. */
+  readonly #restoredSteps = new Map<string, readonly StepRestored[]>()
 
   constructor(options: TaskOptions) {
     this.#options = options
     this.starts = new TaskStarts({
-      onStarted: (name, runner) => {
+      onStarted: (name, runner, steps) => {
         this.runners.set(name, runner)
+        this.#restoredSteps.set(name, steps)
         options.wake()
       },
       onAllStarted: options.onAllStarted,
@@ -119,6 +129,13 @@ export class AssignedTasks {
 
   get tasks(): Task[] {
     return [...this.runners.values()].map(({ task }) => task)
+  }
+
+  get restoreFigures(): RestoreFigures {
+    const steps = [...this.starts.steps, ...this.#restoredSteps].flatMap(([task, steps]) =>
+      steps.map(each => ({ task, ...each })),
+    )
+    return { isRestoring: !this.starts.isEmpty, ...this.#restored, steps }
   }
 
   /** Co-partitioned sets for the membership: the input topics of each sub-topology. */
@@ -228,6 +245,7 @@ export class AssignedTasks {
     task?.effects.close()
     task?.calls.close()
     this.runners.delete(name)
+    this.#restoredSteps.delete(name)
   }
 
   /** Begins to make and restore the tasks that are missing; each runs as soon as it is whole. */
@@ -288,7 +306,7 @@ export class AssignedTasks {
 
   async #startTask(
     { plan, program, partition, topics }: Place,
-    ...[signal, onProgress]: Parameters<Start<TaskRunner>>
+    ...[signal, onBegun]: Parameters<Start<TaskRunner>>
   ): Promise<TaskRunner> {
     const { graph, log, clock, snapshotOf, bounds, warn, wake } = this.#options
     await this.#prepareWriting()
@@ -305,11 +323,11 @@ export class AssignedTasks {
       const task = createTask(plan, program, partition, positions, this.#world, globals)
       const keys = keyPreparation(task)
       const startMs = clock.monotonic()
-      const how = { log, clock, keys, snapshotOf: source, pause, signal, onProgress }
+      const how = { log, clock, keys, snapshotOf: source, pause, signal, onBegun }
       const records = await restoreTask(task, how)
-      this.restored.tasks++
-      this.restored.records += records
-      this.restored.ms += clock.monotonic() - startMs
+      this.#restored.tasks++
+      this.#restored.records += records
+      this.#restored.ms += clock.monotonic() - startMs
       return task
     }
     const restoredWhole = (): Promise<Task> =>

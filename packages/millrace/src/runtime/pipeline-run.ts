@@ -373,7 +373,7 @@ export class PipelineRun {
     return {
       pipeline: this.name,
       ...this.#commits.meter.figures,
-      restore: { isRestoring: this.isRestoring, ...this.#tasks.restored },
+      restore: this.#tasks.restoreFigures,
       tasks: this.tasks.map(taskFigures),
     }
   }

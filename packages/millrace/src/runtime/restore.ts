@@ -8,9 +8,8 @@ import { RecordCursor } from '../record/cursor.ts'
 import type { Preparation } from '../serde/serde.ts'
 import { throwDamaged } from '../state/snapshot-format.ts'
 import type { Clock } from '../std/clock.ts'
+import { changelogParts } from './changelog-parts.ts'
 
-/** Bytes fetched at once while restoring. */
-const restoreBytesMax = 8 * 1024 * 1024
 /** Longest time in one go; looked at after so many records. */
 const sliceMsMax = 10
 const sliceRecords = 500
@@ -27,14 +26,21 @@ export interface RestoreOptions {
   readonly clock: Clock
   /** The newest usable snapshot of a changelog partition, or undefined. */
   readonly snapshotOf: (partition: TopicPartition) => Promise<RestoreSource | undefined>
-  /** Lets the loop go on; awaited after every batch and every 10 ms. What it throws ends the restore. */
+  /** Lets the loop go on; awaited after every answer of the log and every 10 ms. What it throws ends the restore. */
   readonly pause: () => Promise<void>
   /** Present where the keys of the stores cannot be read before something is fetched, such as their schemas. */
   readonly keys?: Preparation
   /** Ends waits for the log. */
   readonly signal?: AbortSignal
-  /** Told how far it is: records of the snapshot and offsets of the changelog. */
-  readonly onProgress?: (done: number, total: number) => void
+  /** Told once how much there is to read; the steps say from then on how far they are. */
+  readonly onBegun?: (steps: readonly StepRestored[]) => void
+}
+
+/** How far the store of a step is, in records of the snapshot and offsets of the changelog. */
+export interface StepRestored {
+  readonly step: string
+  readonly done: number
+  readonly total: number
 }
 
 /** Where a task goes on: its committed positions; a partition without one is read from its beginning (SEMANTICS 1.6). */
@@ -78,20 +84,14 @@ async function earliestOffset(log: Log, topic: string, partition: number): Promi
 export async function restoreTask(task: Task, options: RestoreOptions): Promise<number> {
   const { app, graph, stateful } = task.plan
   const restores = await Promise.all(
-    stateful.map(({ node }) => {
+    stateful.map(async ({ node }) => {
       const changelog = { topic: changelogTopic(app, graph.name, node.name), partition: task.partition }
-      return openRestore(task.steps[node.id]!, changelog, options)
+      return new StepRestore(await openRestore(task.steps[node.id]!, changelog, options), options)
     }),
   )
-  const total = restores.reduce((sum, each) => sum + each.total, 0)
-  options.onProgress?.(0, total)
-  let done = 0
+  options.onBegun?.(restores.map(({ progress }) => progress))
   let records = 0
-  for (const restore of restores) {
-    const onPart = (part: number) => options.onProgress?.(done + part, total)
-    records += await new StepRestore(restore, options, onPart).run()
-    done += restore.total
-  }
+  for (const restore of restores) records += await restore.run()
   task.restored()
   return records
 }
@@ -117,8 +117,6 @@ interface StepSource {
   /** Where the changelog is read from, and up to where. */
   readonly from: number
   readonly end: number
-  /** Records of the snapshot, and offsets of the changelog. */
-  readonly total: number
 }
 
 async function openRestore(
@@ -126,40 +124,44 @@ async function openRestore(
   changelog: TopicPartition,
   { log, snapshotOf }: RestoreOptions,
 ): Promise<StepSource> {
-  const ends = (await log.offsets(changelog.topic)).find(each => each.partition === changelog.partition)
+  const [bounds, snapshot] = await Promise.all([log.offsets(changelog.topic), snapshotOf(changelog)])
+  const ends = bounds.find(each => each.partition === changelog.partition)
   const { earliest = 0, latest: end = 0 } = ends ?? {}
-  const snapshot = await snapshotOf(changelog)
   const from = Math.max(earliest, snapshot?.offset ?? 0)
-  const total = (snapshot?.records ?? 0) + Math.max(0, end - from)
-  return { step, changelog, snapshot, from, end, total }
+  return { step, changelog, snapshot, from, end: Math.max(from, end) }
 }
 
 /** Fills one store. */
 class StepRestore {
+  readonly progress: { -readonly [K in keyof StepRestored]: StepRestored[K] }
   readonly #source: StepSource
   readonly #options: RestoreOptions
-  readonly #onProgress: (done: number) => void
   readonly #cursor = new RecordCursor()
   #sliceEndMs: number
 
-  constructor(source: StepSource, options: RestoreOptions, onProgress: (done: number) => void) {
+  constructor(source: StepSource, options: RestoreOptions) {
+    const { step, snapshot, from, end } = source
+    this.progress = { step: step.name, done: 0, total: (snapshot?.records ?? 0) + end - from }
     this.#source = source
     this.#options = options
-    this.#onProgress = onProgress
     this.#sliceEndMs = options.clock.monotonic() + sliceMsMax
   }
 
   /** Gives the records read. */
   async run(): Promise<number> {
     const fromSnapshot = await this.#applySnapshot()
-    return fromSnapshot + (await this.#applyChangelog(fromSnapshot))
+    const records = fromSnapshot + (await this.#applyChangelog(fromSnapshot))
+    // What compaction left may have ended before the end.
+    this.progress.done = this.progress.total
+    return records
   }
 
   async #applySnapshot(): Promise<number> {
     let done = 0
     for await (const batch of this.#source.snapshot?.batches() ?? []) {
       done += await this.#apply(batch, 0).catch(throwDamaged)
-      this.#onProgress(done)
+      this.progress.done = done
+      await this.#pause()
     }
     return done
   }
@@ -168,43 +170,41 @@ class StepRestore {
     const { changelog, from, end } = this.#source
     const { log, signal } = this.#options
     let records = 0
-    for (let offset = from; offset < end; ) {
-      const limits = { maxWaitMs: 0, maxBytes: restoreBytesMax, partitionMaxBytes: restoreBytesMax }
-      const [fetched] = await log.fetch([{ ...changelog, offset }], { ...limits, waitForOpen: true, signal })
-      // Trimmed meanwhile by the process that had the task before: nothing that an open row needs (SEMANTICS 2.6).
-      if (fetched!.error?.code === 'offset-out-of-range' && fetched!.logStartOffset > offset) {
-        offset = fetched!.logStartOffset
-        continue
-      }
-      if (fetched!.error !== undefined) throw fetched!.error
-      for (const batch of fetched!.batches) {
+    for await (const { batches, offset } of changelogParts({ log, changelog, from, end, signal })) {
+      for (const batch of batches) {
         records += await this.#apply(batch, offset)
-        offset = Math.max(offset, nextOffset(batch))
-        this.#onProgress(before + Math.min(offset, end) - from)
+        this.progress.done = before + Math.min(nextOffset(batch), end) - from
       }
-      // What compaction left may end before the end: an empty answer below the high watermark means just that.
-      if (fetched!.batches.length === 0) offset = Math.max(end, fetched!.logStartOffset)
+      await this.#pause()
     }
     return records
   }
 
   /** Applies the records from an offset on, a slice at a time; gives their number. */
   async #apply(batch: Uint8Array, from: number): Promise<number> {
-    const { clock, pause, keys } = this.#options
+    const { clock, keys } = this.#options
     const { step } = this.#source
     const cursor = this.#cursor
+    const nowMs = clock.now()
     let records = 0
     cursor.open(batch)
     if (keys !== undefined) await prepareKeys(cursor, step, keys)
     while (cursor.next()) {
       if (cursor.offset < from) continue
-      step.store.apply(cursor, clock.now())
-      if (++records % sliceRecords !== 0 || clock.monotonic() < this.#sliceEndMs) continue
-      await pause()
-      this.#sliceEndMs = clock.monotonic() + sliceMsMax
+      step.store.apply(cursor, nowMs)
+      if (++records % sliceRecords === 0 && this.#isSliceOver) await this.#pause()
     }
-    // However small they are, batches must not keep a restore from being given up.
-    await pause()
+    // Batches may be small, and many.
+    if (this.#isSliceOver) await this.#pause()
     return records
+  }
+
+  get #isSliceOver(): boolean {
+    return this.#options.clock.monotonic() >= this.#sliceEndMs
+  }
+
+  async #pause(): Promise<void> {
+    await this.#options.pause()
+    this.#sliceEndMs = this.#options.clock.monotonic() + sliceMsMax
   }
 }

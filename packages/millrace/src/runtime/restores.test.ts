@@ -73,10 +73,14 @@ describe('a task that is restored', () => {
     assert.equal(restore!.done, 0)
     assert.equal(restore!.total, (await log.offsets('test.per-user.counts.changelog'))[0]!.latest)
     assert.equal(running.run.isFinished, false)
+    const { total } = restore!
+    const steps = () => running.run.figures.restore.steps.filter(({ task }) => task === restore!.task)
+    assert.deepEqual(steps(), [{ task: restore!.task, step: 'counts', done: 0, total }])
 
     log.gate.resolve()
     await until(running, () => log.isDone(0))
     assert.deepEqual(running.run.restores, [])
+    assert.deepEqual(steps(), [{ task: restore!.task, step: 'counts', done: total, total }])
     const store = new LocalStore(running.run, 'counts')
     for (let i = 0; i < 20; i++) assert.deepEqual(await store.get(`u${i}`), { n: 2 })
     await running.stop()
@@ -103,8 +107,10 @@ describe('a task that is restored', () => {
 
   it('[1.2] is given up when its partition goes, without waiting for the rest of it', async () => {
     const { running } = await restoring()
+    assert.equal(running.run.figures.restore.steps.length, 2)
     await running.stop()
     assert.deepEqual(running.run.restores, [])
+    assert.deepEqual(running.run.figures.restore.steps, [])
     assert.deepEqual(running.errors, [])
   })
 
@@ -115,5 +121,29 @@ describe('a task that is restored', () => {
     log.gate.resolve()
     assert.deepEqual(new Set((await answers).map(answer => JSON.stringify(answer))), new Set(['{"n":1}']))
     await running.stop()
+  })
+
+  it('[2.3] gives way to others between batches, however small', async () => {
+    const broker = new MemoryBroker()
+    const sender = new Sender(new MemoryLog(broker), systemClock)
+    const first = await runPipeline(perUser, new MemoryLog(broker))
+    for (let i = 1; i <= 40; i++) {
+      await sender.send(hits, { user: 'u0' }, {})
+      await until(first, () => first.run.commits === i)
+    }
+    await first.stop()
+
+    // Every look at it takes 1 ms.
+    let monotonicMs = 0
+    const clock = { ...systemClock, monotonic: () => ++monotonicMs }
+    const second = await runPipeline(perUser, new MemoryLog(broker), { clock })
+    const seen = new Set<number>()
+    await until(second, () => {
+      for (const { done } of second.run.restores) seen.add(done)
+      return second.run.tasks.length === 2
+    })
+    assert.ok(seen.size > 3, [...seen].join())
+    assert.deepEqual(await new LocalStore(second.run, 'counts').get('u0'), { n: 40 })
+    await second.stop()
   })
 })

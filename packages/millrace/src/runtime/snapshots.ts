@@ -180,6 +180,7 @@ export class Snapshots {
         yield batch
         offset = Math.max(offset, nextOffset(batch))
       }
+      fetched!.release?.()
       await this.#pause(subject)
     }
   }

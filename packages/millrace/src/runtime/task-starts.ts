@@ -1,22 +1,23 @@
 import type { RestoreHealth } from './app.ts'
+import type { StepRestored } from './restore.ts'
 
 /** How many tasks are restored at once: the others wait for their turn, and those that run have half of the loop. */
 const startsMax = 2
 
 /** Makes a task, or throws when it is no longer wanted. */
-export type Start<T> = (signal: AbortSignal, progress: (done: number, total: number) => void) => Promise<T>
+export type Start<T> = (signal: AbortSignal, onBegun: (steps: readonly StepRestored[]) => void) => Promise<T>
 
 interface Entry<T> {
   readonly task: string
   readonly start: Start<T>
   readonly abort: AbortController
   isUnderWay: boolean
-  done: number
-  total: number
+  /** How far the stores are; none while it is not known what there is to read. */
+  steps: readonly StepRestored[]
 }
 
 export interface TaskStartsOptions<T> {
-  readonly onStarted: (task: string, made: T) => void
+  readonly onStarted: (task: string, made: T, steps: readonly StepRestored[]) => void
   /** None is left to start, and at least one was. */
   readonly onAllStarted: () => void
   readonly onError: (error: Error) => void
@@ -37,7 +38,16 @@ export class TaskStarts<T> {
   }
 
   get health(): RestoreHealth[] {
-    return [...this.#entries.values()].map(({ task, done, total }) => ({ task, done, total }))
+    return [...this.#entries.values()].map(({ task, steps }) => ({
+      task,
+      done: steps.reduce((sum, { done }) => sum + done, 0),
+      total: steps.reduce((sum, { total }) => sum + total, 0),
+    }))
+  }
+
+  /** How far each store is, by task. */
+  get steps(): (readonly [task: string, steps: readonly StepRestored[]])[] {
+    return [...this.#entries.values()].map(({ task, steps }) => [task, steps])
   }
 
   has(task: string): boolean {
@@ -50,14 +60,7 @@ export class TaskStarts<T> {
   }
 
   begin(task: string, start: Start<T>): void {
-    this.#entries.set(task, {
-      task,
-      start,
-      abort: new AbortController(),
-      isUnderWay: false,
-      done: 0,
-      total: 0,
-    })
+    this.#entries.set(task, { task, start, abort: new AbortController(), isUnderWay: false, steps: [] })
     this.#next()
   }
 
@@ -87,13 +90,12 @@ export class TaskStarts<T> {
   async #run(entry: Entry<T>): Promise<void> {
     const { signal } = entry.abort
     try {
-      const made = await entry.start(signal, (done, total) => {
-        entry.done = done
-        entry.total = total
+      const made = await entry.start(signal, steps => {
+        entry.steps = steps
       })
       if (signal.aborted) return
       this.#remove(entry)
-      this.#options.onStarted(entry.task, made)
+      this.#options.onStarted(entry.task, made, entry.steps)
       if (this.isEmpty) this.#options.onAllStarted()
     } catch (error) {
       if (signal.aborted) return

@@ -59,6 +59,10 @@ function addPipeline(out: Exposition, figures: PipelineFigures, thread: number, 
   out.add(F.restoredTasks, labels, restore.tasks)
   out.add(F.restoredRecords, labels, restore.records)
   out.add(F.restoreSeconds, labels, restore.ms / 1000)
+  for (const { task, step, done, total } of restore.steps) {
+    out.add(F.restoreDone, [pipeline, task, step], done)
+    out.add(F.restoreLeft, [pipeline, task, step], total - done)
+  }
   for (const task of tasks) addTask(out, pipeline, task, nowMs)
 }
 

@@ -110,6 +110,16 @@ export const FAMILIES = {
     'Records read from snapshots and changelogs to restore state.',
   ),
   restoreSeconds: counter('millrace_restore_seconds_total', 'pipeline thread', 'Time that restoring took.'),
+  restoreDone: gauge(
+    'millrace_restore_done_records',
+    step,
+    'Records of the snapshot and offsets of the changelog that the restore of a store has behind it; absent while the task waits for its turn.',
+  ),
+  restoreLeft: gauge(
+    'millrace_restore_left_records',
+    step,
+    'Those that it has before it; 0 once the store is whole.',
+  ),
   rebalances: counter('millrace_rebalances_total', 'pipeline', 'Times that partitions came or went.'),
   membershipLosses: counter(
     'millrace_membership_losses_total',

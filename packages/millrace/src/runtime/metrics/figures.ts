@@ -39,6 +39,13 @@ export interface RestoreFigures {
   readonly tasks: number
   readonly records: number
   readonly ms: number
+  /** How far each store is, in records of the snapshot and offsets of the changelog; as a task that runs was restored. */
+  readonly steps: readonly {
+    readonly task: string
+    readonly step: string
+    readonly done: number
+    readonly total: number
+  }[]
 }
 
 export interface TaskFigures {

@@ -99,6 +99,21 @@ describe('the metrics of an app', { timeout: 60_000 }, () => {
       assert.equal(await sum(app, FAMILIES.partitions), 8)
     }))
 
+  it('[2.3] say of each store how much of its changelog was read', async () => {
+    const log = new MemoryLog()
+    await run({ log }, async app => {
+      await settled(app)
+      assert.equal(await sum(app, FAMILIES.restoreDone), 0)
+      await app.stop()
+    })
+    await using app = await start([pipeline], { app: 'test', log })
+    while (!app.health().isReady) await pause(app)
+    const done = samplesOf(await app.metrics(), FAMILIES.restoreDone).filter(({ value }) => value > 0)
+    assert.deepEqual(new Set(done.map(({ labels }) => labels.step)), new Set(['by-visitor', 'by-page']))
+    assert.equal(await sum(app, FAMILIES.restoreDone), await sum(app, FAMILIES.restoredRecords))
+    assert.equal(await sum(app, FAMILIES.restoreLeft), 0)
+  })
+
   it('are those of all worker threads, each under its number', async () => {
     const data = await mkdtemp(join(tmpdir(), 'millrace-metrics-'))
     try {
