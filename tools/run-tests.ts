@@ -72,18 +72,22 @@ export interface RunTestsOptions {
   readonly timeoutMs: number
 }
 
+/** What `test-process.ts` is told. */
+export type TestProcessOptions = Pick<RunTestsOptions, 'files' | 'titlePattern'>
+
+const testProcess = fileURLToPath(new URL('test-process.ts', import.meta.url))
+
 /** Runs the files in one process of this Node and gives the counts. Never rejects for a failing test. */
 export function runTests(options: RunTestsOptions): Promise<TestRun> {
+  const { files, titlePattern, testTimeoutMs = 120_000 } = options
+  const given: TestProcessOptions = { files, titlePattern }
   const args = [
     '--conditions=source',
     '--disable-warning=ExperimentalWarning',
     '--expose-gc',
-    '--test',
-    '--test-isolation=none',
-    `--test-timeout=${options.testTimeoutMs ?? 120_000}`,
-    `--test-reporter=${fileURLToPath(new URL('test-reporter.ts', import.meta.url))}`,
-    ...(options.titlePattern ? [`--test-name-pattern=${options.titlePattern}`] : []),
-    ...options.files,
+    `--test-timeout=${testTimeoutMs}`,
+    testProcess,
+    JSON.stringify(given),
   ]
   const output = options.print ? 'inherit' : 'ignore'
   // Processes and threads that tests start take the compiled sources from here instead of stripping types each time.

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { executionAsyncId } from 'node:async_hooks'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -58,6 +59,27 @@ describe('a test run in parts', () => {
     assert.equal(run.failed, 1)
     assert.ok(run.passed >= 15, `${run.passed} passed`)
     assert.match(run.ended!, /0\.test\.ts to .*9\.test\.ts ended early, with signal SIGKILL$/)
+  })
+
+  it('fails by an error that nobody caught, be it in a test or after it', async t => {
+    const files = [
+      "it('waits', async () => { Promise.reject(new Error('nobody')); await new Promise(setImmediate) })",
+      "it('leaves', () => { setTimeout(() => Promise.reject(new Error('late')), 1) })",
+    ]
+    for (const file of files) {
+      const run = await runTestsInParts({ files: written(t, [file]), print: false, timeoutMs: 60_000 })
+      assert.deepEqual([run.passed, run.failed], [1, 1])
+      assert.match(run.ended!, /ended with exit code 1$/)
+    }
+  })
+
+  it('follows no promises, which would take up to half of its time', async () => {
+    const ids = new Set<number>()
+    for (let i = 0; i < 3; i++) {
+      await undefined
+      ids.add(executionAsyncId())
+    }
+    assert.equal(ids.size, 1)
   })
 
   it('ends all that run at the limit, and counts each as a failure', async t => {

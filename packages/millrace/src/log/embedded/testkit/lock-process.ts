@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
 const [directory, mode] = process.argv.slice(2)
-const db = new DatabaseSync(join(directory!, 'log.db'))
+// Others may be writing just now.
+const db = new DatabaseSync(join(directory!, 'log.db'), { timeout: 20_000 })
 if (mode === 'write') db.exec('BEGIN IMMEDIATE')
 else {
   db.exec('BEGIN')
