@@ -101,8 +101,9 @@ async function sendAll(app: App, trouble: Trouble, flag: string): Promise<Order[
   return sent
 }
 
+/** Not at once, as the threads need the cores for what is waited for. */
 async function nextTurn(app: App): Promise<void> {
-  await Promise.race([app.failed, new Promise(resolve => setImmediate(resolve))])
+  await Promise.race([app.failed, new Promise(resolve => setTimeout(resolve, 10))])
 }
 
 async function memberOf(app: App): Promise<string> {

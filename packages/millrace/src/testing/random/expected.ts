@@ -4,8 +4,8 @@ import { referenceRun, TooLongError } from '../reference/reference-run.ts'
 import type { ReferenceResult } from '../reference/types.ts'
 import type { Scenario } from './scenario.ts'
 
-/** Two of 2,000 scenarios went beyond it; the model took 1.3 s at most for the others. */
-const WORK_MAX = 100_000
+/** Five of 2,000 scenarios went beyond it; the model took a second at most for the others. */
+const WORK_MAX = 25_000
 
 /** What a scenario must give. Inside a property, one whose records meet and multiply beyond measure is exchanged for another. */
 export function expectedOf(
