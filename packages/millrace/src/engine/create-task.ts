@@ -26,6 +26,7 @@ import { type ChannelState, TaskTime, watermarkOf } from './time.ts'
 const forgetsTime = isBroken('2.1')
 /** A re-keyed record's channel is known from the marker in front of it; one of a global topic has none. */
 const unknownChannel = -1
+const recordBytesMaxDefault = 16 * 1024 * 1024
 
 /** The world a task lives in: what it may ask about its surroundings, and where its side effects go. */
 export interface TaskWorld {
@@ -34,7 +35,8 @@ export interface TaskWorld {
   readonly partitionsOf: (topic: string) => number
   /** Names of the upstream tasks that write a re-keying, in a fixed order. */
   readonly upstreamsOf: (keyBy: number) => readonly string[]
-  readonly recordBytesMaxOf: (topic: string) => number
+  /** Undefined where the log does not know what a topic takes. */
+  readonly recordBytesMaxOf: (topic: string) => number | undefined
   /** Smaller than what a loop needs, for tests of what happens between two slices. */
   readonly slice?: Slice
   readonly lines: LineSinks
@@ -103,6 +105,7 @@ export function createTask(
     clock: world.clock,
     slice: world.slice,
     wake: world.wake,
+    recordBytesMaxOf: world.recordBytesMaxOf,
   })
   task.intake = new Intake(task, channels)
   task.lines = new Lines(task, world.lines)
@@ -179,7 +182,7 @@ function outputsOf(task: Task, world: TaskWorld): Outputs {
     topic,
     partitions: world.partitionsOf(topic),
     partitionWithoutKey: partition,
-    recordBytesMax: world.recordBytesMaxOf(topic),
+    recordBytesMax: world.recordBytesMaxOf(topic) ?? recordBytesMaxDefault,
     sealed,
   })
   for (const id of plan.sub.nodeIds) {

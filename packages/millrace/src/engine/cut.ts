@@ -38,24 +38,28 @@ export function cutTask(task: Task, wallTimeMs: number): TaskCut {
 }
 
 function changesOf(task: Task, step: StatefulStep, wallTimeMs: number): ChangelogCut[] {
-  const sink = new ChangelogBatches()
+  const topic = changelogTopic(task.plan.app, task.plan.graph.name, step.name)
+  const sink = new ChangelogBatches(task.recordBytesMaxOf(topic))
   step.settleClosing()
   try {
     step.store.writeChanges(sink, wallTimeMs)
   } catch (error) {
-    throw error instanceof RowTooLargeError ? stateTooLarge(task, step, error) : error
+    throw error instanceof RowTooLargeError ? stateTooLarge(task, step, topic, error) : error
   }
   const batches = sink.finish()
   if (batches.length === 0) return []
-  return [{ step, topic: changelogTopic(task.plan.app, task.plan.graph.name, step.name), batches }]
+  return [{ step, topic, batches }]
 }
 
-function stateTooLarge(task: Task, step: StatefulStep, error: RowTooLargeError): TaskStopped {
+function stateTooLarge(task: Task, step: StatefulStep, topic: string, error: RowTooLargeError): TaskStopped {
   const { key, bytes, maxBytes } = error
   const shown = JSON.stringify(task.readKey(step.kind, key, ...step.keyRange(key, 0, key.length)))
+  const hasSetting = task.recordBytesMaxOf(topic) !== undefined
+  const setting = `, or let topic ${topic} take more (max.message.bytes)`
   return new TaskStopped(
     `What step "${step.name}" keeps for the key ${shown} takes ${bytes} bytes, and a record of its changelog at most ${maxBytes}. Keep less ` +
-      'for one key: group by a finer key first, or count without keeping every value',
+      `for one key: group by a finer key first, or count without keeping every value${hasSetting ? setting : ''}. ` +
+      'State and positions are those of the last commit, and a start goes on from there',
     { cause: error },
   )
 }

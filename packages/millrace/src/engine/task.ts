@@ -49,6 +49,7 @@ export interface TaskParts {
   readonly slice?: Slice
   /** Called when something the task waited for has happened. */
   readonly wake: () => void
+  readonly recordBytesMaxOf: (topic: string) => number | undefined
 }
 
 /**
@@ -67,6 +68,8 @@ export class Task {
   readonly slice: Slice
   /** Called when something the task waited for has happened. */
   readonly wake: () => void
+  /** Undefined where the log does not know what a topic takes. */
+  readonly recordBytesMaxOf: (topic: string) => number | undefined
   readonly effects: Effects
   readonly parked: ParkedCalls
   readonly closing: Closing
@@ -114,6 +117,7 @@ export class Task {
     this.clock = parts.clock
     this.slice = parts.slice ?? wholeSlice
     this.wake = parts.wake
+    this.recordBytesMaxOf = parts.recordBytesMaxOf
     this.effects = new Effects(this, parts.wake)
     this.parked = new ParkedCalls(this)
     this.closing = new Closing(this)

@@ -40,8 +40,6 @@ export interface Bounds {
   endOf(partition: TopicPartition): number
 }
 
-const recordBytesMaxDefault = 16 * 1024 * 1024
-
 export interface TaskOptions {
   readonly app: string
   readonly graph: Graph
@@ -115,7 +113,7 @@ export class AssignedTasks {
       nextSeed: () => Math.floor(options.random() * 2 ** 31),
       partitionsOf: topic => this.#counts.get(topic) ?? 1,
       upstreamsOf: keyBy => this.#upstreams(keyBy),
-      recordBytesMaxOf: topic => options.recordLimits?.get(topic) ?? recordBytesMaxDefault,
+      recordBytesMaxOf: topic => options.recordLimits?.get(topic),
       lines: { writeLine: (path, line) => options.files.write(path, line), print: options.print },
       wake: options.wake,
       onFirstIncident: options.onIncident,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { json, pipeline, start, topic } from '../index.ts'
+import { custom, json, pipeline, start, topic } from '../index.ts'
 import { type Dial, systemDial } from '../log/kafka/dial.ts'
 import { openKafkaIn, openKafkaLog } from '../log/kafka/open.ts'
 import { testBrokers } from '../log/kafka/testkit/brokers.ts'
@@ -92,6 +92,53 @@ describe('bad input on Kafka', { timeout: 120_000 }, () => {
     await using again = await start([grow], { app, brokers, once: true })
     await Promise.race([again.failed, again.finished])
     assert.deepEqual(await ids(), [1, 2])
+  })
+
+  it('[7.6] a row larger than its changelog takes stops the pipeline, which goes on once the topic takes it', async () => {
+    const app = `bad-${crypto.randomUUID().slice(0, 8)}`
+    const lines = topic(`${app}-lines`, { value: json<Line>(), key: 'id', retention: 'forever' })
+    const text = custom<Line, string, number>({
+      init: () => '',
+      add: (kept, { length }) => kept + 'x'.repeat(length),
+      result: kept => kept.length,
+      version: 1,
+    })
+    const keep = pipeline('keep', p => {
+      p.from(lines, { idle: 'never' }).byKey().aggregate('texts', { length: text })
+    })
+    const changelog = `${app}.keep.texts.changelog`
+    await admin.createTopics([specOf(lines)])
+    const allow = (bytes: number) =>
+      admin.alterTopics([{ name: changelog, kafka: { 'max.message.bytes': `${bytes}` } }])
+    const kept = async () => {
+      await using running = await start([keep], { app, brokers, once: true })
+      await Promise.race([running.failed, running.finished])
+      const rows = await running.store('texts').range({ limit: 1_000 })
+      return new Map(rows.map(({ key, value }) => [Number(key), (value as { length: number }).length]))
+    }
+    const send = async (...sent: readonly Line[]) => {
+      await using sender = await start([], { app, log: admin })
+      for (const line of sent) await sender.send(lines, line)
+    }
+    await kept()
+    // Of rows that fit there are more than fit one batch.
+    await allow(3_000)
+    await send(...Array.from({ length: 60 }, (_, id) => ({ id, length: 100 })))
+    const first = await kept()
+    assert.equal(first.size, 60)
+
+    await send({ id: 7, length: 5_000 })
+    const refusal = new RegExp(
+      `step "texts" keeps for the key "7" takes 5\\d\\d\\d bytes, and a record of its changelog at most 1976\\..* let topic ${changelog} take more`,
+    )
+    await assert.rejects(kept(), refusal)
+    // A larger one than a batch of several rows may be.
+    await allow(4_000_000)
+    await send({ id: 7, length: 2_000_000 })
+    assert.deepEqual(await kept(), new Map([...first, [7, 2_005_100]]))
+    // And it is read back.
+    await send({ id: 8, length: 1 })
+    assert.deepEqual(await kept(), new Map([...first, [7, 2_005_100], [8, 101]]))
   })
 
   it('a source that is deleted under way stops the pipeline and is named', async () => {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { count, json, pipeline, topic } from '../index.ts'
+import { count, custom, json, pipeline, topic } from '../index.ts'
 import { CommitError } from '../log/log.ts'
 import { MemoryBroker } from '../log/memory/broker.ts'
 import { MemoryLog } from '../log/memory/memory-log.ts'
-import { VirtualClock } from '../std/clock.ts'
+import { systemClock, VirtualClock } from '../std/clock.ts'
 import { Sender } from './sender.ts'
 import { LocalStore } from './store-view.ts'
 import { type RunningPipeline, runPipeline, until } from './testkit/run-pipeline.ts'
@@ -56,6 +56,33 @@ async function turns(): Promise<void> {
 const live = (running: RunningPipeline) => new LocalStore(running.run, 'counts').get('a')
 
 describe('the commits of a pipeline', () => {
+  it('[7.6] that cannot be cut, for a row is too large, stop the pipeline and leave what was committed', async () => {
+    const lengths = topic('lengths', { value: json<{ user: string; length: number }>(), key: 'user' })
+    const text = custom<{ length: number }, string, number>({
+      init: () => '',
+      add: (kept, { length }) => kept + 'x'.repeat(length),
+      result: kept => kept.length,
+      version: 1,
+    })
+    const texts = pipeline('texts', { commitInterval: 5 }, p => {
+      p.from(lengths, { idle: 'never' }).byKey().aggregate('texts', { length: text })
+    })
+    const log = new MemoryLog()
+    const sender = new Sender(log, systemClock)
+    const running = await runPipeline(texts, log)
+    await sender.send(lengths, { user: 'a', length: 600_000 }, {})
+    await until(running, () => running.run.commits === 1)
+    await sender.send(lengths, { user: 'a', length: 600_000 }, {})
+    while (running.errors.length === 0) await new Promise(resolve => setImmediate(resolve))
+    assert.match(running.errors[0]!.message, /^What step "texts" keeps for the key "a" takes 12\d{5} bytes/)
+    assert.equal(running.run.isStopped, true)
+    assert.equal(running.run.figures.commits.failed, 1)
+    const [position] = await log.committed('test.texts', [{ topic: 'lengths', partition: 0 }])
+    assert.equal(position!.offset, 1)
+    await running.stop()
+    assert.equal(running.errors.length, 1)
+  })
+
   it('[2.5] come at once when all input is drained, though not within 5 ms of the one before', async () => {
     const { clock, log, sender } = setting()
     await using running = await runPipeline(perUser, log, { clock })

@@ -165,13 +165,25 @@ export class PipelineCommits {
     const tasks = this.#ready()
     if (identity === undefined || tasks.length === 0) return
     this.#lastCommitMs = this.#options.clock.monotonic()
-    const content = new CommitContent(tasks, this.#options.clock.now())
+    const content = this.#cut(tasks, identity)
+    if (content === undefined) return
     this.#options.onPoint?.('cut')
     const inFlight = this.#commit(identity, content, this.#tasks.epoch).finally(() => {
       if (this.#inFlight === inFlight) this.#inFlight = undefined
       this.#options.wake()
     })
     this.#inFlight = inFlight
+  }
+
+  /** Undefined when something cannot be written, such as a row that is too large. */
+  #cut(tasks: readonly Task[], identity: MemberIdentity): CommitContent | undefined {
+    try {
+      return new CommitContent(tasks, this.#options.clock.now())
+    } catch (error) {
+      this.meter.failed(error, 0)
+      this.#failed(error as Error, identity)
+      return undefined
+    }
   }
 
   async #commit(identity: MemberIdentity, content: CommitContent, epoch: number): Promise<void> {

@@ -37,15 +37,20 @@ export class RowTooLargeError extends RecordTooLargeError {
   }
 }
 
-/** Collects changelog records into batches of at most `batchBytesMax`. */
+const batchBytesMax = 1_000_000
+
+/** Collects changelog records into batches: of at most 1 MB, or of a single record that is larger. */
 export class ChangelogBatches implements ChangeSink {
+  readonly #recordBytesMax: number
   readonly #batchBytesMax: number
   #writer: BatchWriter
   readonly #batches: Uint8Array[] = []
 
-  constructor(batchBytesMax = 1_000_000) {
-    this.#batchBytesMax = batchBytesMax
-    this.#writer = new BatchWriter({ maxBytes: batchBytesMax })
+  /** `recordBytesMax`: of the topic. */
+  constructor(recordBytesMax = batchBytesMax) {
+    this.#recordBytesMax = recordBytesMax
+    this.#batchBytesMax = Math.min(batchBytesMax, recordBytesMax)
+    this.#writer = new BatchWriter({ maxBytes: this.#batchBytesMax })
   }
 
   append(
@@ -65,8 +70,23 @@ export class ChangelogBatches implements ChangeSink {
       this.#writer.append(timestamp, key, keyStart, keyEnd, value, valueStart, valueEnd)
     } catch (error) {
       if (!(error instanceof RecordTooLargeError)) throw error
-      throw new RowTooLargeError(error, key.subarray(keyStart, keyEnd))
+      this.#appendAlone(
+        timestamp,
+        key.subarray(keyStart, keyEnd),
+        value?.subarray(valueStart, valueEnd) ?? null,
+      )
     }
+  }
+
+  /** The writer is empty then: a record is too large only for a batch of its own. */
+  #appendAlone(timestamp: number, key: Uint8Array, value: Uint8Array | null): void {
+    const writer = new BatchWriter({ maxBytes: this.#recordBytesMax })
+    try {
+      writer.append(timestamp, key, 0, key.length, value, 0, value?.length ?? 0)
+    } catch (error) {
+      throw error instanceof RecordTooLargeError ? new RowTooLargeError(error, key) : error
+    }
+    this.#batches.push(writer.finish())
   }
 
   /** Gives the batches away, in order, and begins anew. `append` throws `RowTooLargeError` for a row too large for any. */
