@@ -103,6 +103,7 @@ export class Simulation {
   }
 
   async #start(): Promise<Process> {
+    await this.#boot()
     const log = new MemoryLog(this.#broker)
     const starting = startIn(this.#surroundings, [this.#scenario.pipeline.pipeline], {
       app: this.app,
@@ -117,6 +118,14 @@ export class Simulation {
       if (this.#processes.some(each => each.log === log)) this.errors.push(error)
     })
     return { log, app, isFrozen: false }
+  }
+
+  /** Until a process is up: often at once, now and then long after those before it have been given up. */
+  async #boot(): Promise<void> {
+    const draw = this.#random()
+    const limitMs = draw < 0.4 ? 0 : draw < 0.85 ? 60 : draw < 0.98 ? 400 : 6_000
+    const restMs = limitMs * this.#random()
+    await this.#awaiting(new Promise<void>(resolve => this.clock.after(restMs, resolve)))
   }
 
   /** The batches of the input in a random order between partitions, then the end of each. */
