@@ -44,20 +44,32 @@ const channelBytesMax = 1 + 2 * 9 + 8
 export function encodeMetadata({ channels, task }: InputMetadata): Uint8Array {
   const names = channels.map(({ name }) => name)
   const ticks = task?.ticks.length ?? 0
-  const bytes = Buffer.alloc(1 + namesSizeMax(names) + channels.length * channelBytesMax + 26 + ticks * 16)
+  const bytes = draft(1 + namesSizeMax(names) + channels.length * channelBytesMax + 26 + ticks * 16)
   const hasEnds = channels.some(({ end }) => end !== undefined)
   let at = bytes.writeUInt8(hasEnds ? version : versionWithoutEnds, 0)
   at = writeNames(bytes, at, names)
   at = writeChannels(bytes, at, channels)
   at = bytes.writeUInt8(task ? 1 : 0, at)
-  if (!task) return bytes.subarray(0, at)
+  if (!task) return copyOf(bytes, at)
   at = bytes.writeDoubleBE(task.watermark, at)
   at = bytes.writeDoubleBE(task.settled, at)
   at = bytes.writeDoubleBE(task.commits, at)
   at = bytes.writeUInt8(ticks, at)
   for (const { watermark, atMs } of task.ticks)
     at = bytes.writeDoubleBE(atMs, bytes.writeDoubleBE(watermark, at))
-  return bytes.subarray(0, at)
+  return copyOf(bytes, at)
+}
+
+let draftMemory = Buffer.allocUnsafeSlow(4_096)
+
+/** Memory to write in, for what takes a fraction of the most that it may take, with every commit. */
+function draft(bytesMax: number): Buffer {
+  if (bytesMax > draftMemory.length) draftMemory = Buffer.allocUnsafeSlow(bytesMax)
+  return draftMemory
+}
+
+function copyOf(bytes: Uint8Array, end: number): Uint8Array {
+  return new Uint8Array(bytes.subarray(0, end))
 }
 
 function writeChannels(bytes: Buffer, at: number, channels: InputMetadata['channels']): number {

@@ -12,7 +12,7 @@ export class LentMemory {
   lend(fetched: FetchedPartition): FetchedPartition {
     if (fetched.batches.length === 0) return fetched
     const memory = fetched.batches.map(batch => {
-      const copy = Buffer.alloc(batch.length + PADDING_BYTES)
+      const copy = Buffer.allocUnsafe(batch.length + PADDING_BYTES)
       copy.set(batch)
       return copy
     })
