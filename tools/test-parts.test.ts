@@ -38,7 +38,7 @@ describe('the parts of a test run', () => {
 
 describe('a test run in parts', () => {
   it('counts what passed, failed and was skipped in all of them', async t => {
-    // Ten files are the smallest part, so these are three.
+    // Twenty files are the smallest part, so these are two.
     const files: string[] = Array.from({ length: 25 }, (_, i) =>
       i === 3 || i === 22 ? "it('fails', () => { throw new Error('wrong') })" : "it('passes', () => {})",
     )
@@ -57,7 +57,7 @@ describe('a test run in parts', () => {
     )
     const run = await runTestsInParts({ files: written(t, files), print: false, timeoutMs: 60_000 })
     assert.equal(run.failed, 1)
-    assert.ok(run.passed >= 15, `${run.passed} passed`)
+    assert.ok(run.passed >= 5, `${run.passed} passed`)
     assert.match(run.ended!, /0\.test\.ts to .*9\.test\.ts ended early, with signal SIGKILL$/)
   })
 
@@ -84,7 +84,7 @@ describe('a test run in parts', () => {
 
   it('ends all that run at the limit, and counts each as a failure', async t => {
     const files = Array.from(
-      { length: 20 },
+      { length: 40 },
       () => "it('hangs', () => new Promise(() => setInterval(() => {}, 1e6)))",
     )
     const run = await runTestsInParts({
