@@ -31,6 +31,16 @@ const topics = { input: inputTopic, output: outputTopic }
 const forwards = { ...topics, fields: ['device'], isWanted: (v: Event) => v.device !== 'bot' } as const
 const sums = { ...topics, field: 'ms', amount: (v: Event) => v.ms, disorderMs } as const
 const counts = { ...topics, fields: ['url'], key: (v: Event) => v.url } as const
+const withUser = (v: Event, user: User | undefined) => ({
+  url: v.url,
+  ms: v.ms,
+  at: v.at,
+  name: user?.name ?? null,
+  city: user?.city ?? null,
+  state: user?.state ?? null,
+  tier: user?.tier ?? null,
+})
+
 const lookups = {
   ...topics,
   table: usersTopic,
@@ -43,11 +53,6 @@ const stagesOf = {
   w1: (style: LoopStyle) => w1Stages(style, sums),
   w2: (style: LoopStyle) => w2Stages(style, counts),
   w3: (style: LoopStyle) => w3Stages<Event, User>(style, lookups),
-}
-
-function withUser({ url, ms, at }: Event, user: User | undefined): object {
-  const { name = null, city = null, state = null, tier = null } = user ?? {}
-  return { url, ms, at, name, city, state, tier }
 }
 
 /** Runs a case in this process, which should run nothing else, over the prepared input in `directory`. */

@@ -42,7 +42,13 @@ function convert({ auction, bidder, price, dateTime }: Bid): Converted {
   return { auction, bidder, price: price * rate, dateTime }
 }
 
-function withUser({ auction, bidder, price, dateTime }: Bid, user: User | undefined): object {
-  const { name = null, city = null, state = null, tier = null } = user ?? {}
-  return { auction, bidder, price, dateTime, name, city, state, tier }
-}
+const withUser = (v: Bid, user: User | undefined) => ({
+  auction: v.auction,
+  bidder: v.bidder,
+  price: v.price,
+  dateTime: v.dateTime,
+  name: user?.name ?? null,
+  city: user?.city ?? null,
+  state: user?.state ?? null,
+  tier: user?.tier ?? null,
+})

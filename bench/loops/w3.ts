@@ -1,6 +1,8 @@
+import { PickedRows } from '../../packages/millrace/src/engine/tables/picked-rows.ts'
 import { RecordCursor } from '../../packages/millrace/src/record/cursor.ts'
-import { ObjectWriter } from '../../packages/millrace/src/serde/json/object-writer.ts'
-import { KeyBuffer } from '../../packages/millrace/src/serde/sink.ts'
+import { pickedMembers } from '../../packages/millrace/src/serde/json/picked.ts'
+import { compilePickedWriter } from '../../packages/millrace/src/serde/json/picked-writer.ts'
+import { compileProjection } from '../../packages/millrace/src/serde/json/projection.ts'
 import { KeyTable } from '../../packages/millrace/src/state/key-table.ts'
 import { decoder, type LoopStyle } from './decode.ts'
 import type { Loop, Stage, Topics } from './stage.ts'
@@ -11,100 +13,109 @@ export interface LookupJob<V, U> extends Topics {
   readonly table: string
   readonly fields: readonly (keyof V & string)[]
   readonly rowFields: readonly (keyof U & string)[]
+  /** Only picks members of the two. */
   readonly join: (value: V, row: U | undefined) => object
 }
 
 /** The left join with a table, by hand. The table is read before anything else, and again after a restart: it has no changelog. */
 export function w3Stages<V, U>(style: LoopStyle, job: LookupJob<V, U>): Stage[] {
-  const tables = new Map<number, Rows<U>>()
-  const rowsOf = (partition: number): Rows<U> => {
-    const known = tables.get(partition) ?? (style === 'parse' ? new MapRows<U>() : new TableRows<U>())
-    tables.set(partition, known)
-    return known
-  }
-  const fill = (partition: number) => fillLoop(rowsOf(partition), decoder<U>(style, job.rowFields))
+  return style === 'parse' ? parseStages(job) : pickingStages(style, job)
+}
+
+function parseStages<V, U>({ table, input, output, join }: LookupJob<V, U>): Stage[] {
+  const tables = perPartition(() => new Map<string, U>())
+  const decodeRow = decoder<U>('parse', [])
+  const decode = decoder<V>('parse', [])
+  const keyOf = (c: RecordCursor) => c.buffer.toString('utf8', c.keyStart, c.keyEnd)
+  const fill = (partition: number) =>
+    fillLoop(c => tables(partition).set(keyOf(c), decodeRow(c.buffer, c.valueStart, c.valueEnd)))
+  const loop = (partition: number) =>
+    walk(output, (c, out) => {
+      const b = c.buffer
+      const bytes = stringify(join(decode(b, c.valueStart, c.valueEnd), tables(partition).get(keyOf(c))))
+      out.keyed(c.timestamp, b, c.keyStart, c.keyEnd, bytes, 0, bytes.length)
+    })
   return [
-    { topic: job.table, writes: [], isTable: true, open: fill },
-    { topic: job.input, writes: [job.output], open: partition => joinLoop(style, job, rowsOf(partition)) },
+    { topic: table, writes: [], isTable: true, open: fill },
+    { topic: input, writes: [output], open: loop },
   ]
 }
 
-/** The rows of a partition of the table, under the key of the record that a cursor stands at. */
-interface Rows<U> {
-  set(c: RecordCursor, row: U): void
-  get(c: RecordCursor): U | undefined
+function pickingStages<V, U>(style: LoopStyle, job: LookupJob<V, U>): Stage[] {
+  const tables = perPartition(() => new TableRows<U>(job))
+  const fill = (partition: number) => {
+    const decode = decoder<U>(style, job.rowFields)
+    return fillLoop(c => tables(partition).set(c, decode(c.buffer, c.valueStart, c.valueEnd)))
+  }
+  return [
+    { topic: job.table, writes: [], isTable: true, open: fill },
+    { topic: job.input, writes: [job.output], open: partition => joinLoop(job, tables(partition)) },
+  ]
 }
 
-class TableRows<U> implements Rows<U> {
+function perPartition<T>(make: () => T): (partition: number) => T {
+  const made = new Map<number, T>()
+  return partition => {
+    const known = made.get(partition) ?? make()
+    made.set(partition, known)
+    return known
+  }
+}
+
+/** The rows of a partition of the table, found by the key of the record that a cursor stands at, and as the text that the results have of them. */
+class TableRows<U> {
+  readonly rows: U[] = []
+  readonly texts: PickedRows
   readonly #table = new KeyTable({ columns: 1, initial: new Float64Array([-1]), seed: 20_260_103 })
-  readonly #rows: U[] = []
+
+  constructor({ join }: LookupJob<any, U>) {
+    this.texts = new PickedRows(pickedMembers(join)!)
+  }
 
   set(c: RecordCursor, row: U): void {
     const at = this.#table.upsert(c.buffer, c.keyStart, c.keyEnd)
-    if (this.#table.f64[at]! < 0) this.#table.f64[at] = this.#rows.length
-    this.#rows[this.#table.f64[at]!] = row
+    if (this.#table.f64[at]! < 0) this.#table.f64[at] = this.rows.length
+    this.rows[this.#table.f64[at]!] = row
+    this.texts.forget(this.#table.f64[at]!)
   }
 
-  get(c: RecordCursor): U | undefined {
+  /** The place of the row, -1 where there is none. */
+  readonly find = (c: RecordCursor): number => {
     const at = this.#table.find(c.buffer, c.keyStart, c.keyEnd)
-    return at === 0 ? undefined : this.#rows[this.#table.f64[at]!]
+    return at === 0 ? -1 : this.#table.f64[at]!
   }
 }
 
-class MapRows<U> implements Rows<U> {
-  readonly #rows = new Map<string, U>()
-
-  set(c: RecordCursor, row: U): void {
-    this.#rows.set(keyOf(c), row)
-  }
-
-  get(c: RecordCursor): U | undefined {
-    return this.#rows.get(keyOf(c))
-  }
-}
-
-function keyOf(c: RecordCursor): string {
-  return c.buffer.toString('utf8', c.keyStart, c.keyEnd)
-}
-
-function fillLoop<U>(rows: Rows<U>, decode: (b: Buffer, start: number, end: number) => U): Loop {
+function fillLoop(take: (c: RecordCursor) => void): Loop {
   const c = new RecordCursor()
   return {
     process(batch) {
       c.open(batch)
-      while (c.next()) rows.set(c, decode(c.buffer, c.valueStart, c.valueEnd))
+      while (c.next()) take(c)
     },
     finish() {},
     cut: () => [],
   }
 }
 
-function joinLoop<V, U>(style: LoopStyle, { output, fields, join }: LookupJob<V, U>, rows: Rows<U>): Loop {
-  const decode = decoder<V>(style, fields)
-  const write = style === 'parse' ? stringify : objectWriter()
+function joinLoop<V, U>(
+  { output, fields, join }: LookupJob<V, U>,
+  { texts, rows, find }: TableRows<U>,
+): Loop {
+  const projection = compileProjection(fields)
+  const write = compilePickedWriter(pickedMembers(join)!, fields, projection)
   return walk(output, (c, out) => {
     const b = c.buffer
-    const bytes = write(join(decode(b, c.valueStart, c.valueEnd), rows.get(c)))
-    out.keyed(c.timestamp, b, c.keyStart, c.keyEnd, bytes.buffer, 0, bytes.length)
+    const place = find(c)
+    const i = texts.indexOf(place, rows)
+    const view = i < 0 ? undefined : projection.viewAt(b, c.valueStart, c.valueEnd)
+    const sink = out.begin(c.timestamp, b, c.keyStart, c.keyEnd)
+    if (view !== undefined && write(sink, b as never, view, texts, i)) return out.end()
+    const bytes = stringify(join(projection.decodeAll(b, c.valueStart, c.valueEnd) as V, rows[place]))
+    out.keyed(c.timestamp, b, c.keyStart, c.keyEnd, bytes, 0, bytes.length)
   })
 }
 
-interface Written {
-  readonly buffer: Uint8Array
-  readonly length: number
-}
-
-function stringify(value: object): Written {
-  const buffer = Buffer.from(JSON.stringify(value))
-  return { buffer, length: buffer.length }
-}
-
-function objectWriter(): (value: object) => Written {
-  const writer = new ObjectWriter()
-  const into = new KeyBuffer()
-  return value => {
-    into.clear()
-    if (!writer.write(into, value)) return stringify(value)
-    return { buffer: into.buffer, length: into.position }
-  }
+function stringify(value: object): Buffer {
+  return Buffer.from(JSON.stringify(value))
 }

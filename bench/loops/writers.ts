@@ -1,5 +1,7 @@
+import { InPlaceSink } from '../../packages/millrace/src/engine/in-place-sink.ts'
 import type { OutgoingBatch } from '../../packages/millrace/src/log/log.ts'
 import { BatchWriter } from '../../packages/millrace/src/record/writer.ts'
+import type { ByteSink } from '../../packages/millrace/src/serde/sink.ts'
 import { partitionOf } from '../../packages/millrace/src/std/murmur2.ts'
 import { partitions } from '../data/input.ts'
 
@@ -9,6 +11,8 @@ const batchBytes = 192 * 1024
 export class Writers {
   readonly #topic: string
   readonly #sealed: OutgoingBatch[]
+  readonly #inPlace = new InPlaceSink()
+  #partition = 0
   readonly #writers = Array.from(
     { length: partitions },
     () => new BatchWriter({ initialBytes: batchBytes + 16_384 }),
@@ -22,6 +26,19 @@ export class Writers {
   /** Appends to the partition of the key. */
   keyed(time: number, kb: Uint8Array, ks: number, ke: number, vb: Uint8Array, vs: number, ve: number): void {
     this.append(partitionOf(kb, ks, ke, partitions), time, kb, ks, ke, vb, vs, ve)
+  }
+
+  /** Begins a record in the partition of the key; its value is appended to the sink, and `end` adds the record. */
+  begin(time: number, kb: Uint8Array, ks: number, ke: number): ByteSink {
+    this.#partition = partitionOf(kb, ks, ke, partitions)
+    this.#inPlace.begin(this.#writers[this.#partition]!, time, kb, ks, ke)
+    return this.#inPlace
+  }
+
+  end(): void {
+    const writer = this.#writers[this.#partition]!
+    writer.endRecord(this.#inPlace.position)
+    if (writer.byteLength >= batchBytes) this.#seal(this.#partition)
   }
 
   append(

@@ -33,7 +33,10 @@ export function buildPrograms(graph: Graph, settings: ProgramSettings): SubProgr
     const decoders = [...sub.inputs, ...sub.globals].map(input => decoderOf(graph, input, options))
     const program = isCompiled
       ? compileProgram(plan, { decoders, freeze: settings.freeze })
-      : interpretProgram(plan, decoders)
+      : interpretProgram(
+          plan,
+          decoders.map(({ decode }) => decode),
+        )
     return { plan, program }
   })
 }

@@ -1,8 +1,10 @@
 import { sourceFields } from '../plan/fields.ts'
-import type { Graph } from '../plan/graph.ts'
+import type { Graph, KeyByNode, SourceNode } from '../plan/graph.ts'
+import { type Picking, pickings } from '../plan/picking.ts'
 import { serdeAt } from '../plan/serde-at.ts'
 import type { SubTopologyInput } from '../plan/sub-topology.ts'
-import { compileProjection, decodeWhole } from '../serde/json/projection.ts'
+import { compilePickedWriter, type WritePicked } from '../serde/json/picked-writer.ts'
+import { compileProjection, decodeWhole, type JsonProjection } from '../serde/json/projection.ts'
 import { json } from '../serde/json.ts'
 import type { Serde } from '../serde/serde.ts'
 import { usedFieldsValidator } from '../serde/used-fields.ts'
@@ -26,30 +28,77 @@ export function carriedSerde(
   return serdeAt(graph, keyBy.inputs[0]!)?.serde ?? json()
 }
 
+/** How the values of an input are read. */
+export interface InputDecoder {
+  readonly decode: Decode
+  /** Steps that write what they pick of a value without making it, by id; `decode` leaves out what only they read. */
+  readonly pickers: ReadonlyMap<number, Picker>
+}
+
+/** A step that only picks, and how that goes from the text of a record. */
+export interface Picker extends Picking {
+  readonly projection: JsonProjection
+  readonly write: WritePicked
+  /** The value with all that is used of it; of `seen`, which other steps have looked at, it takes what that has. */
+  readonly whole: (buffer: Buffer, start: number, end: number, seen: unknown) => unknown
+}
+
+const noPickers: ReadonlyMap<number, Picker> = new Map()
+
 /** The decoder of an input (SEMANTICS 5.5, 5.6): only the fields that are used, where that is possible. */
-export function decoderOf(graph: Graph, input: SubTopologyInput, options: DecodeOptions): Decode {
+export function decoderOf(graph: Graph, input: SubTopologyInput, options: DecodeOptions): InputDecoder {
   const isSource = input.kind === 'source'
   const serde: Serde<any> = isSource ? input.node.topic.value : carriedSerde(graph, input.keyBy)
   const whole: Decode = (buffer, start, end) => serde.deserialize(buffer, start, end)
   const { json: traits } = serde
-  if (traits === undefined || traits.transformation !== 'none') return whole
+  if (traits === undefined || traits.transformation !== 'none') return plainly(whole)
   const validate = isSource ? input.node.topic.validate : 'off'
   const checks = traits.schema !== undefined && validate !== 'off' && !(isSource && options.closedLog)
-  if (checks && validate === 'full') return whole
-  if (!options.project) return checks ? whole : (buffer, start, end) => traits.parse(buffer, start, end)
-  const use = sourceFields(graph, isSource ? input.node : input.keyBy, { closedLog: options.closedLog })
-  if ('whole' in use) return checks ? whole : decodeWhole
+  if (checks && validate === 'full') return plainly(whole)
+  if (!options.project)
+    return plainly(checks ? whole : (buffer, start, end) => traits.parse(buffer, start, end))
+  const origin = isSource ? input.node : input.keyBy
+  const use = sourceFields(graph, origin, { closedLog: options.closedLog })
+  if ('whole' in use) return plainly(checks ? whole : decodeWhole)
   // What a re-keying carries has been read on its other side; where nobody looks at it, it need not be read again.
-  if (!isSource && use.fields.length === 0) return () => unread
-  const { decode } = compileProjection(use.fields)
-  if (!checks) return decode
+  if (!isSource && use.fields.length === 0) return plainly(() => unread)
+  if (!checks) return projected(graph, origin, use.fields, options)
   const validator = usedFieldsValidator(traits.schema!, use.fields)
-  if (!validator.possible) return whole
-  return (buffer, start, end) => {
+  if (!validator.possible) return plainly(whole)
+  const { decode } = compileProjection(use.fields)
+  return plainly((buffer, start, end) => {
     const value = decode(buffer, start, end)
     // Whatever is no object fails the schema as a whole, with the schema's own words.
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return whole(buffer, start, end)
     validator.check(value)
     return value
+  })
+}
+
+function plainly(decode: Decode): InputDecoder {
+  return { decode, pickers: noPickers }
+}
+
+function projected(
+  graph: Graph,
+  origin: SourceNode | KeyByNode,
+  fields: readonly string[],
+  { closedLog }: DecodeOptions,
+): InputDecoder {
+  const picking = pickings(graph, origin)
+  const others = sourceFields(graph, origin, { closedLog, except: new Set(picking.keys()) })
+  const made = new Set('fields' in others ? others.fields : fields)
+  const projection = compileProjection(fields, {
+    scannedOnly: new Set(fields.filter(field => !made.has(field))),
+  })
+  const whole: Picker['whole'] = (buffer, start, end, seen) =>
+    typeof seen !== 'object' || seen === null || Array.isArray(seen)
+      ? seen
+      : Object.assign(projection.decodeAll(buffer, start, end) as object, seen)
+  const pickers = new Map<number, Picker>()
+  for (const [id, each] of picking) {
+    const write = compilePickedWriter(each.members, fields, projection)
+    pickers.set(id, { ...each, projection, write, whole })
   }
+  return { decode: projection.decode, pickers }
 }

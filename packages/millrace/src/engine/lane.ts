@@ -1,6 +1,8 @@
 import type { OutgoingBatch } from '../log/log.ts'
 import { BatchWriter } from '../record/writer.ts'
+import type { ByteSink } from '../serde/sink.ts'
 import { partitionOf } from '../std/murmur2.ts'
+import { InPlaceSink } from './in-place-sink.ts'
 
 /** A batch is sealed when it has grown past this, so that it is about a thousand records of 150–200 bytes. */
 const sealedBytesMin = 192 * 1024
@@ -32,6 +34,7 @@ export class Lane {
   readonly #sealedBytesMin: number
   readonly #sealed: OutgoingBatch[]
   readonly #writers: BatchWriter[]
+  readonly #inPlace = new InPlaceSink()
 
   constructor(options: LaneOptions) {
     this.topic = options.topic
@@ -84,6 +87,38 @@ export class Lane {
       headersEnd,
     )
     if (writer.byteLength >= this.#sealedBytesMin) this.seal(partition)
+  }
+
+  /**
+   * Begins a record whose value is written into the batch itself, at the end of the sink that it gives; `endInPlace` adds it, and without that it is
+   * as if it had not been.
+   */
+  beginInPlace(
+    partition: number,
+    timestamp: number,
+    keyBytes: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+  ): ByteSink {
+    this.#inPlace.begin(this.#writers[partition]!, timestamp, keyBytes, keyStart, keyEnd)
+    return this.#inPlace
+  }
+
+  /** False, having added nothing, where the record does not fit into the batch: it may fit into another one. */
+  endInPlace(
+    partition: number,
+    keyBytes: number,
+    headers: Uint8Array | null,
+    headersStart: number,
+    headersEnd: number,
+  ): boolean {
+    const writer = this.#writers[partition]!
+    const { position, start } = this.#inPlace
+    const bytes = keyBytes + position - start + headersEnd - headersStart
+    if (bytes > this.#recordBytesMax || writer.byteLength + bytes > this.#recordBytesMax) return false
+    if (!writer.endRecord(position, headers, headersStart, headersEnd)) return false
+    this.written(partition)
+    return true
   }
 
   /** Seals the batch that a record of so many bytes would make too large. Throws `RecordTooLarge` for one that no batch can hold. */

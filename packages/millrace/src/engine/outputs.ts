@@ -6,10 +6,14 @@ import type { RowWriter } from '../serde/json/writer.ts'
 import { encodeKey, type KeySerde } from '../serde/key.ts'
 import { KeyKind, type Serde } from '../serde/serde.ts'
 import { KeyBuffer } from '../serde/sink.ts'
+import type { Picker } from './decode.ts'
 import { StepFailure } from './failures.ts'
 import type { Lane } from './lane.ts'
+import { PickedResults } from './picked-results.ts'
 import type { RepartitionLane } from './repartition-lane.ts'
+import type { TableStep } from './tables/table-step.ts'
 import type { Task } from './task.ts'
+import { isPlainJson, serializeInto, writeBytes, writeInt64, writeWith } from './write-parts.ts'
 
 /** Says that an update is not of a window, so that its key is written plain. */
 export const notWindowed = Number.NaN
@@ -25,6 +29,7 @@ export class Outputs {
   readonly #sides: Lane[] = []
   readonly #value = new KeyBuffer(4096)
   readonly #keyFns: (ValueFn | undefined)[] = []
+  readonly #picked = new PickedResults()
   /** Where values are written as plain JSON. */
   readonly #objects: (ObjectWriter | undefined)[] = []
 
@@ -159,6 +164,30 @@ export class Outputs {
       value.position,
       notWindowed,
     )
+  }
+
+  /**
+   * Writes the result of a step that only picks members of the source record in work, behind which there is nothing but a sink. False, having
+   * written nothing, where the result has to be made.
+   */
+  writePicked(
+    picker: Picker,
+    table: TableStep | undefined,
+    place: number,
+    kb: Buffer,
+    ks: number,
+    ke: number,
+    t: number,
+  ): boolean {
+    const { sink } = picker
+    if (!this.#keepsKeyBytes(sink.topic, ks)) return false
+    const { cursor } = this.#task.input
+    const lane = this.lane(sink.id)
+    const partition = lane.partitionOf(kb, ks, ke)
+    const value = lane.beginInPlace(partition, t, kb, ks, ke)
+    if (!this.#picked.write(value, picker, cursor, table, place)) return false
+    const headers = cursor.headerCount === 0 ? null : cursor.buffer
+    return lane.endInPlace(partition, ke - ks, headers, cursor.headersStart, cursor.headersEnd)
   }
 
   #route(
@@ -343,39 +372,4 @@ function asFailure(reason: string, error: unknown): unknown {
   return error instanceof Error && 'reason' in error
     ? error
     : new StepFailure(reason, error instanceof Error ? error.message : String(error))
-}
-
-/** Nothing stands between the value and its JSON text. */
-function isPlainJson({ json }: Serde<unknown>): boolean {
-  return json !== undefined && json.schema === undefined && !json.encodes
-}
-
-function serializeInto(serde: Serde<any>, value: unknown, into: KeyBuffer): void {
-  if (serde.serializeInto !== undefined) serde.serializeInto(value, into)
-  else {
-    const bytes = serde.serialize(value)
-    into.ensure(bytes.length)
-    into.buffer.set(bytes, 0)
-    into.position = bytes.length
-  }
-}
-
-function writeWith(serde: KeySerde<unknown>, key: unknown, into: KeyBuffer): void {
-  if (serde.kind !== KeyKind.serde) encodeKey(key, into)
-  else {
-    const bytes = serde.serialize(key)
-    writeBytes(into, bytes, 0, bytes.length)
-  }
-}
-
-function writeBytes(into: KeyBuffer, bytes: Uint8Array, start: number, end: number): void {
-  into.ensure(end - start)
-  into.buffer.set(bytes.subarray(start, end), into.position)
-  into.position += end - start
-}
-
-function writeInt64(into: KeyBuffer, value: number): void {
-  into.ensure(8)
-  into.buffer.writeBigInt64BE(BigInt(value), into.position)
-  into.position += 8
 }

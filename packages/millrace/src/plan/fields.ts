@@ -20,6 +20,8 @@ export type FieldUse = { readonly fields: readonly string[] } | { readonly whole
 export interface FieldOptions {
   /** Nothing unchecked gets into the log, so reading checks nothing again (SEMANTICS 5.6). */
   readonly closedLog: boolean
+  /** Ids of steps whose callbacks are left out. */
+  readonly except?: ReadonlySet<number>
 }
 
 /**
@@ -106,9 +108,12 @@ function readSchema(reads: Reads, { name, value, validate }: Topic, closedLog: b
 
 function readStep(reads: Reads, graph: Graph, node: PlanNode, options: FieldOptions): void {
   const step = labelOf(node)
+  const isLeftOut = options.except?.has(node.id) === true
   switch (node.kind) {
-    case 'filter':
     case 'map':
+      if (!isLeftOut) reads.callback(step, node.fn)
+      break
+    case 'filter':
     case 'flatMap':
     case 'peek':
     case 'process':
@@ -116,7 +121,7 @@ function readStep(reads: Reads, graph: Graph, node: PlanNode, options: FieldOpti
       reads.callback(step, node.fn)
       break
     case 'lookup':
-      reads.callback(step, node.fn)
+      if (!isLeftOut) reads.callback(step, node.fn)
       if (node.key !== undefined) reads.fieldOrFn(`${step}, key`, node.key)
       break
     case 'table':

@@ -48,6 +48,11 @@ export function makesCalls({ kind }: PlanNode): boolean {
   return kind === 'forEach' || kind === 'asyncMap'
 }
 
+/** Whether a callback that fails is called again before the next record. */
+export function hasRetry(node: PlanNode): boolean {
+  return !makesCalls(node) && 'retry' in node && node.retry !== undefined && node.retry.retries > 0
+}
+
 /** The step that keeps the rows of the table on an edge; the rows of an aggregate leave through an `emit`. */
 export function tableOf(graph: Graph, { from }: Edge): PlanNode {
   const node = graph.nodes[from]!

@@ -1,3 +1,5 @@
+import type { InputDecoder } from '../decode.ts'
+
 /**
  * What generated code knows about the record at some place of the graph: the names of the variables, or
  * the constants, that hold its parts.
@@ -22,6 +24,8 @@ export interface Path {
   readonly mayBeGone: boolean
   /** Start of the window an update belongs to; `NaN` elsewhere. */
   readonly start: string
+  /** What decoded the value, where it is that of the record that a cursor of the task stands at. */
+  readonly decoder?: InputDecoder
 }
 
 /** The arguments of `Arrival` behind the task. */

@@ -9,10 +9,10 @@ import {
 } from '../../plan/graph.ts'
 import { serdeAt } from '../../plan/serde-at.ts'
 import type { SubTopologyInput } from '../../plan/sub-topology.ts'
-import { makesCalls, recordInputs } from '../../plan/walk.ts'
+import { hasRetry, makesCalls, recordInputs } from '../../plan/walk.ts'
 import { deepFreeze } from '../../serde/freeze.ts'
 import { WINDOW_START_BYTES } from '../../state/changelog-key.ts'
-import { carriedSerde, type Decode } from '../decode.ts'
+import { carriedSerde, type InputDecoder } from '../decode.ts'
 import type { Side } from '../joins/join-buffer.ts'
 import { inputOf, outputOf, splitOutput } from '../output-name.ts'
 import {
@@ -32,6 +32,7 @@ import { aggregateCode } from './aggregate.ts'
 import { Code } from './code.ts'
 import { argumentsOf, arrivalParameters, arrivalPath, type Path } from './path.ts'
 import { phasedCode, phasedPlan } from './phased.ts'
+import { pickedCode } from './picked.ts'
 import { readCode } from './read.ts'
 import { resultOf, rowEndText, rowValueCode } from './row-change.ts'
 import { rowWriterCode } from './row-writer.ts'
@@ -41,7 +42,7 @@ import { globalTableCode, lookupCode, type TableCode, tableCode, tableJoinCode }
 
 export interface ProgramOptions {
   /** By index of the sub-topology's inputs. */
-  readonly decoders: readonly Decode[]
+  readonly decoders: readonly InputDecoder[]
   /** Freezes every value, so that a callback that changes one fails (SEMANTICS 5.4). */
   readonly freeze: boolean
 }
@@ -118,7 +119,7 @@ class Compiler {
     readCode(this.#code, {
       name,
       input,
-      decode: this.#options.decoders[index]!,
+      decoder: this.#options.decoders[index]!,
       freeze: this.#options.freeze ? deepFreeze : undefined,
       hasWindows,
       hasEffects,
@@ -257,7 +258,9 @@ class Compiler {
       case 'peek':
         return peekCode(code, node, path, go)
       case 'map':
-        return mapCode(code, node, path, go)
+        return pickedCode(code, node, 'undefined', '-1', this.#options.freeze, path, next =>
+          mapCode(code, node, next, go),
+        )
       case 'flatMap':
         return flatMapCode(code, node, path, go)
       case 'branch':
@@ -341,10 +344,6 @@ class Compiler {
 /** Whether a sink copies the bytes of an unchanged value. */
 function copies(plan: SubPlan, node: ToTopicNode): boolean {
   return copyObstacle(plan.graph, node, { closedLog: plan.closedLog }) === undefined
-}
-
-function hasRetry(node: PlanNode): boolean {
-  return !makesCalls(node) && 'retry' in node && node.retry !== undefined && node.retry.retries > 0
 }
 
 /** Rows go out with records, at times that may be past. */

@@ -3,7 +3,7 @@ import type { SubTopologyInput } from '../../plan/sub-topology.ts'
 import { KeyKind } from '../../serde/serde.ts'
 import { toEventTime } from '../../serde/timestamp.ts'
 import { isBroken } from '../../std/broken-rules.ts'
-import type { Decode } from '../decode.ts'
+import type { InputDecoder } from '../decode.ts'
 import { saidWatermark } from '../said-watermark.ts'
 import { maxTimeOf, NextDue, Settled, TaskWatermark, watermarkOf } from '../time.ts'
 import type { Code } from './code.ts'
@@ -15,7 +15,7 @@ const trustsTime = isBroken('2.8')
 export interface ReadPlan {
   readonly name: string
   readonly input: SubTopologyInput
-  readonly decode: Decode
+  readonly decoder: InputDecoder
   readonly freeze: ((value: unknown) => unknown) | undefined
   readonly hasWindows: boolean
   readonly hasEffects: boolean
@@ -69,6 +69,7 @@ export function readCode(code: Code, plan: ReadPlan): void {
     mayBeRow: false,
     mayBeGone: !trustsTime,
     start: 'NaN',
+    decoder: plan.decoder,
   })
   if (plan.hasRetries) code.line('if (T.parked.hasCalls) return T.parked.leave(t)')
   if (input.kind === 'repartition' && plan.hasTimers) code.line('T.time.noteTime(I.channel, t)')
@@ -87,7 +88,7 @@ function markerCode(code: Code): void {
 }
 
 /** Declares nothing: sets `v` and `t`, or goes on with the next record. */
-function valueCode(code: Code, { input, decode, freeze }: ReadPlan): void {
+function valueCode(code: Code, { input, decoder: { decode }, freeze }: ReadPlan): void {
   const decoder = code.constant(decode, 'decode')
   const frozen = (value: string) =>
     freeze === undefined ? value : `${code.constant(freeze, 'freeze')}(${value})`

@@ -8,6 +8,7 @@ import { valueAt } from '../tables/table-step.ts'
 import type { Code } from './code.ts'
 import { keyCheckCode, keyedStepCode } from './key-check.ts'
 import type { Path } from './path.ts'
+import { pickedCode } from './picked.ts'
 import { type Continue, callOf, failure, fieldCode, guardedCall, recordOf, resultCode } from './steps.ts'
 
 /** What is fixed about the code of a table. */
@@ -122,8 +123,10 @@ export function lookupCode(
   const step = code.variable('S')
   code.line(`const ${step} = T.steps[${table.id}]`)
   const row = code.variable('row')
-  const { kb, ks, ke, v } = path
-  code.line(`let ${row}`)
+  const { kb, ks, ke } = path
+  const at = code.variable('at')
+  code.line(`let ${row}, ${at} = -1`)
+  const isPicked = path.decoder?.pickers.has(node.id) === true
   const ok =
     node.key === undefined
       ? keyCheckCode(
@@ -143,16 +146,22 @@ export function lookupCode(
   } else {
     // Written out: this is what a join does for every record.
     code.line(`if (${ok}) { const place = ${step}.table.find(${kb}, ${ks}, ${ke})`)
-    code.line(`if (place !== 0) ${row} = ${step}.table.objects[${step}.table.f64[place + ${valueAt}]] }`)
+    code.line(`if (place !== 0) ${at} = ${step}.table.f64[place + ${valueAt}] }`)
+    if (!isPicked) code.line(`if (${at} >= 0) ${row} = ${step}.table.objects[${at}]`)
   }
   if (freeze) code.line(`${frozen(code, row, freeze)}`)
-  code.line(`if (${ok}${node.how === 'inner' ? ` && ${row} !== undefined` : ''}) {`)
-  const fn = code.constant(node.fn, 'f')
-  const record = analyseCallback(node.fn, 1).usesRecord ? `, ${recordOf(path)}` : ''
-  const { result, ok: called } = guardedCall(code, node, `${fn}(${v}, ${row}${record})`, path)
-  code.line(`if (${called}) {`)
-  resultCode(code, node, result, path, go)
-  code.line('}')
+  const isThere = isPicked ? `${at} >= 0` : `${row} !== undefined`
+  code.line(`if (${ok}${node.how === 'inner' ? ` && ${isThere}` : ''}) {`)
+  pickedCode(code, node, step, at, freeze, path, next => {
+    if (isPicked)
+      code.line(`if (${at} >= 0) ${row} = ${frozen(code, `${step}.table.objects[${at}]`, freeze)}`)
+    const fn = code.constant(node.fn, 'f')
+    const record = analyseCallback(node.fn, 1).usesRecord ? `, ${recordOf(next)}` : ''
+    const { result, ok: called } = guardedCall(code, node, `${fn}(${next.v}, ${row}${record})`, next)
+    code.line(`if (${called}) {`)
+    resultCode(code, node, result, next, go)
+    code.line('}')
+  })
   code.line('}')
 }
 

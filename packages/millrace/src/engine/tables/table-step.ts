@@ -2,6 +2,7 @@ import type { KeyKind } from '../../serde/serde.ts'
 import type { KeyTable } from '../../state/key-table.ts'
 import type { TableStore } from '../../state/table-store.ts'
 import type { StatefulStep } from '../stateful-step.ts'
+import type { PickedRows } from './picked-rows.ts'
 
 /** Where a row keeps the place of its value among the table's objects, and its time. */
 export const valueAt = 0
@@ -15,6 +16,8 @@ export class TableStep implements StatefulStep {
   kind: KeyKind | 0
   /** The loop finds rows in it by itself. */
   readonly table: KeyTable
+  /** What is kept of the rows for steps that pick members of them. */
+  readonly picked: PickedRows[] = []
 
   constructor(name: string, store: TableStore) {
     this.name = name
@@ -56,7 +59,9 @@ export class TableStep implements StatefulStep {
       return row !== 0
     }
     const row = table.upsert(key, keyStart, keyEnd)
-    table.objects[table.f64[row + valueAt]!] = value
+    const place = table.f64[row + valueAt]!
+    table.objects[place] = value
+    for (const each of this.picked) each.forget(place)
     this.setTime(row, t)
     table.touch(row)
     return true

@@ -24,7 +24,7 @@ export interface WholeRecordUse extends Sight {
 
 export type CallbackUse = ProjectedUse | WholeRecordUse
 
-type FunctionNode = ArrowFunctionExpression | FunctionExpression
+export type FunctionNode = ArrowFunctionExpression | FunctionExpression
 
 /**
  * Says which members of a value a callback reads, by the allow-list of SEMANTICS 5.5. Never calls it. `at` is the
@@ -56,7 +56,8 @@ function whole(reason: string): WholeUse {
   return { whole: true, reason }
 }
 
-function parseFunction(source: string): FunctionNode | string {
+/** The function that a source text is, or why it cannot be looked at. */
+export function parseFunction(source: string): FunctionNode | string {
   const node = parseExpression(source, 'module') ?? parseExpression(source, 'script')
   if (node === undefined) return 'its source cannot be read (a method, getter, bound or native function)'
   if (node.type === 'ClassExpression') return 'it is a class'

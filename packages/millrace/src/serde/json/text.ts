@@ -43,6 +43,27 @@ export function writeNumber(u: WriteBuffer, p: number, n: number): number {
   return p + 8
 }
 
+/** Up to this length a text of nothing but digits is the one that its number is written as. */
+const DIGITS_MAX = 15
+
+/** The number that `bytes[start, end)` says, as `JSON.stringify` writes it: mostly just as it stands there. */
+export function writeCopiedNumber(
+  u: WriteBuffer,
+  p: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  n: number,
+): number {
+  if (end - start > DIGITS_MAX) return writeNumber(u, p, n)
+  for (let i = start, q = p; i < end; i++, q++) {
+    const c = bytes[i]!
+    if (c < 48 || c > 57) return writeNumber(u, p, n)
+    u[q] = c
+  }
+  return p + end - start
+}
+
 /** Below it a number of thousandths has at most 15 digits. */
 const FAST_FRACTION_MAX = 1e12
 

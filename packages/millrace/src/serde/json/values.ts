@@ -30,21 +30,26 @@ export function slotValue(bytes: SliceBuffer, slots: Slots, k: number): unknown 
 /** Makes a fresh object of the slots that are filled. */
 export type BuildObject = (bytes: SliceBuffer, view: DataView) => Record<string, unknown>
 
-/** Generates the object builder of one projection: one literal, so one hidden class, while no field is absent. */
-export function compileBuilder(fields: readonly string[], slots: Slots): BuildObject {
-  const strings = fields.map(() => new StringCache())
-  const read = fields.map(
-    (_, k) => `const a${k} = T[${k}] === 1 ? s${k}.take(u, v, R[${2 * k}], R[${2 * k + 1}])
+/** Generates a builder of objects with those names among the fields of a projection: one literal, so one hidden class, while none is absent. */
+export function compileBuilder(
+  names: readonly string[],
+  fields: readonly string[],
+  slots: Slots,
+): BuildObject {
+  const strings = fields.map(field => (names.includes(field) ? new StringCache() : undefined))
+  const slotsOf = names.map(name => fields.indexOf(name))
+  const read = slotsOf.map(
+    k => `const a${k} = T[${k}] === 1 ? s${k}.take(u, v, R[${2 * k}], R[${2 * k + 1}])
   : T[${k}] === 4 ? F[${k}] : slotValue(u, slots, ${k})`,
   )
-  const members = fields.map((field, k) => `${JSON.stringify(field)}: a${k}`)
-  const partial = fields.map((field, k) => `if (T[${k}] !== 0) o[${JSON.stringify(field)}] = a${k}`)
+  const members = slotsOf.map(k => `${JSON.stringify(fields[k])}: a${k}`)
+  const partial = slotsOf.map(k => `if (T[${k}] !== 0) o[${JSON.stringify(fields[k])}] = a${k}`)
   const body = `'use strict'
 const R = slots.ranges, F = slots.numbers, T = slots.tags
-${fields.map((_, k) => `const s${k} = strings[${k}]`).join('\n')}
+${slotsOf.map(k => `const s${k} = strings[${k}]`).join('\n')}
 return function build(u, v) {
   ${read.join('\n')}
-  if (${fields.map((_, k) => `T[${k}] !== 0`).join(' && ') || 'true'}) return { ${members.join(', ')} }
+  if (${slotsOf.map(k => `T[${k}] !== 0`).join(' && ') || 'true'}) return { ${members.join(', ')} }
   const o = {}
   ${partial.join('\n')}
   return o

@@ -1,0 +1,302 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import type { KeyByNode, SourceNode } from '../plan/graph.ts'
+import { pickings } from '../plan/picking.ts'
+import { json } from '../serde/json.ts'
+import { type PipelineBuilder, pipeline } from '../stream/pipeline.ts'
+import { topic } from '../stream/topic.ts'
+import { EngineRun, type EngineRunOptions } from './testkit/engine-run.ts'
+import { other, out } from './testkit/hits.ts'
+import { at, valuesIn } from './testkit/story.ts'
+
+type Any = any
+
+const hits = topic<Any>('hits', { value: json<Any>() })
+const more = topic<Any>('more', { value: json<Any>() })
+const users = topic<Any>('users', { value: json<Any>(), cleanup: 'compact' })
+
+/** What a join picks of either side; written once, so that all modes have the same. */
+const pick = (v: Any, row: Any) => ({
+  id: v.id,
+  name: row.name,
+  more: v.more ?? 'no more',
+  n: row?.n ?? 0,
+  kind: 'hit',
+})
+const pickLeft = (v: Any, row: Any) => ({
+  name: row?.name ?? null,
+  id: v.id,
+  city: row?.city,
+  again: v.id,
+})
+
+type Build = (p: PipelineBuilder) => void
+
+const builds: Readonly<Record<string, Build>> = {
+  inner: p => void p.from(hits).byKey().join(p.table(users), pick).to(out),
+  left: p => void p.from(hits).byKey().leftJoin(p.table(users), pickLeft).to(out),
+  'left, reading of no row': p => void p.from(hits).byKey().leftJoin(p.table(users), pick).to(out),
+  'with nulls': p => void p.from(hits, { nulls: true }).byKey().leftJoin(p.table(users), pickLeft).to(out),
+  'behind steps that look': p => {
+    const keyed = p
+      .from(hits)
+      .filter(v => v.id !== 3)
+      .peek(v => v.more)
+      .byKey()
+    keyed.leftJoin(p.table(users), pickLeft).to(out)
+    keyed.map(v => ({ id: v.id, seen: true, more: v.more })).to(other)
+  },
+  'with other readers of records and rows': p => {
+    const table = p.table(users)
+    const keyed = p.from(hits).byKey()
+    keyed.leftJoin(table, pickLeft).to(out)
+    keyed.leftJoin(table, (v, row) => ({ both: `${v.more} ${row?.city}` })).to(other)
+  },
+  'with a table that others are made of': p => {
+    const large = p.table(users).filter('large', ({ n }) => n > 1)
+    const made = large.map('made', row => ({ name: row.name, n: row.n, city: new Date(0) }))
+    p.from(hits).byKey().leftJoin(made, pickLeft).to(out)
+  },
+  'behind a keyBy': p => {
+    const rows = p
+      .from(users)
+      .keyBy('city', v => `${v?.city}`)
+      .map(v => ({ name: v.name, n: v.n }))
+      .byKey()
+    p.from(hits)
+      .keyBy('more', v => `${v?.more}`)
+      .leftJoin(rows.toTable('rows'), pick)
+      .to(out)
+  },
+  'behind a step that is tried again': p => {
+    const retry = { retries: 1, backoff: 1 }
+    const wanted = p.from(hits).filter(v => v.id !== 3, { retry })
+    wanted.byKey().leftJoin(p.table(users), pickLeft).to(out)
+  },
+  'of two sources': p => {
+    const merged = p.from(hits).merge(p.from(more))
+    merged.byKey().leftJoin(p.table(users), pickLeft).to(out)
+  },
+  'with rows of their own time': p => {
+    p.from(hits)
+      .byKey()
+      .leftJoin(p.table(users, { versions: '1m' }), pickLeft)
+      .to(out)
+  },
+  'that wait for their rows': p => {
+    p.from(hits).byKey().leftJoin(p.table(users), pickLeft, { name: 'waits', wait: 'event-time' }).to(out)
+  },
+  'with failures that are read': p => {
+    const joined = p.from(hits).byKey().leftJoin(p.table(users), pick)
+    joined.to(out)
+    joined.failed.map(v => ({ failed: v })).to(other)
+  },
+}
+
+const graphOf = (build: Build) => pipeline('p', { maxFailureRate: 1 }, build).graph
+
+const modes: readonly EngineRunOptions[] = [
+  { mode: 'interpreted' },
+  { mode: 'compiled' },
+  { mode: 'compiled', freeze: true },
+]
+
+interface Sent {
+  readonly topic: 'hits' | 'users'
+  readonly key: string | null
+  readonly text: string | null
+}
+
+/** What leaves a run whose input comes in rounds, with a loss of everything that is not committed after each of them. */
+function outcome(build: Build, rounds: readonly (readonly Sent[])[], options: EngineRunOptions) {
+  const run = new EngineRun(graphOf(build), options).start()
+  let second = 0
+  for (const round of rounds) {
+    for (const { topic, key, text } of round) {
+      const value = text === null ? null : Buffer.from(text)
+      run.append(topic, 0, [{ ...at(++second, null, key), value }])
+    }
+    run.drain()
+    run.crash([...run.tasks.values()])
+  }
+  const recordsOf = (records: ReturnType<EngineRun['topics']['records']>) =>
+    records.map(({ partition, key, value, timestamp, headers }) => ({
+      partition,
+      key: key?.toString(),
+      text: value?.toString(),
+      timestamp,
+      reason: headers['millrace.reason'],
+      step: headers['millrace.step'],
+    }))
+  return {
+    out: recordsOf(run.topics.records('out')),
+    other: recordsOf(run.topics.records('other')),
+    failed: recordsOf(run.sideRecords('failed')),
+    rejected: recordsOf(run.sideRecords('rejected')),
+  }
+}
+
+/** Values of members that are easily written differently from what was read. */
+const oddTexts = [
+  '1e21',
+  '1e2',
+  '-0',
+  '0.10',
+  '9007199254740993',
+  '123456789012345678901234567890',
+  '1e999',
+  '"\\u0041\\/"',
+  '"ä😀"',
+  '"\\ud800"',
+  '""',
+  'null',
+  'true',
+  'false',
+  '{"deep":[1, 2]}',
+  '[ ]',
+  '"a plain text that is not short at all"',
+  '17',
+  '-17',
+  '1700000000123',
+  '19.95',
+  '"toJSON"',
+]
+
+const member = fc.tuple(
+  fc.constantFrom('id', 'name', 'more', 'city', 'n', '__proto__', 'constructor', 'toJSON'),
+  fc.constantFrom(...oddTexts),
+)
+const text = fc.oneof(
+  { weight: 12, arbitrary: fc.array(member, { maxLength: 6 }).map(textOf) },
+  { weight: 1, arbitrary: fc.constantFrom(null, 'null', '7', '"text"', '[1]', '{"id":', '') },
+)
+
+function textOf(members: readonly (readonly [string, string])[]): string {
+  return `{${members.map(([name, value]) => `"${name}":${value}`).join(',')}}`
+}
+
+const sent: fc.Arbitrary<Sent> = fc.record({
+  topic: fc.constantFrom('hits' as const, 'hits' as const, 'users' as const),
+  key: fc.constantFrom('a', 'b', 'c', null),
+  text,
+})
+
+describe('the results of steps that only pick members', () => {
+  for (const [name, build] of Object.entries(builds))
+    it(`[4.1] [5.5] [6.2] are those of the interpreter, byte for byte: ${name}`, () => {
+      const rounds = fc.array(fc.array(sent, { maxLength: 12 }), { minLength: 1, maxLength: 3 })
+      fc.assert(
+        fc.property(rounds, input => {
+          const [expected, ...others] = modes.map(mode => outcome(build, input, mode))
+          for (const each of others) assert.deepEqual(each, expected)
+        }),
+        { numRuns: 60 },
+      )
+    })
+
+  it('are picked in these pipelines', () => {
+    const counts = Object.entries(builds).map(([name, build]) => {
+      const graph = graphOf(build)
+      const inputs = graph.nodes.filter(
+        (node): node is SourceNode | KeyByNode => node.kind === 'source' || node.kind === 'keyBy',
+      )
+      return [name, inputs.reduce((sum, input) => sum + pickings(graph, input).size, 0)]
+    })
+    assert.deepEqual(Object.fromEntries(counts), {
+      inner: 1,
+      left: 1,
+      'left, reading of no row': 1,
+      'with nulls': 1,
+      'behind steps that look': 2,
+      'with other readers of records and rows': 1,
+      'with a table that others are made of': 1,
+      'behind a keyBy': 1,
+      'behind a step that is tried again': 0,
+      'of two sources': 0,
+      'with rows of their own time': 0,
+      'that wait for their rows': 0,
+      'with failures that are read': 1,
+    })
+  })
+
+  it('[7.2] that are too large go to .failed whole', () => {
+    const run = new EngineRun(graphOf(builds.inner!), { recordBytesMax: 300 }).start()
+    run.append('users', 0, [at(1, { name: 'x'.repeat(150) })])
+    run.append('hits', 0, [at(2, { id: 'y'.repeat(150) }), at(3, { id: 1 })])
+    run.drain()
+    assert.deepEqual(
+      valuesIn(run, 'out').map(({ id }) => id),
+      [1],
+    )
+    const [failed] = run.sideRecords('failed')
+    assert.deepEqual(JSON.parse(failed!.value!.toString()), {
+      id: 'y'.repeat(150),
+      name: 'x'.repeat(150),
+      more: 'no more',
+      n: 0,
+      kind: 'hit',
+    })
+  })
+
+  it('are spread over as many batches as the topic needs, in the order of their records', () => {
+    const run = new EngineRun(graphOf(builds.left!), { recordBytesMax: 300 }).start()
+    const sent = Array.from({ length: 40 }, (_, i) => at(i, { id: i, name: 'x'.repeat(i % 9) }))
+    run.append('hits', 0, sent)
+    run.drain()
+    assert.deepEqual(
+      valuesIn(run, 'out').map(({ id }) => id),
+      sent.map((_, i) => i),
+    )
+    assert.ok(run.topics.fetch('out', 0, 0).batches.every(batch => batch.length < 900))
+    assert.ok(run.topics.fetch('out', 0, 0).batches.length > 5)
+  })
+
+  it('[6.2] have the row that the table has at that moment', () => {
+    const run = new EngineRun(graphOf(builds.left!)).start()
+    const names = ['Ann', 'Bob', null, 'Eve', 'Ann']
+    for (const [i, name] of names.entries()) {
+      run.append('users', 0, [at(2 * i, name === null ? null : { name, city: 'Bonn' })])
+      run.append('hits', 0, [at(2 * i + 1, { id: i })])
+      run.drain()
+    }
+    assert.deepEqual(
+      valuesIn(run, 'out').map(({ name }) => name),
+      names,
+    )
+  })
+
+  it('have what a step in front of them has changed, where nothing forbids it', () => {
+    const graph = graphOf(p => {
+      const changed = p.from(hits).peek((v: Any) => {
+        v.id++
+        v.list.push('new')
+      })
+      changed
+        .byKey()
+        .leftJoin(p.table(users), v => ({ id: v.id, list: v.list }))
+        .to(out)
+    })
+    const run = new EngineRun(graph).start()
+    run.append('hits', 0, [at(1, { id: 1, list: [] })])
+    run.drain()
+    assert.deepEqual(valuesIn(run, 'out'), [{ id: 2, list: ['new'] }])
+  })
+
+  it('have the objects and lists that a step in front of them has changed, where nothing forbids it', () => {
+    const graph = graphOf(p => {
+      const changed = p.from(hits).peek((v: Any) => {
+        v.list.push('new')
+      })
+      changed
+        .byKey()
+        .leftJoin(p.table(users), v => ({ list: v.list }))
+        .to(out)
+    })
+    assert.equal(pickings(graph, graph.nodes[0] as SourceNode).size, 1)
+    const run = new EngineRun(graph).start()
+    run.append('hits', 0, [at(1, { list: [] })])
+    run.drain()
+    assert.deepEqual(valuesIn(run, 'out'), [{ list: ['new'] }])
+  })
+})
