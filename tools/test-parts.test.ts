@@ -40,11 +40,15 @@ describe('a test run in parts', () => {
   it('counts what passed, failed and was skipped in all of them', async t => {
     // Twenty files are the smallest part, so these are two.
     const files: string[] = Array.from({ length: 25 }, (_, i) =>
-      i === 3 || i === 22 ? "it('fails', () => { throw new Error('wrong') })" : "it('passes', () => {})",
+      i === 3 || i === 22
+        ? "it('fails', () => { throw new Error('wrong', { cause: new Error('why') }) })"
+        : "it('passes', () => {})",
     )
     files[24] = "it('passes', () => {}); it.skip('waits', () => {})"
     const run = await runTestsInParts({ files: written(t, files), print: false, timeoutMs: 60_000 })
     assert.deepEqual([run.passed, run.failed, run.skipped, run.ended], [23, 2, 1, undefined])
+    for (const { message } of run.failures)
+      assert.match(message, /^Error: wrong\n( {4}at .*\n)+Caused by: Error: why\n/)
     assert.deepEqual(run.failures.map(({ place }) => place.match(/\d+\.test\.ts:\d+$/)?.[0]).sort(), [
       '22.test.ts:2',
       '3.test.ts:2',

@@ -63,9 +63,13 @@ function messageOf(end: TestEnd): string {
   const error = errorOf(end)
   const cause = error?.cause ?? error
   if (!(cause instanceof Error)) return inspect(cause)
-  return (cause.stack ?? cause.message)
-    .replaceAll(`file://${repositoryRoot}`, '')
-    .replaceAll(repositoryRoot, '')
+  return stackOf(cause).replaceAll(`file://${repositoryRoot}`, '').replaceAll(repositoryRoot, '')
+}
+
+/** With what caused it, which of a failed property is the assertion itself. */
+function stackOf(error: Error): string {
+  const stack = error.stack ?? error.message
+  return error.cause instanceof Error ? `${stack}\nCaused by: ${stackOf(error.cause)}` : stack
 }
 
 function indent(text: string): string {
