@@ -11,6 +11,7 @@ import { type Random, seededRandom } from '../../std/random.ts'
 import type { Scenario } from '../../testing/random/scenario.ts'
 import type { RawRecord } from '../../testing/reference/types.ts'
 import type { App } from '../app.ts'
+import { isRetriable } from '../backoff.ts'
 import { type StartSurroundings, startIn } from '../start.ts'
 import { RandomFaults } from './random-faults.ts'
 
@@ -32,6 +33,7 @@ export interface SimulationCounts {
   stopped: number
   frozen: number
   answers: number
+  startedAgain: number
   /** Looks that found a partition paused for another. */
   paused: number
 }
@@ -41,7 +43,14 @@ export class Simulation {
   readonly app = 'sim'
   readonly clock = new VirtualClock(lateInTime)
   readonly faults: RandomFaults
-  readonly counts: SimulationCounts = { killed: 0, stopped: 0, frozen: 0, answers: 0, paused: 0 }
+  readonly counts: SimulationCounts = {
+    killed: 0,
+    stopped: 0,
+    frozen: 0,
+    answers: 0,
+    startedAgain: 0,
+    paused: 0,
+  }
   readonly errors: Error[] = []
   readonly #scenario: Scenario
   readonly #mode: 'compiled' | 'interpreted'
@@ -102,9 +111,22 @@ export class Simulation {
     )
   }
 
+  /** A process that cannot reach the log again and again ends with that, and whoever watches over it starts it again. */
   async #start(): Promise<Process> {
-    await this.#boot()
-    const log = new MemoryLog(this.#broker)
+    for (;;) {
+      await this.#boot()
+      const log = new MemoryLog(this.#broker)
+      try {
+        return await this.#startOn(log)
+      } catch (error) {
+        if (!isRetriable(error)) throw error
+        this.counts.startedAgain++
+        await log.close()
+      }
+    }
+  }
+
+  async #startOn(log: MemoryLog): Promise<Process> {
     const starting = startIn(this.#surroundings, [this.#scenario.pipeline.pipeline], {
       app: this.app,
       log,
