@@ -221,9 +221,9 @@ describe('the results of steps that only pick members', () => {
   })
 
   it('[7.2] that are too large go to .failed whole', () => {
-    const run = new EngineRun(graphOf(builds.inner!), { recordBytesMax: 300 }).start()
-    run.append('users', 0, [at(1, { name: 'x'.repeat(150) })])
-    run.append('hits', 0, [at(2, { id: 'y'.repeat(150) }), at(3, { id: 1 })])
+    const run = new EngineRun(graphOf(builds.inner!), { recordBytesMax: 450 }).start()
+    run.append('users', 0, [at(1, { name: 'x'.repeat(100) })])
+    run.append('hits', 0, [at(2, { id: 'y'.repeat(400) }), at(3, { id: 1 })])
     run.drain()
     assert.deepEqual(
       valuesIn(run, 'out').map(({ id }) => id),
@@ -231,8 +231,8 @@ describe('the results of steps that only pick members', () => {
     )
     const [failed] = run.sideRecords('failed')
     assert.deepEqual(JSON.parse(failed!.value!.toString()), {
-      id: 'y'.repeat(150),
-      name: 'x'.repeat(150),
+      id: 'y'.repeat(400),
+      name: 'x'.repeat(100),
       more: 'no more',
       n: 0,
       kind: 'hit',
