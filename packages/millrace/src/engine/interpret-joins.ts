@@ -16,7 +16,7 @@ export function joinRecord(task: Task, node: StreamJoinNode, side: Side, flow: F
   const X = task.time.registers
   const own = judged ? X[task.input.judgedAt]! : Number.NEGATIVE_INFINITY
   const w = judged ? Math.max(own, X[TaskWatermark]!) : Number.NEGATIVE_INFINITY
-  if (!step.isLate(side, t, w)) return step.arrive(side, v, kb, ks, ke, t, w)
+  if (!step.isLate(side, t, w)) return step.arrive(side, v, false, kb, ks, ke, t, w)
   task.sides.late(node.id, judged && step.closesAt(side, t) > own, raw, v, kb, ks, ke, k, t, h)
 }
 

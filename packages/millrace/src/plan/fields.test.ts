@@ -97,6 +97,34 @@ describe('decoded fields', () => {
     assert.deepEqual(fields(build), { fields: ['at', 'size'] })
   })
 
+  it('[5.5] of a join of streams are those that it reads on their side', () => {
+    const other = topic('other', { value: json<View>() })
+    const joined = (fn: (a: View, b: View) => unknown) => {
+      const graph = graphOf((s, p) => s.byKey().join('j', p.from(other).byKey(), { before: '1s' }, fn))
+      return graph.nodes.flatMap(node => (node.kind === 'source' ? [sourceFields(graph, node)] : []))
+    }
+    assert.deepEqual(
+      joined((a, b) => [a.ms, b.size]),
+      [{ fields: ['at', 'ms'] }, { fields: ['size'] }],
+    )
+    assert.deepEqual(
+      joined((a, b) => [a.ms, { ...b }]),
+      [{ fields: ['at', 'ms'] }, { whole: 'j: a join keeps whole values' }],
+    )
+  })
+
+  it('are all of them where a join of streams keeps values that are no JSON', () => {
+    const packed = topic('packed', { value: bytes() as never })
+    const use = fields((s, p) =>
+      p
+        .from(packed)
+        .merge(s as never)
+        .byKey()
+        .join('j', s.byKey(), { before: '1s' }, (a: any, b: any) => [a.ms, b.ms]),
+    )
+    assert.deepEqual(use, { whole: 'j: a join keeps whole values' })
+  })
+
   it('[5.5] are none where the record is copied as bytes', () => {
     assert.deepEqual(
       fields(s => s.filter(v => v.ms > 0).to(copy)),

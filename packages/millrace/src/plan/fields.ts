@@ -8,8 +8,10 @@ import type {
   PlanNode,
   Port,
   SourceNode,
+  StreamJoinNode,
   ToTopicNode,
 } from './graph.ts'
+import { keptAsText } from './kept-text.ts'
 import { serdeAt } from './serde-at.ts'
 import type { Topic } from './topic.ts'
 import { consumersOf, crossesTopic, labelOf, makesValues } from './walk.ts'
@@ -42,6 +44,7 @@ export function sourceFields(
     for (const { edge, node } of consumers[from.id]!) {
       if (crossesTopic(graph, edge) ? from !== input : !keepsValue(from, edge.port)) continue
       if (from === input && input.kind === 'keyBy' && edge.port !== 'out') continue
+      if (node.kind === 'streamJoin') readJoined(reads, graph, node, node.inputs.indexOf(edge))
       if (seen.has(node.id)) continue
       seen.add(node.id)
       readStep(reads, graph, node, options)
@@ -135,9 +138,6 @@ function readStep(reads: Reads, graph: Graph, node: PlanNode, options: FieldOpti
     case 'asyncMap':
       reads.whole(`${step}: it keeps whole values`)
       break
-    case 'streamJoin':
-      reads.whole(`${step}: a join keeps whole values`)
-      break
     case 'keyBy':
       reads.fieldOrFn(step, node.key)
       // Bytes can only be carried where one serde reads them back; a source behind a `map` is left out by `follow`.
@@ -159,6 +159,12 @@ function readStep(reads: Reads, graph: Graph, node: PlanNode, options: FieldOpti
       if (node.format === undefined) reads.whole('print: without a format it prints the whole value')
       else reads.callback(step, node.format)
   }
+}
+
+/** What is kept as text is read again when it meets another one. */
+function readJoined(reads: Reads, graph: Graph, node: StreamJoinNode, side: number): void {
+  if (keptAsText(graph, node, side) !== undefined) reads.callback(labelOf(node), node.fn, side)
+  else reads.whole(`${labelOf(node)}: a join keeps whole values`)
 }
 
 function readColumns(reads: Reads, node: AggregateNode): void {

@@ -2,6 +2,8 @@ import { deserialize, serialize } from 'node:v8'
 
 /** The member under which what is no JSON is packed. */
 const tag = '\u0000v8'
+/** What the JSON of every packed value holds, and almost no other. */
+export const packedTagText = '\\u0000'
 
 /** Gives something `JSON.stringify` keeps whole: JSON as itself, and whatever holds a bigint, bytes, a Date or the like as V8 writes it. */
 export function packValue(value: unknown): unknown {

@@ -32,6 +32,13 @@ export interface ObjectColumn {
   initial(): unknown
 }
 
+/** More that belongs to the rows of a table, and goes with them. */
+export interface MemoryBeside {
+  readonly byteLength: number
+  clear(): void
+}
+
+const noPlaces: readonly number[] = []
 const FIRST_ROW = 1
 const ARENA_BYTES = 512
 const OVERHEAD_UNITS = 1
@@ -46,6 +53,8 @@ export class KeyTable {
   keyBytes: Buffer
   /** What object columns point to; place 0 is never used. */
   readonly objects: unknown[] = [undefined]
+  /** Memory of whoever fills the table, emptied with it. */
+  beside: MemoryBeside | undefined
   /** Called when a row becomes dirty while none is. */
   onFirstTouch: (() => void) | undefined
   /** Live rows. */
@@ -59,6 +68,7 @@ export class KeyTable {
   readonly #keyHash: KeyHash
   /** Units in use from the start of the arena: where the next row goes. */
   #used = FIRST_ROW
+  readonly #newObjectOf = (column: ObjectColumn) => this.newObject(column.initial())
   #epoch = 1
   readonly #dirty = new RowList()
   #dirtyDead = 0
@@ -78,7 +88,9 @@ export class KeyTable {
 
   /** Bytes held, used or not; objects are not counted. */
   get byteLength(): number {
-    return this.f64.byteLength + this.#index.byteLength + this.#dirty.byteLength
+    return (
+      this.f64.byteLength + this.#index.byteLength + this.#dirty.byteLength + (this.beside?.byteLength ?? 0)
+    )
   }
 
   hash(bytes: Uint8Array, start: number, end: number): number {
@@ -228,6 +240,7 @@ export class KeyTable {
 
   /** Empties the table for reuse. It keeps its memory and the seed. */
   clear(): void {
+    this.beside?.clear()
     this.#index.clear()
     this.#dirty.clear()
     this.#free.clear()
@@ -256,12 +269,13 @@ export class KeyTable {
   }
 
   #insert(bytes: Uint8Array, start: number, end: number, hash: number): number {
-    const places = this.#objectColumns.map(column => column.initial())
+    const objectColumns = this.#objectColumns
+    const places = objectColumns.length === 0 ? noPlaces : objectColumns.map(this.#newObjectOf)
     const row = this.#place(this.#unitsFor(end - start))
-    this.f64.set(this.#initial, row)
-    this.#objectColumns.forEach((column, i) => {
-      this.f64[row + column.column] = this.newObject(places[i])
-    })
+    const { f64 } = this
+    const initial = this.#initial
+    for (let i = 0; i < initial.length; i++) f64[row + i] = initial[i]!
+    for (let i = 0; i < places.length; i++) f64[row + objectColumns[i]!.column] = places[i]!
     this.#writeKey(row, bytes, start, end)
     this.#index.insert(hash, row)
     this.size++

@@ -6,6 +6,7 @@
  * Rows written under an older layout are read by name: a column that is not in them keeps its initial
  * value, one that is gone is passed over.
  */
+import { type ByteSink, stringifyInto } from '../serde/json/sink.ts'
 import { invariant } from '../std/assert.ts'
 import { KeyHash } from './key-hash.ts'
 import { KeyTable, type ObjectColumn } from './key-table.ts'
@@ -20,13 +21,22 @@ export interface ObjectCodec<S = unknown> {
   decode(stored: unknown, version: number): S
 }
 
+/** The same for a state that lies in the memory beside its table, and of which the row has no more than where it begins. */
+export interface MemoryCodec<S = any> {
+  initial(): S
+  /** Appends the state as JSON. */
+  writeFrom(state: S, table: KeyTable, sink: ByteSink): void
+  /** Reads what `writeFrom` of the column version `version` has written; the state `before` is not needed any more. */
+  readInto(stored: unknown, version: number, table: KeyTable, before: S): S
+}
+
 /** What a store is made of besides its layout. */
 export interface StoreDefinition {
   readonly layout: StoreLayout
   /** Initial values of all doubles, column after column. */
   readonly initial: readonly number[]
   /** One for each object, column after column. */
-  readonly objects: readonly ObjectCodec[]
+  readonly objects: readonly (ObjectCodec | MemoryCodec)[]
   /** Gives a hash seed: the tables of a store share one. */
   readonly nextSeed: () => number
 }
@@ -41,8 +51,7 @@ interface Mapping {
 }
 
 export class RowCodec {
-  /** Holds the value that `encode` wrote, from 0 on. */
-  bytes: Buffer
+  readonly #sink: RowSink
   #layout: StoreLayout
   readonly #definition: StoreDefinition
   readonly #initial: Float64Array
@@ -54,7 +63,6 @@ export class RowCodec {
   readonly #mappings = new Map<number, Mapping>()
   #source: Buffer | undefined
   #view: DataView
-  #target: DataView
 
   constructor(definition: StoreDefinition) {
     this.#definition = definition
@@ -71,9 +79,13 @@ export class RowCodec {
     doubles.forEach((place, i) => {
       this.#initial[place] = definition.initial[i] ?? 0
     })
-    this.bytes = Buffer.alloc(PREFIX_BYTES + 8 * doubles.length + 256)
-    this.#target = new DataView(this.bytes.buffer, this.bytes.byteOffset)
-    this.#view = this.#target
+    this.#sink = new RowSink(PREFIX_BYTES + 8 * doubles.length + 256)
+    this.#view = this.#sink.view
+  }
+
+  /** Holds the value that `encode` wrote, from 0 on. */
+  get bytes(): Buffer {
+    return this.#sink.buffer
   }
 
   /** `extraDoubles` stand behind a row's own and begin with 0. */
@@ -118,10 +130,11 @@ export class RowCodec {
   encode(table: KeyTable, row: number, keyKind: number): number {
     const places = this.#doublePlaces
     const { f64 } = table
-    this.bytes[0] = this.#layout.version
-    this.bytes[1] = keyKind
+    const { buffer, view } = this.#sink
+    buffer[0] = this.#layout.version
+    buffer[1] = keyKind
     let at = PREFIX_BYTES
-    for (let i = 0; i < places.length; i++, at += 8) this.#target.setFloat64(at, f64[row + places[i]!]!, true)
+    for (let i = 0; i < places.length; i++, at += 8) view.setFloat64(at, f64[row + places[i]!]!, true)
     return this.#objectPlaces.length === 0 ? at : this.#encodeObjects(table, row, at)
   }
 
@@ -152,17 +165,20 @@ export class RowCodec {
   }
 
   #encodeObjects(table: KeyTable, row: number, at: number): number {
-    const states = this.#objectPlaces.map((place, i) =>
-      this.#definition.objects[i]!.encode(table.objects[table.f64[row + place]!]),
-    )
-    const text = JSON.stringify(states)
-    if (this.bytes.length < at + text.length * 3) {
-      const larger = Buffer.alloc(2 * (at + text.length * 3))
-      this.bytes.copy(larger, 0, 0, at)
-      this.bytes = larger
-      this.#target = new DataView(larger.buffer, larger.byteOffset)
-    }
-    return at + this.bytes.write(text, at)
+    const codecs = this.#definition.objects
+    const sink = this.#sink
+    sink.position = at
+    this.#objectPlaces.forEach((place, i) => {
+      writeByte(sink, i === 0 ? openBracket : comma)
+      const codec = codecs[i]!
+      const state = table.objects[table.f64[row + place]!]
+      if ('encode' in codec) {
+        // As in an array, where what JSON has no text for is null.
+        if (!stringifyInto(sink, codec.encode(state))) stringifyInto(sink, null)
+      } else codec.writeFrom(state, table, sink)
+    })
+    writeByte(sink, closeBracket)
+    return sink.position
   }
 
   #decodeObjects(
@@ -178,7 +194,11 @@ export class RowCodec {
     )
     for (const [from, to, version] of mapping.objects) {
       const codec = this.#definition.objects[this.#objectPlaces.indexOf(to)]!
-      table.objects[table.f64[row + to]!] = codec.decode(states[from], version)
+      const place = table.f64[row + to]!
+      table.objects[place] =
+        'decode' in codec
+          ? codec.decode(states[from], version)
+          : codec.readInto(states[from], version, table, table.objects[place])
     }
   }
 
@@ -188,6 +208,36 @@ export class RowCodec {
       this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     }
     return this.#view
+  }
+}
+
+const openBracket = 91
+const closeBracket = 93
+const comma = 44
+
+function writeByte(sink: ByteSink, byte: number): void {
+  sink.ensure(1)
+  sink.buffer[sink.position++] = byte
+}
+
+/** What rows are written into, one after the other. */
+class RowSink implements ByteSink {
+  buffer: Buffer
+  view: DataView
+  position = 0
+
+  constructor(bytes: number) {
+    this.buffer = Buffer.alloc(bytes)
+    this.view = new DataView(this.buffer.buffer, this.buffer.byteOffset)
+  }
+
+  ensure(bytes: number): void {
+    const end = this.position + bytes
+    if (end <= this.buffer.length) return
+    const larger = Buffer.alloc(2 * end)
+    this.buffer.copy(larger, 0, 0, this.position)
+    this.buffer = larger
+    this.view = new DataView(larger.buffer, larger.byteOffset)
   }
 }
 

@@ -234,11 +234,16 @@ class Compiler {
     for (const [i, node] of consumers.entries()) {
       this.#code.line('{')
       if (node.kind === 'streamJoin')
-        joinArrivalCode(this.#code, node, inputOf(consumers, i, from.id, port) as Side, path)
+        this.#joinArrival(node, inputOf(consumers, i, from.id, port) as Side, path)
       else if (recordInputs(node).length > 1 || hasRetry(node)) this.#callShared(node, path)
       else this.#step(node, path)
       this.#code.line('}')
     }
+  }
+
+  #joinArrival(node: StreamJoinNode, side: Side, path: Path): void {
+    const { texts } = this.#plan.joins.find(plan => plan.node === node)!
+    joinArrivalCode(this.#code, node, side, texts[side] !== undefined, path)
   }
 
   #callShared(node: PlanNode, path: Path): void {

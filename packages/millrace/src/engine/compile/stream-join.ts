@@ -8,7 +8,13 @@ import { argumentsOf, arrivalPath, type Path } from './path.ts'
 import { type Continue, guardedCall, recordOf, resultCode } from './steps.ts'
 
 /** A record comes to a join of streams. */
-export function joinArrivalCode(code: Code, node: StreamJoinNode, side: Side, path: Path): void {
+export function joinArrivalCode(
+  code: Code,
+  node: StreamJoinNode,
+  side: Side,
+  isText: boolean,
+  path: Path,
+): void {
   const { step, ok } = keyedStepCode(code, node, path)
   const { v, kb, ks, ke, t } = path
   const own = path.late?.own ?? '-Infinity'
@@ -19,16 +25,18 @@ export function joinArrivalCode(code: Code, node: StreamJoinNode, side: Side, pa
   code.line(
     `else if (${step}.isLate(${side}, ${t}, ${w})) T.sides.late(${node.id}, ${byRelease}, ${path.raw}, ${argumentsOf(path)})`,
   )
-  code.line(`else ${step}.arrive(${side}, ${v}, ${kb}, ${ks}, ${ke}, ${t}, ${w})`)
+  code.line(`else ${step}.arrive(${side}, ${v}, ${isText && path.raw}, ${kb}, ${ks}, ${ke}, ${t}, ${w})`)
 }
 
 /** The function of two records that meet, or of one that goes out alone. Gives its name. */
 export function pairCode(code: Code, node: StreamJoinNode, freeze: boolean, go: Continue): string {
   const name = code.variable('pair')
   code.line(`function ${name}(T, left, right, kb, ks, ke, t) {`)
-  code.line('const v = left === undefined ? right : left, lateOwn = T.judgedOwn, lateTask = T.judgedTask')
+  code.line('const lateOwn = T.judgedOwn, lateTask = T.judgedTask')
   const frozen = freeze ? code.constant(deepFreeze, 'deepFreeze') : ''
-  const path: Path = { ...arrivalPath(false), k: 'undefined', h: 'null', start: 'NaN' }
+  // What was kept as text has been decoded in part.
+  const whole = `T.steps[${node.id}].wholeOf(left, right)`
+  const path: Path = { ...arrivalPath(false), v: whole, k: 'undefined', h: 'null', start: 'NaN' }
   const record = analyseCallback(node.fn, 1).usesRecord ? `, ${recordOf(path)}` : ''
   const call = `${code.constant(node.fn, 'f')}(${frozen}(left), ${frozen}(right)${record})`
   const { result, ok } = guardedCall(code, node, call, path)

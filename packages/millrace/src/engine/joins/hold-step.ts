@@ -7,7 +7,7 @@ import type { Due } from '../closing.ts'
 import type { Reach } from '../reach.ts'
 import type { StatefulStep } from '../stateful-step.ts'
 import type { Task } from '../task.ts'
-import { JoinBuffer, type Place, placeBytes, type Waiting } from './join-buffer.ts'
+import { JoinBuffer, memoryOf, type Place, placeBytes } from './join-buffer.ts'
 
 /** Everything fixed about a step that holds records. */
 export interface HoldPlan {
@@ -24,7 +24,6 @@ interface Held extends Place {
   readonly at: number
   /** The number of its arrival: equal times keep their order. */
   readonly arrival: number
-  readonly waiting: Waiting
 }
 
 /** How much event time lies together: what has gone out leaves the store with all of it. */
@@ -78,13 +77,13 @@ export class HoldStep implements StatefulStep {
     const { buffer, headersStart, headersEnd } = cursor
     const own = h === undefined ? new Uint8Array(buffer.subarray(headersStart, headersEnd)) : h
     const content: Content = [v, own === null || isNone(own) ? null : own]
-    const waiting = { t, w: Number.NEGATIVE_INFINITY, v: content, isDone: false }
-    this.#await(waiting, this.#buffer.add(0, kb, ks, ke, waiting))
+    this.#await(this.#buffer.addValue(0, kb, ks, ke, t, Number.NEGATIVE_INFINITY, false, content))
     this.#task.time.lowerNextDue(this.#dueAt(t))
   }
 
-  #await(waiting: Waiting, place: Place): void {
-    this.#held.add({ ...place, at: waiting.t, arrival: this.#arrivals++, waiting })
+  #await(place: Place): void {
+    const at = memoryOf(place.table).timeOf(place.entry)
+    this.#held.add({ ...place, at, arrival: this.#arrivals++ })
   }
 
   /** The watermark of the task at which what reaches this step has passed `t`: rows of that very time may come until then. */
@@ -102,7 +101,8 @@ export class HoldStep implements StatefulStep {
     this.#held.clear()
     // The records of a key lie in the order of their arrival, chunk by chunk.
     const all = [...this.#buffer.all()].sort((a, b) => a.chunk - b.chunk)
-    for (const { waiting, table, row } of all) if (!waiting.isDone) this.#await(waiting, { table, row })
+    for (const { table, row, entry } of all)
+      if (!memoryOf(table).isDone(entry)) this.#await({ table, row, entry })
     const due = this.nextDue()
     if (due !== undefined) this.#task.time.lowerNextDue(due.at)
   }
@@ -136,11 +136,12 @@ export class HoldStep implements StatefulStep {
     }
   }
 
-  #send({ at, waiting, table, row }: Held): void {
+  #send({ at, table, row, entry }: Held): void {
     const task = this.#task
-    const [value, headers] = waiting.v as Content
+    const memory = memoryOf(table)
+    const [value, headers] = memory.valueOf(entry) as Content
     // It leaves the store in the commit of what comes of it.
-    waiting.isDone = true
+    memory.setDone(entry)
     table.touch(row)
     const before = task.rowKeyKind
     task.rowKeyKind = this.kind

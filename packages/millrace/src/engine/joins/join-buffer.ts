@@ -1,15 +1,7 @@
+import { RangeCopier } from '../../record/copy.ts'
 import type { KeyTable } from '../../state/key-table.ts'
 import type { WindowStore } from '../../state/window-store.ts'
-
-/** A record that waits for its partners. */
-export interface Waiting {
-  readonly t: number
-  /** The watermark it was judged by when it came. */
-  readonly w: number
-  readonly v: unknown
-  /** It has met one, or has gone out without any. */
-  isDone: boolean
-}
+import { WaitingMemory } from './waiting-memory.ts'
 
 /** Which of the two inputs a record came in on. */
 export type Side = 0 | 1
@@ -18,15 +10,28 @@ export type Side = 0 | 1
 export interface Place {
   readonly table: KeyTable
   readonly row: number
+  /** In the memory beside the table. */
+  readonly entry: number
+}
+
+/** Takes what is found. An object and no function, which would have to be made for each record. */
+export interface Visitor {
+  visit(table: KeyTable, row: number, memory: WaitingMemory, entry: number): void
 }
 
 /** Number of the row's chunk and side, in front of the key. */
 export const placeBytes = 4
-/** Where a row keeps the place of its list among the table's objects, and the number of the last chunk. */
+/** Where a row keeps the place of its first entry among the table's objects, and the number of the last chunk. */
 const entriesAt = 0
 const lastAt = 1
 /** Records of a row: few enough for a changelog record, many enough for a look-up to be worth it. */
 const chunkMax = 16
+
+/** The records that wait in the rows of a table. */
+export function memoryOf(table: KeyTable): WaitingMemory {
+  table.beside ??= new WaitingMemory()
+  return table.beside as WaitingMemory
+}
 
 /**
  * The records of two streams by key and time. A table holds a stretch of event time; a key has rows there for each side, of a few
@@ -35,6 +40,7 @@ const chunkMax = 16
 export class JoinBuffer {
   readonly store: WindowStore
   readonly bucketMs: number
+  readonly #copier = new RangeCopier()
   #key = Buffer.alloc(256)
   #keyEnd = 0
 
@@ -47,107 +53,166 @@ export class JoinBuffer {
     return Math.floor(t / this.bucketMs) * this.bucketMs
   }
 
-  /** Calls `visit` with what a side has of a key from one time to another, both included. */
-  find(
-    side: Side,
-    kb: Buffer,
-    ks: number,
-    ke: number,
-    from: number,
-    to: number,
-    visit: (waiting: Waiting, table: KeyTable, row: number) => void,
-  ): void {
-    const { starts } = this.store
-    // By number and not by walking: what is visited may change nothing here, but others may open stretches meanwhile.
-    for (
-      let start = Math.max(this.startOf(from), starts[0] ?? Infinity);
-      start <= to;
-      start += this.bucketMs
-    ) {
-      const table = this.store.openTable(start)
-      if (table !== undefined) this.#findIn(table, side, kb, ks, ke, from, to, visit)
-    }
-  }
-
-  #findIn(
-    table: KeyTable,
-    side: Side,
-    kb: Buffer,
-    ks: number,
-    ke: number,
-    from: number,
-    to: number,
-    visit: (waiting: Waiting, table: KeyTable, row: number) => void,
-  ): void {
+  /** Shows what a side has of a key from one time to another, both included, stretch by stretch, and within one in the order they came. */
+  find(side: Side, kb: Buffer, ks: number, ke: number, from: number, to: number, visitor: Visitor): void {
+    const earliest = this.store.earliestStart
+    if (earliest === undefined) return
     this.#takeKey(kb, ks, ke)
-    let row = this.#row(table, side, 0)
-    if (row === 0) return
-    const last = table.f64[row + lastAt]!
-    for (let chunk = 0; ; ) {
-      for (const waiting of entriesOf(table, row))
-        if (waiting.t >= from && waiting.t <= to) visit(waiting, table, row)
-      if (chunk === last) return
-      this.#takeKey(kb, ks, ke)
-      row = this.#row(table, side, ++chunk)
+    this.#choose(side, 0)
+    let hash = 0
+    let isHashed = false
+    // By number and not by walking: what is visited may change nothing here, but others may open stretches meanwhile.
+    for (let start = Math.max(this.startOf(from), earliest); start <= to; start += this.bucketMs) {
+      const table = this.store.openTable(start)
+      if (table === undefined) continue
+      // The tables of a store share one hash.
+      if (!isHashed) hash = table.hash(this.#key, 0, this.#keyEnd)
+      isHashed = true
+      const row = table.findHashed(this.#key, 0, this.#keyEnd, hash)
+      if (row === 0) continue
+      this.#visit(table, row, from, to, visitor)
+      const last = table.f64[row + lastAt]!
+      if (last > 0) this.#findChunks(table, side, last, from, to, visitor)
     }
   }
 
-  add(side: Side, kb: Buffer, ks: number, ke: number, waiting: Waiting): Place {
-    const table = this.store.tableFor(this.startOf(waiting.t))
+  #findChunks(table: KeyTable, side: Side, last: number, from: number, to: number, visitor: Visitor): void {
+    for (let chunk = 1; chunk <= last; chunk++) {
+      this.#choose(side, chunk)
+      this.#visit(table, table.find(this.#key, 0, this.#keyEnd), from, to, visitor)
+    }
+    this.#choose(side, 0)
+  }
+
+  #visit(table: KeyTable, row: number, from: number, to: number, visitor: Visitor): void {
+    const memory = memoryOf(table)
+    for (let entry = firstOf(table, row); entry !== 0; entry = memory.nextOf(entry)) {
+      const t = memory.timeOf(entry)
+      if (t >= from && t <= to) visitor.visit(table, row, memory, entry)
+    }
+  }
+
+  /** Keeps a record whose value is the JSON text `[start, end)` of `text`. */
+  addText(
+    side: Side,
+    kb: Buffer,
+    ks: number,
+    ke: number,
+    t: number,
+    w: number,
+    isDone: boolean,
+    text: Buffer,
+    start: number,
+    end: number,
+  ): Place {
+    const table = this.store.tableFor(this.startOf(t))
+    const entry = memoryOf(table).addText(t, w, isDone, text, start, end, this.#copier)
+    return this.#add(table, side, kb, ks, ke, entry)
+  }
+
+  addValue(
+    side: Side,
+    kb: Buffer,
+    ks: number,
+    ke: number,
+    t: number,
+    w: number,
+    isDone: boolean,
+    value: unknown,
+  ): Place {
+    const table = this.store.tableFor(this.startOf(t))
+    const entry = memoryOf(table).addValue(t, w, isDone, value)
+    return this.#add(table, side, kb, ks, ke, entry)
+  }
+
+  #add(table: KeyTable, side: Side, kb: Buffer, ks: number, ke: number, entry: number): Place {
     this.#takeKey(kb, ks, ke)
     const first = this.#upsert(table, side, 0)
     const last = table.f64[first + lastAt]!
-    const row = last === 0 ? first : this.#row(table, side, last)
-    const entries = entriesOf(table, row)
-    if (entries.length < chunkMax) {
-      entries.push(waiting)
+    const row = last === 0 ? first : this.#upsert(table, side, last)
+    if (append(table, row, entry)) {
       table.touch(row)
-      return { table, row }
+      return { table, row, entry }
     }
     table.f64[first + lastAt] = last + 1
     table.touch(first)
     const next = this.#upsert(table, side, last + 1)
-    entriesOf(table, next).push(waiting)
+    append(table, next, entry)
     table.touch(next)
-    return { table, row: next }
+    return { table, row: next, entry }
   }
 
   /** Takes out what nothing may meet any more. */
-  remove({ table, row }: Place, waiting: Waiting): void {
-    const entries = entriesOf(table, row)
-    entries.splice(entries.indexOf(waiting), 1)
+  remove({ table, row, entry }: Place): void {
+    const memory = memoryOf(table)
+    const first = firstOf(table, row)
+    const next = memory.nextOf(entry)
+    if (first === entry) table.objects[table.f64[row + entriesAt]!] = next
+    else {
+      let before = first
+      while (memory.nextOf(before) !== entry) before = memory.nextOf(before)
+      memory.link(before, next)
+    }
+    memory.forget(entry)
     table.touch(row)
   }
 
-  /** Everything of a side, for a restore. */
-  *all(): Iterable<Place & { readonly side: Side; readonly chunk: number; readonly waiting: Waiting }> {
+  /** Everything, for a restore. */
+  *all(): Iterable<Place & { readonly side: Side; readonly chunk: number }> {
     for (const start of this.store.starts) {
       const table = this.store.openTable(start)!
+      const memory = memoryOf(table)
       for (let row = table.firstRow(); row !== 0; row = table.nextRow(row)) {
         const place = table.keyBytes.readUInt32BE(table.keyStart(row))
         const side = (place & 1) as Side
-        for (const waiting of entriesOf(table, row)) yield { table, row, side, chunk: place >>> 1, waiting }
+        for (let entry = firstOf(table, row); entry !== 0; entry = memory.nextOf(entry))
+          yield { table, row, side, chunk: place >>> 1, entry }
       }
     }
   }
 
   #takeKey(kb: Buffer, ks: number, ke: number): void {
-    this.#keyEnd = placeBytes + ke - ks
-    if (this.#key.length < this.#keyEnd) this.#key = Buffer.alloc(2 * this.#keyEnd)
-    kb.copy(this.#key, placeBytes, ks, ke)
+    const end = placeBytes + ke - ks
+    if (this.#key.length < end) this.#key = Buffer.alloc(2 * end)
+    const key = this.#key
+    for (let at = placeBytes; at < end; at++, ks++) key[at] = kb[ks]!
+    this.#keyEnd = end
   }
 
-  #row(table: KeyTable, side: Side, chunk: number): number {
-    this.#key.writeUInt32BE(2 * chunk + side, 0)
-    return table.find(this.#key, 0, this.#keyEnd)
+  #choose(side: Side, chunk: number): void {
+    const place = 2 * chunk + side
+    const key = this.#key
+    key[0] = place >>> 24
+    key[1] = place >>> 16
+    key[2] = place >>> 8
+    key[3] = place
   }
 
   #upsert(table: KeyTable, side: Side, chunk: number): number {
-    this.#key.writeUInt32BE(2 * chunk + side, 0)
+    this.#choose(side, chunk)
     return table.upsert(this.#key, 0, this.#keyEnd)
   }
 }
 
-function entriesOf(table: KeyTable, row: number): Waiting[] {
-  return table.objects[table.f64[row + entriesAt]!] as Waiting[]
+function firstOf(table: KeyTable, row: number): number {
+  return table.objects[table.f64[row + entriesAt]!] as number
+}
+
+/** Puts an entry behind those of a row; false when that has enough of them. */
+function append(table: KeyTable, row: number, entry: number): boolean {
+  const first = firstOf(table, row)
+  if (first === 0) {
+    table.objects[table.f64[row + entriesAt]!] = entry
+    return true
+  }
+  const memory = memoryOf(table)
+  let last = first
+  let count = 1
+  for (let next = memory.nextOf(first); next !== 0; next = memory.nextOf(next)) {
+    last = next
+    count++
+  }
+  if (count >= chunkMax) return false
+  memory.link(last, entry)
+  return true
 }

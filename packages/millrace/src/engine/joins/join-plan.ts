@@ -1,8 +1,11 @@
 import type { Graph, StreamJoinNode } from '../../plan/graph.ts'
+import { keptAsText } from '../../plan/kept-text.ts'
+import { compileProjection, type JsonProjection } from '../../serde/json/projection.ts'
 import { WindowStore } from '../../state/window-store.ts'
 import { depthOf } from '../depth.ts'
 import type { Reach } from '../reach.ts'
 import type { StatefulPlan } from '../stateful-step.ts'
+import type { Side } from './join-buffer.ts'
 import { JoinStep } from './join-step.ts'
 import { waitingDefinition } from './waiting-store.ts'
 
@@ -13,10 +16,17 @@ export interface JoinPlan {
   readonly depth: number
   /** How much event time lies together. */
   readonly bucketMs: number
+  /** For each side, what decodes the fields that the join reads of a record that is kept as text; undefined where none is. */
+  readonly texts: readonly [JsonProjection | undefined, JsonProjection | undefined]
 }
 
 export function planJoin(graph: Graph, node: StreamJoinNode, reach: Reach): JoinPlan {
-  return { node, reach, depth: depthOf(graph, node), bucketMs: bucketMsOf(node) }
+  const textsOf = (side: Side) => {
+    const fields = keptAsText(graph, node, side)
+    return fields && compileProjection(fields)
+  }
+  const texts = [textsOf(0), textsOf(1)] as const
+  return { node, reach, depth: depthOf(graph, node), bucketMs: bucketMsOf(node), texts }
 }
 
 /**

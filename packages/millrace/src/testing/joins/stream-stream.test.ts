@@ -189,6 +189,34 @@ describeModes('a join of two streams', mode => {
     )
   })
 
+  it('[7.1] and all of it, however little the callback reads', async () => {
+    const failed = topic<any, any, any>('failed', { value: json<any>() })
+    const tested = pipeline('throws', { maxFailureRate: 1 }, p => {
+      const right = p.from(clicks, { idle: 'never' }).byKey()
+      const joined = p
+        .from(shows, { idle: 'never' })
+        .byKey()
+        .outerJoin('clicked', right, { before: '1s', after: '1s' }, (ad, click): Pair => {
+          throw new Error(`${ad?.shown} ${click?.clicked}`)
+        })
+      joined.to(pairs)
+      joined.failed.to(failed)
+    })
+    const more = (value: Shown | Click) => ({ ...value, more: [value.at] })
+    const failedOf = async (...sent: (Shown | Click)[]) => {
+      await using driver = await testDriver([tested], { mode })
+      for (const each of sent)
+        await driver
+          .input(('shown' in each ? shows : clicks) as never)
+          .send(more(each) as never, { key: 'k' })
+      return driver.output(failed).values()
+    }
+    assert.deepEqual(await failedOf(shown(1, 0), clicked(1, 1)), [more(shown(1, 0))])
+    assert.deepEqual(await failedOf(clicked(1, 1), shown(1, 0)), [more(shown(1, 0))])
+    const later = [shown(9, 100), clicked(9, 200)]
+    assert.deepEqual(await failedOf(clicked(1, 1), ...later), [more(clicked(1, 1))])
+  })
+
   it('joins a stream with itself', async () => {
     const tested = pipeline('itself', p => {
       const own = p.from(clicks).byKey()
