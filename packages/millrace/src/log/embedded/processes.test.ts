@@ -33,6 +33,8 @@ describe('several processes over one directory', { concurrency: 2 }, () => {
 
     // Frozen in the middle of a commit it would hold the write lock, and nobody could go on: another test.
     await until('all is copied', async () => (await log.offsets('out'))[0]!.latest >= 10 * PARTITIONS)
+    frozen.process.send({ type: 'remember' })
+    await frozen.told('remembered')
     frozen.process.kill('SIGSTOP')
     await feed(log, 5)
     await until('one has everything', () => owns(stopped, PARTITIONS))

@@ -12,6 +12,8 @@ const log = await openEmbeddedLog({ directory: directory! })
 /** Committed position by partition of `in`. */
 const owned = new Map<number, number>()
 let identity: MemberIdentity | undefined
+/** What it was when it was asked to remember; by the time it uses that, it may have joined anew. */
+let remembered: MemberIdentity | undefined
 let round: Promise<void> = Promise.resolve()
 let isStopping = false
 
@@ -80,10 +82,13 @@ tell('joined')
 
 process.on('message', async ({ type }: { type: string }) => {
   if (type === 'stop') isStopping = true
+  if (type === 'remember') {
+    remembered = identity
+    tell('remembered')
+  }
   if (type !== 'stale') return
-  const stale = identity!
-  const bytes = batchOf(['zombie'])
-  await log.commit({ identity: stale, batches: [{ topic: 'out', partition: 0, bytes }], positions: [] }).then(
+  const batches = [{ topic: 'out', partition: 0, bytes: batchOf(['zombie']) }]
+  await log.commit({ identity: remembered!, batches, positions: [] }).then(
     () => tell('committed'),
     error => tell(error instanceof CommitError ? error.outcome : 'failed', { message: error.message }),
   )
