@@ -60,7 +60,7 @@ export function decoderOf(graph: Graph, input: SubTopologyInput, options: Decode
   const origin = isSource ? input.node : input.keyBy
   const use = sourceFields(graph, origin, { closedLog: options.closedLog })
   if ('whole' in use) return plainly(checks ? whole : decodeWhole)
-  // What a re-keying carries has been read on its other side; where nobody looks at it, it need not be read again.
+  // What a re-keying carries has been read on its other side; where nobody looks at it here, it need not be read again.
   if (!isSource && use.fields.length === 0) return plainly(() => unread)
   if (!checks) return projected(graph, origin, use.fields, options)
   const validator = usedFieldsValidator(traits.schema!, use.fields)
@@ -86,8 +86,10 @@ function projected(
   { closedLog }: DecodeOptions,
 ): InputDecoder {
   const picking = pickings(graph, origin)
-  const others = sourceFields(graph, origin, { closedLog, except: new Set(picking.keys()) })
+  const joins = graph.nodes.filter(({ kind }) => kind === 'streamJoin').map(({ id }) => id)
+  const others = sourceFields(graph, origin, { closedLog, except: new Set([...picking.keys(), ...joins]) })
   const made = new Set('fields' in others ? others.fields : fields)
+  if (origin.kind === 'keyBy' && made.size === 0 && picking.size === 0) return plainly(() => unread)
   const projection = compileProjection(fields, {
     scannedOnly: new Set(fields.filter(field => !made.has(field))),
   })

@@ -11,7 +11,7 @@ import type {
   StreamJoinNode,
   ToTopicNode,
 } from './graph.ts'
-import { keptAsText } from './kept-text.ts'
+import { keptAsText, needsOnlyText } from './kept-text.ts'
 import { serdeAt } from './serde-at.ts'
 import type { Topic } from './topic.ts'
 import { consumersOf, crossesTopic, labelOf, makesValues } from './walk.ts'
@@ -44,7 +44,7 @@ export function sourceFields(
     for (const { edge, node } of consumers[from.id]!) {
       if (crossesTopic(graph, edge) ? from !== input : !keepsValue(from, edge.port)) continue
       if (from === input && input.kind === 'keyBy' && edge.port !== 'out') continue
-      if (node.kind === 'streamJoin') readJoined(reads, graph, node, node.inputs.indexOf(edge))
+      if (node.kind === 'streamJoin') readJoined(reads, graph, node, node.inputs.indexOf(edge), options)
       if (seen.has(node.id)) continue
       seen.add(node.id)
       readStep(reads, graph, node, options)
@@ -162,7 +162,14 @@ function readStep(reads: Reads, graph: Graph, node: PlanNode, options: FieldOpti
 }
 
 /** What is kept as text is read again when it meets another one. */
-function readJoined(reads: Reads, graph: Graph, node: StreamJoinNode, side: number): void {
+function readJoined(
+  reads: Reads,
+  graph: Graph,
+  node: StreamJoinNode,
+  side: number,
+  { except }: FieldOptions,
+): void {
+  if (except?.has(node.id) && needsOnlyText(graph, node, side)) return
   if (keptAsText(graph, node, side) !== undefined) reads.callback(labelOf(node), node.fn, side)
   else reads.whole(`${labelOf(node)}: a join keeps whole values`)
 }

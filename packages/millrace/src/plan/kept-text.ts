@@ -12,6 +12,14 @@ export function keptAsText(graph: Graph, node: StreamJoinNode, side: number): re
   return use.whole || !isText(graph, node.inputs[side]!) ? undefined : [...use.fields].sort()
 }
 
+/**
+ * Whether a join finds what it keeps as text there with every record that comes, and so needs nothing of its value: not where sources were merged whose records
+ * may also come as values.
+ */
+export function needsOnlyText(graph: Graph, node: StreamJoinNode, side: number): boolean {
+  return serdeAt(graph, node.inputs[side]!) !== undefined && keptAsText(graph, node, side) !== undefined
+}
+
 /** Whether the values on an edge are what `JSON.parse` makes of the record they were read from. */
 function isText(graph: Graph, { from, port }: Edge): boolean {
   const node = graph.nodes[from]!

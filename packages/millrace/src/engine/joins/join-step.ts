@@ -22,9 +22,10 @@ interface Alone extends Place {
 /** The record that comes, while it meets those that wait. */
 interface Arriving {
   side: Side
-  v: unknown
   /** The value is kept as the text that the input's cursor stands at. */
   isText: boolean
+  /** Of a text what the join reads of it, undefined until it meets another one. */
+  v: unknown
   kb: Buffer
   ks: number
   ke: number
@@ -124,7 +125,7 @@ export class JoinStep implements StatefulStep, Visitor {
     const own = this.#own
     own.side = side
     own.isText = isText && cursor.valueStart >= 0
-    own.v = v
+    own.v = own.isText ? undefined : v
     own.kb = kb
     own.ks = ks
     own.ke = ke
@@ -155,11 +156,17 @@ export class JoinStep implements StatefulStep, Visitor {
       if (this.#goesAlone[other]) table.touch(row)
     }
     const v = this.#valueOf(other, memory, entry)
+    if (own.isText && own.v === undefined) own.v = this.#textInWork(own.side)
     const { kb, ks, ke } = own
     const [left, right] = own.side === 0 ? [own.v, v] : [v, own.v]
     this.#met = memory
     this.#metEntry = entry
     this.#meet(this.#task, left, right, kb, ks, ke, Math.max(own.t, t))
+  }
+
+  #textInWork(side: Side): unknown {
+    const { buffer, valueStart, valueEnd } = this.#task.input.cursor
+    return this.plan.texts[side]!.decode(buffer, valueStart, valueEnd)
   }
 
   /** What the join reads of a record. */

@@ -217,6 +217,30 @@ describeModes('a join of two streams', mode => {
     assert.deepEqual(await failedOf(clicked(1, 1), ...later), [more(clicked(1, 1))])
   })
 
+  it('[5.5] finds what it reads in merged records too, and in those that a step has failed on', async () => {
+    const others = topic('others', { value: json<Shown>(), timestamp: v => v.at, validate: 'off' })
+    const tested = pipeline('merged', { maxFailureRate: 1 }, p => {
+      const merged = p.from(shows, { idle: 'never' }).merge(p.from(others, { idle: 'never' }))
+      const { failed } = merged.peek(() => {
+        throw new Error('no')
+      })
+      const right = p.from(clicks, { idle: 'never' }).byKey()
+      const pair = (ad: Shown, click: Click): Pair => [ad.shown, click.clicked]
+      merged.byKey().join('met', right, { after: '10s' }, pair).to(pairs)
+      failed.byKey().join('mended', right, { after: '10s' }, pair).to(pairs)
+    })
+    await using driver = await testDriver([tested], { mode })
+    await driver.input(shows).send(shown(1, 0), { key: 'k' })
+    await driver.input(others).send(shown(2, 1), { key: 'k' })
+    await driver.input(clicks).send(clicked(1, 2), { key: 'k' })
+    await driver.input(others).send(shown(3, 2), { key: 'k' })
+    assert.deepEqual((await driver.output(pairs).values()).map(String).sort(), [
+      ...['1,1', '1,1'],
+      ...['2,1', '2,1'],
+      ...['3,1', '3,1'],
+    ])
+  })
+
   it('joins a stream with itself', async () => {
     const tested = pipeline('itself', p => {
       const own = p.from(clicks).byKey()
