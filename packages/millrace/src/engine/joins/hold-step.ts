@@ -98,6 +98,7 @@ export class HoldStep implements StatefulStep {
   restored(): void {
     this.store.finishRestore()
     this.kind = this.store.keyKind as KeyKind | 0
+    this.#buffer.restored()
     this.#held.clear()
     // The records of a key lie in the order of their arrival, chunk by chunk.
     const all = [...this.#buffer.all()].sort((a, b) => a.chunk - b.chunk)
@@ -120,7 +121,7 @@ export class HoldStep implements StatefulStep {
   }
 
   #drop(start: number): boolean {
-    this.store.drop(start)
+    this.#buffer.drop(start)
     return true
   }
 

@@ -1,6 +1,7 @@
 import { RangeCopier } from '../../record/copy.ts'
 import type { KeyTable } from '../../state/key-table.ts'
 import type { WindowStore } from '../../state/window-store.ts'
+import { StretchFilter } from './stretch-filter.ts'
 import { WaitingMemory } from './waiting-memory.ts'
 
 /** Which of the two inputs a record came in on. */
@@ -41,12 +42,15 @@ export class JoinBuffer {
   readonly store: WindowStore
   readonly bucketMs: number
   readonly #copier = new RangeCopier()
+  /** By the hash of a side and a key: of the first row that these have in a table. */
+  readonly #filter: StretchFilter
   #key = Buffer.alloc(256)
   #keyEnd = 0
 
   constructor(store: WindowStore, bucketMs: number) {
     this.store = store
     this.bucketMs = bucketMs
+    this.#filter = new StretchFilter(bucketMs)
   }
 
   startOf(t: number): number {
@@ -59,15 +63,15 @@ export class JoinBuffer {
     if (earliest === undefined) return
     this.#takeKey(kb, ks, ke)
     this.#choose(side, 0)
-    let hash = 0
-    let isHashed = false
+    // The tables of a store share one hash.
+    const hash = this.store.openTable(earliest)!.hash(this.#key, 0, this.#keyEnd)
+    const stretches = this.#filter.of(hash)
+    if (stretches === 0) return
     // By number and not by walking: what is visited may change nothing here, but others may open stretches meanwhile.
     for (let start = Math.max(this.startOf(from), earliest); start <= to; start += this.bucketMs) {
+      if (!this.#filter.isIn(stretches, start)) continue
       const table = this.store.openTable(start)
       if (table === undefined) continue
-      // The tables of a store share one hash.
-      if (!isHashed) hash = table.hash(this.#key, 0, this.#keyEnd)
-      isHashed = true
       const row = table.findHashed(this.#key, 0, this.#keyEnd, hash)
       if (row === 0) continue
       this.#visit(table, row, from, to, visitor)
@@ -105,9 +109,10 @@ export class JoinBuffer {
     start: number,
     end: number,
   ): Place {
-    const table = this.store.tableFor(this.startOf(t))
+    const stretch = this.startOf(t)
+    const table = this.store.tableFor(stretch)
     const entry = memoryOf(table).addText(t, w, isDone, text, start, end, this.#copier)
-    return this.#add(table, side, kb, ks, ke, entry)
+    return this.#add(table, stretch, side, kb, ks, ke, entry)
   }
 
   addValue(
@@ -120,14 +125,26 @@ export class JoinBuffer {
     isDone: boolean,
     value: unknown,
   ): Place {
-    const table = this.store.tableFor(this.startOf(t))
+    const stretch = this.startOf(t)
+    const table = this.store.tableFor(stretch)
     const entry = memoryOf(table).addValue(t, w, isDone, value)
-    return this.#add(table, side, kb, ks, ke, entry)
+    return this.#add(table, stretch, side, kb, ks, ke, entry)
   }
 
-  #add(table: KeyTable, side: Side, kb: Buffer, ks: number, ke: number, entry: number): Place {
+  #add(
+    table: KeyTable,
+    stretch: number,
+    side: Side,
+    kb: Buffer,
+    ks: number,
+    ke: number,
+    entry: number,
+  ): Place {
     this.#takeKey(kb, ks, ke)
-    const first = this.#upsert(table, side, 0)
+    this.#choose(side, 0)
+    const hash = table.hash(this.#key, 0, this.#keyEnd)
+    this.#filter.add(hash, stretch)
+    const first = table.upsertHashed(this.#key, 0, this.#keyEnd, hash)
     const last = table.f64[first + lastAt]!
     const row = last === 0 ? first : this.#upsert(table, side, last)
     if (append(table, row, entry)) {
@@ -140,6 +157,21 @@ export class JoinBuffer {
     append(table, next, entry)
     table.touch(next)
     return { table, row: next, entry }
+  }
+
+  /** Lets go of the earliest stretch. */
+  drop(start: number): void {
+    this.store.drop(start)
+    this.#filter.drop(start, this.store.starts)
+  }
+
+  /** After a restore of the store: what it holds is found. */
+  restored(): void {
+    for (const start of this.store.starts) {
+      const table = this.store.openTable(start)!
+      for (let row = table.firstRow(); row !== 0; row = table.nextRow(row))
+        this.#filter.add(table.hash(table.keyBytes, table.keyStart(row), table.keyEnd(row)), start)
+    }
   }
 
   /** Takes out what nothing may meet any more. */

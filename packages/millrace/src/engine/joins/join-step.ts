@@ -50,6 +50,7 @@ export class JoinStep implements StatefulStep, Visitor {
   readonly #alone = new MinHeap<Alone>(({ at }) => at)
   /** How long a record of each side waits. */
   readonly #waitMs: readonly [number, number]
+  readonly #longestWaitMs: number
   /** Whether records of each side go out alone. */
   readonly #goesAlone: readonly [boolean, boolean]
   readonly #own: Arriving = {
@@ -79,6 +80,7 @@ export class JoinStep implements StatefulStep, Visitor {
     // An interval holds both its ends, so it is over one ms behind them.
     this.#waitMs = [afterMs + 1 + graceMs + holdMs, beforeMs + 1 + graceMs + holdMs]
     this.#meet = task.program.pairs.get(id)!
+    this.#longestWaitMs = Math.max(...this.#waitMs)
     this.#goesAlone = [how !== 'inner', how === 'outer']
   }
 
@@ -195,7 +197,7 @@ export class JoinStep implements StatefulStep, Visitor {
 
   /** The watermark at which a stretch of the buffer is needed no more. */
   #endOf(start: number): number {
-    return start + this.plan.bucketMs - 1 + Math.max(...this.#waitMs)
+    return start + this.plan.bucketMs - 1 + this.#longestWaitMs
   }
 
   /** Nothing closes while a wall-clock emission in front may still bring rows. */
@@ -211,6 +213,7 @@ export class JoinStep implements StatefulStep, Visitor {
   restored(): void {
     this.store.finishRestore()
     this.kind = this.store.keyKind as KeyKind | 0
+    this.#buffer.restored()
     this.#alone.clear()
     for (const { side, table, row, entry } of this.#buffer.all()) this.#await(side, { table, row, entry })
     const due = this.nextDue()
@@ -230,7 +233,7 @@ export class JoinStep implements StatefulStep, Visitor {
     if (first === undefined && keeps) return undefined
     if (first === undefined || (first.at > end && !keeps)) {
       const drop = () => {
-        this.store.drop(start)
+        this.#buffer.drop(start)
         return true
       }
       return { at: this.#unlessHeld(end), depth, name: this.name, run: drop }
