@@ -70,6 +70,18 @@ export class WaitingMemory implements MemoryBeside {
     return 8 * (entry + headUnits) + this.#i32[2 * entry + 5]!
   }
 
+  /** Whether an escape may stand in a text: never false where one does. */
+  mayEscape(entry: number): boolean {
+    const i32 = this.#i32
+    const end = (this.textEnd(entry) + 3) >>> 2
+    for (let at = this.textStart(entry) >>> 2; at < end; at++) {
+      // A byte that is a backslash becomes 0, and borrows then.
+      const x = i32[at]! ^ 0x5c5c5c5c
+      if (((x - 0x01010101) & ~x & 0x80808080) !== 0) return true
+    }
+    return false
+  }
+
   /** The value of an entry that is no text. */
   valueOf(entry: number): unknown {
     return this.#values[~this.#i32[2 * entry + 5]!]

@@ -97,9 +97,12 @@ describe('the store of records that wait', () => {
 
   it('[2.6] a text that reads like a packed value comes back as itself', () => {
     for (const text of ['{"\\u0000v8":"/w8="}', '{"\\u0000\\u0076\\u0038":"/w8="}']) {
-      const each = opened()
-      keepText(each, text)
-      assert.deepEqual(waitingIn(restored(changesOf(each.store))), [[10, 5, false, { '\u0000v8': '/w8=' }]])
+      // Wherever in a word of memory it stands.
+      for (let spaces = 0; spaces < 8; spaces++) {
+        const each = opened()
+        keepText(each, ' '.repeat(spaces) + text)
+        assert.deepEqual(waitingIn(restored(changesOf(each.store))), [[10, 5, false, { '\u0000v8': '/w8=' }]])
+      }
     }
   })
 

@@ -66,7 +66,6 @@ const waitingRecords: MemoryCodec<number> = {
 const openBracket = 91
 const closeBracket = 93
 const comma = 44
-const backslash = 92
 /** Two numbers, and what stands around them. */
 const entryBytesMax = 2 * 25 + 8
 
@@ -92,18 +91,9 @@ function writeEntry(memory: WaitingMemory, entry: number, sink: ByteSink): void 
 /** A text is its own JSON, unless what is read back could be taken for a packed value. */
 function writeAsItIs(memory: WaitingMemory, entry: number, sink: ByteSink): boolean {
   const { bytes } = memory
-  const end = memory.textEnd(entry)
-  const u = sink.buffer
-  let isEscaped = false
-  let at = sink.position
-  for (let from = memory.textStart(entry); from < end; from++) {
-    const c = bytes[from]!
-    if (c === backslash) isEscaped = true
-    u[at++] = c
-  }
-  if (isEscaped && bytes.toString('latin1', memory.textStart(entry), end).includes(packedTagText))
-    return false
-  sink.position = at
+  const [start, end] = [memory.textStart(entry), memory.textEnd(entry)]
+  if (memory.mayEscape(entry) && bytes.toString('latin1', start, end).includes(packedTagText)) return false
+  sink.position += bytes.copy(sink.buffer, sink.position, start, end)
   return true
 }
 
