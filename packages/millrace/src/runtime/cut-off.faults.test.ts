@@ -130,7 +130,8 @@ describe('a partition whose broker, of three,', { skip: isWithoutJava, timeout: 
       const cutOff = new CutOffDial(isBreaking)
       const faulty = await openKafkaIn({ dial: cutOff.dial }, { brokers: cluster.brokers })
       t.after(() => faulty.close())
-      await using running = await runPipeline(parts.counting, faulty)
+      // On a busy machine the story takes longer than what counts as a stall.
+      await using running = await runPipeline(parts.counting, faulty, { stallMs: 600_000 })
       const windows = repartitionTopic('test', parts.counting.graph.name, 'user')
       const leaders = await leadersOf([parts.views.name, windows])
       const leader = leaders.get(`${parts.views.name}/0`)!
