@@ -21,6 +21,7 @@ Compares pipelines on a real Kafka with hand-written loops and other systems. St
 words      only cases that have all of them in their names: w0 w1 w2 w3 latency restore,
            millrace loop raw kafka-streams flink quix, callbacks fields whole, exactly-once at-least-once, 100ms 1000ms
 --records  of the input; W2 reads half of them, Quix Streams an eighth
+--per-second  of the records whose latency is measured, instead of half of what the pipeline can take
 --runs     how often each case runs, the cases taking turns
 --peers    Kafka Streams, Flink and Quix Streams too (a JDK and Maven; Python with PyPI)
 --quick    little input: shows that every case gives the right results, not how fast it is
@@ -35,6 +36,7 @@ const { values: flags, positionals: words } = parseArgs({
   options: {
     records: { type: 'string', default: '3000000' },
     runs: { type: 'string', default: '3' },
+    'per-second': { type: 'string' },
     peers: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
@@ -142,12 +144,18 @@ async function measure(bench: Bench, each: Measure, { records, runs }: Plan): Pr
       kind: 'restore',
       runs: await inTurn(() => measureRestore(bench, each, records), restoreText),
     }
-  const volume = flags.quick ? quickLatency : { seconds: 15, warmUpSeconds: 5, records }
+  const volume = flags.quick ? quickLatency : { seconds: 15, warmUpSeconds: 5, records, ...givenRate() }
   return {
     measure: each,
     kind: 'latency',
     runs: await inTurn(() => measureLatency(bench, each, volume), latencyText),
   }
+}
+
+function givenRate(): { readonly perSecond?: number } {
+  const perSecond = Number(flags['per-second'] ?? 1)
+  if (!(perSecond >= 1)) throw new Error('--per-second is at least 1')
+  return flags['per-second'] === undefined ? {} : { perSecond }
 }
 
 /** Another system that does not run here, or gives wrong results, is left out and said so; a case of our own ends everything. */

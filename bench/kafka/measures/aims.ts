@@ -45,7 +45,7 @@ function latencyRow({ guarantee, commitMs }: Setting, runs: readonly LatencyRun[
     results: 0,
   }
   return [
-    'latency of W0 at half load',
+    'latency of W0 at half load, or what was asked for',
     setting({ guarantee, commitMs }),
     latencyText(middle),
     `p99 ≤ ${aim} ms`,

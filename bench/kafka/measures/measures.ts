@@ -8,7 +8,7 @@ export interface Measure {
 }
 
 export interface LatencyRun {
-  /** What came in each second: half of what the pipeline reads when it does not wait for its input. */
+  /** What came in each second: half of what the pipeline reads when it does not wait for its input, or what was asked for. */
   readonly perSecond: number
   /** From the time a record was due to be sent until a reader of committed records had its result. */
   readonly p50Ms: number
