@@ -28,7 +28,12 @@ const fast: Volume = { records: 5 * million, warmUpRecords: 1.2 * million }
 
 const quickly: Volume = { records: 0.2 * million, warmUpRecords: 0.05 * million }
 
-export function volumeOf({ workload, style, quick }: Case): Volume {
+export function volumeOf(each: Case): Volume {
+  // Between two commits re-keying runs ahead of what comes behind it, by half of the input where it is fast: no commit tells what is done.
+  return each.workload === 'w2' ? { ...usualVolume(each), warmUpRecords: 0 } : usualVolume(each)
+}
+
+function usualVolume({ workload, style, quick }: Case): Volume {
   if (quick) return quickly
   if (style === 'parse' || style === 'schema') return slow
   return ['w2', 'w3', 'pairs'].includes(workload) ? middle : fast

@@ -24,6 +24,7 @@ export class Meter {
 
   constructor(warmUpRecords: number) {
     this.#warmUpRecords = warmUpRecords
+    if (warmUpRecords === 0) this.#start = this.#sample()
   }
 
   /** Called when a commit has been cut and before it is made: what was read up to here has been worked off. */
