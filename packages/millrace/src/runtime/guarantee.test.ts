@@ -25,13 +25,14 @@ describe('how often a run commits', () => {
     assert.equal(intervalOf(own, 'exactly-once', 40), 40)
   })
 
-  it('[2.5] is at most every 5 ms where the inputs are drained, in transactions of Kafka every 20 ms', () => {
+  it('[2.5] is at most every 5 ms where the inputs are drained, on Kafka every 20 ms', () => {
     const drainedOf = (log: 'embedded' | 'memory' | 'kafka', guarantee: Guarantee) =>
       commitPace(plain.graph, log, { guarantee }).drainedMs
-    for (const log of ['embedded', 'memory'] as const)
-      for (const guarantee of guarantees) assert.equal(drainedOf(log, guarantee), 5)
-    assert.equal(drainedOf('kafka', 'exactly-once'), 20)
-    assert.equal(drainedOf('kafka', 'at-least-once'), 5)
+    for (const guarantee of guarantees) {
+      assert.equal(drainedOf('embedded', guarantee), 5)
+      assert.equal(drainedOf('memory', guarantee), 5)
+      assert.equal(drainedOf('kafka', guarantee), 20)
+    }
   })
 
   it('is refused where it makes no sense', async () => {

@@ -14,9 +14,8 @@ export interface CommitPace {
 }
 
 const intervalMsOf: Readonly<Record<Guarantee, number>> = { 'exactly-once': 100, 'at-least-once': 1000 }
-const drainedMs = 5
-/** A transaction of Kafka takes several requests to several brokers. */
-const drainedMsInTransactions = 20
+/** A commit on Kafka takes several requests to several brokers. */
+const drainedMsOf: Readonly<Record<Log['kind'], number>> = { memory: 5, embedded: 5, kafka: 20 }
 
 /** Throws where a run asks for what there is not. */
 export function checkCommits(guarantee: Guarantee, commitIntervalMs: number | undefined): void {
@@ -34,6 +33,6 @@ export function commitPace(
 ): CommitPace {
   return {
     intervalMs: commitIntervalMs ?? graph.options.commitIntervalMs ?? intervalMsOf[guarantee],
-    drainedMs: log === 'kafka' && guarantee === 'exactly-once' ? drainedMsInTransactions : drainedMs,
+    drainedMs: drainedMsOf[log],
   }
 }
