@@ -136,21 +136,24 @@ function pairsPipeline(name: string, input: Topic<Event, string>): Pipeline {
   })
 }
 
+/** What W3 makes of an event, here and in the loop by hand. */
+export const withUser = (v: Event, user: User | undefined) => ({
+  url: v.url,
+  ms: v.ms,
+  at: v.at,
+  name: user?.name ?? null,
+  city: user?.city ?? null,
+  state: user?.state ?? null,
+  tier: user?.tier ?? null,
+})
+
 /** Every event with four members of its user's row, nulls where there is none. */
 function joinedPipeline(name: string, input: Topic<Event, string>): Pipeline {
   const users = topic(usersTopic, { value: json<User>(), partitions, cleanup: 'compact' })
   return pipeline(name, { commitInterval: commitMs }, p => {
     p.from(input, { outOfOrder: disorderMs, idle: 'never' })
       .byKey()
-      .leftJoin(p.table(users), (v, user) => ({
-        url: v.url,
-        ms: v.ms,
-        at: v.at,
-        name: user?.name ?? null,
-        city: user?.city ?? null,
-        state: user?.state ?? null,
-        tier: user?.tier ?? null,
-      }))
+      .leftJoin(p.table(users), withUser)
       .to(output<{ url: string; ms: number; at: number } & UserFields>())
   })
 }

@@ -7,7 +7,7 @@ import { start } from '../../packages/millrace/src/runtime/start.ts'
 import { disorderMs, type Event } from '../data/events.ts'
 import { createTopics, inputBatches, inputFile, inputTopic, partitions } from '../data/input.ts'
 import { type User, userBatches, userCount } from '../data/users.ts'
-import { commitMs, outputTopic, pipelineOf, type Style, usersTopic } from '../engine/pipelines.ts'
+import { commitMs, outputTopic, pipelineOf, type Style, usersTopic, withUser } from '../engine/pipelines.ts'
 import type { LoopStyle } from '../loops/decode.ts'
 import { runLoops } from '../loops/run.ts'
 import { w0Stages } from '../loops/w0.ts'
@@ -31,15 +31,6 @@ const topics = { input: inputTopic, output: outputTopic }
 const forwards = { ...topics, fields: ['device'], isWanted: (v: Event) => v.device !== 'bot' } as const
 const sums = { ...topics, field: 'ms', amount: (v: Event) => v.ms, disorderMs } as const
 const counts = { ...topics, fields: ['url'], key: (v: Event) => v.url } as const
-const withUser = (v: Event, user: User | undefined) => ({
-  url: v.url,
-  ms: v.ms,
-  at: v.at,
-  name: user?.name ?? null,
-  city: user?.city ?? null,
-  state: user?.state ?? null,
-  tier: user?.tier ?? null,
-})
 
 const lookups = {
   ...topics,

@@ -7,7 +7,7 @@ import { w3Stages } from '../loops/w3.ts'
 import { type Bid, disorderMs } from './data/bids.ts'
 import { usersTopic } from './data/input.ts'
 import { rate, type Workload } from './data/oracle.ts'
-import type { Converted } from './pipelines.ts'
+import { type Converted, withUser } from './pipelines.ts'
 
 /** The same work by hand, over the same codec, projection, key table and log. */
 export function stagesOf(workload: Workload, style: 'callbacks' | 'fields', topics: Topics): Stage[] {
@@ -41,14 +41,3 @@ export function stagesOf(workload: Workload, style: 'callbacks' | 'fields', topi
 function convert({ auction, bidder, price, dateTime }: Bid): Converted {
   return { auction, bidder, price: price * rate, dateTime }
 }
-
-const withUser = (v: Bid, user: User | undefined) => ({
-  auction: v.auction,
-  bidder: v.bidder,
-  price: v.price,
-  dateTime: v.dateTime,
-  name: user?.name ?? null,
-  city: user?.city ?? null,
-  state: user?.state ?? null,
-  tier: user?.tier ?? null,
-})
