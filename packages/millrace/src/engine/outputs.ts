@@ -4,7 +4,7 @@ import { encodeHeaders } from '../record/headers.ts'
 import { ObjectWriter } from '../serde/json/object-writer.ts'
 import type { RowWriter } from '../serde/json/writer.ts'
 import { encodeKey, type KeySerde } from '../serde/key.ts'
-import { KeyKind, type Serde } from '../serde/serde.ts'
+import { isPlainJson, KeyKind, type Serde } from '../serde/serde.ts'
 import { KeyBuffer } from '../serde/sink.ts'
 import type { Picker } from './decode.ts'
 import { StepFailure } from './failures.ts'
@@ -13,7 +13,7 @@ import { PickedResults } from './picked-results.ts'
 import type { RepartitionLane } from './repartition-lane.ts'
 import type { TableStep } from './tables/table-step.ts'
 import type { Task } from './task.ts'
-import { isPlainJson, serializeInto, writeBytes, writeInt64, writeWith } from './write-parts.ts'
+import { serializeInto, writeBytes, writeInt64, writeWith } from './write-parts.ts'
 
 /** Says that an update is not of a window, so that its key is written plain. */
 export const notWindowed = Number.NaN

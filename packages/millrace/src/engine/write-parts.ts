@@ -2,11 +2,6 @@ import { encodeKey, type KeySerde } from '../serde/key.ts'
 import { KeyKind, type Serde } from '../serde/serde.ts'
 import type { KeyBuffer } from '../serde/sink.ts'
 
-/** Nothing stands between the value and its JSON text. */
-export function isPlainJson({ json }: Serde<unknown>): boolean {
-  return json !== undefined && json.schema === undefined && !json.encodes
-}
-
 /** Writes a value into an empty buffer. */
 export function serializeInto(serde: Serde<any>, value: unknown, into: KeyBuffer): void {
   if (serde.serializeInto !== undefined) serde.serializeInto(value, into)

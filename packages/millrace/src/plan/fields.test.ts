@@ -120,7 +120,7 @@ describe('decoded fields', () => {
         .from(packed)
         .merge(s as never)
         .byKey()
-        .join('j', s.byKey(), { before: '1s' }, (a: any, b: any) => [a.ms, b.ms]),
+        .join('j', s.byKey(), { before: '1s' }, (a: unknown, b) => [(a as View).ms, b.ms]),
     )
     assert.deepEqual(use, { whole: 'j: a join keeps whole values' })
   })

@@ -1,4 +1,5 @@
 import { isOf, type PickedMember, pickedMembers } from '../serde/json/picked.ts'
+import { isPlainJson } from '../serde/serde.ts'
 import type {
   Edge,
   Graph,
@@ -41,7 +42,7 @@ export function pickings(graph: Graph, input: SourceNode | KeyByNode): ReadonlyM
 function pickingOf(graph: Graph, node: PlanNode, behind: readonly Consumer[]): Picking | undefined {
   if (node.kind !== 'map' && !(node.kind === 'lookup' && keepsRows(graph, node.inputs[1]!))) return undefined
   const [only, ...others] = behind.filter(({ edge }) => edge.port === 'out')
-  if (only === undefined || others.length > 0 || !isPlain(only.node)) return undefined
+  if (only === undefined || others.length > 0 || !isPlainSink(only.node)) return undefined
   const members = pickedMembers(node.fn)
   if (members === undefined) return undefined
   // What a map is given beside the value is the record's metadata.
@@ -57,8 +58,11 @@ function keepsRows(graph: Graph, edge: Edge): boolean {
 }
 
 /** Whether nothing but JSON stands between a value and what is written. */
-function isPlain(node: PlanNode): node is ToTopicNode {
-  if (node.kind !== 'to' || node.inputs.length > 1 || node.topic.key !== undefined) return false
-  const { json } = node.topic.value
-  return json !== undefined && json.schema === undefined && !json.encodes
+function isPlainSink(node: PlanNode): node is ToTopicNode {
+  return (
+    node.kind === 'to' &&
+    node.inputs.length === 1 &&
+    node.topic.key === undefined &&
+    isPlainJson(node.topic.value)
+  )
 }

@@ -76,3 +76,8 @@ export const KeyKind = {
   serde: 7,
 } as const
 export type KeyKind = (typeof KeyKind)[keyof typeof KeyKind]
+
+/** Whether nothing stands between a value and the JSON text that is written of it. */
+export function isPlainJson({ json }: Pick<Serde<unknown>, 'json'>): boolean {
+  return json !== undefined && json.schema === undefined && !json.encodes
+}

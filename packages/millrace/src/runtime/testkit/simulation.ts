@@ -33,7 +33,6 @@ export interface SimulationCounts {
   stopped: number
   frozen: number
   answers: number
-  startedAgain: number
   /** Looks that found a partition paused for another. */
   paused: number
 }
@@ -48,7 +47,6 @@ export class Simulation {
     stopped: 0,
     frozen: 0,
     answers: 0,
-    startedAgain: 0,
     paused: 0,
   }
   readonly errors: Error[] = []
@@ -120,7 +118,6 @@ export class Simulation {
         return await this.#startOn(log)
       } catch (error) {
         if (!isRetriable(error)) throw error
-        this.counts.startedAgain++
         await log.close()
       }
     }
