@@ -8,6 +8,7 @@ import { openEmbeddedLog } from '../../packages/millrace/src/log/embedded/open.t
 import type { OutgoingBatch } from '../../packages/millrace/src/log/log.ts'
 import { BatchWriter } from '../../packages/millrace/src/record/writer.ts'
 import { start } from '../../packages/millrace/src/runtime/start.ts'
+import { BufferPool } from '../../packages/millrace/src/std/buffer-pool.ts'
 import { systemClock } from '../../packages/millrace/src/std/clock.ts'
 import { partitionOf } from '../../packages/millrace/src/std/murmur2.ts'
 
@@ -175,6 +176,7 @@ const world: TaskWorld = {
   nextSeed: () => 20_260_103,
   partitionsOf: () => 1,
   upstreamsOf: () => [],
+  memory: new BufferPool(),
   recordBytesMaxOf: () => 16 * 1024 * 1024,
   lines: { writeLine() {}, print() {} },
   wake() {},

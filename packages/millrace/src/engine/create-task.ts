@@ -4,6 +4,7 @@ import { inputName, type SubTopologyInput } from '../plan/sub-topology.ts'
 import { KeyKind } from '../serde/serde.ts'
 import type { StoreLayout } from '../state/layout.ts'
 import { isBroken } from '../std/broken-rules.ts'
+import type { BufferPool } from '../std/buffer-pool.ts'
 import type { Clock } from '../std/clock.ts'
 import { Calls } from './calls/calls.ts'
 import type { Slice } from './closing.ts'
@@ -37,6 +38,8 @@ export interface TaskWorld {
   readonly upstreamsOf: (keyBy: number) => readonly string[]
   /** Undefined where the log does not know what a topic takes. */
   readonly recordBytesMaxOf: (topic: string) => number | undefined
+  /** What tasks write lies there until it is in the log. */
+  readonly memory: BufferPool
   /** Smaller than what a loop needs, for tests of what happens between two slices. */
   readonly slice?: Slice
   readonly lines: LineSinks
@@ -106,6 +109,7 @@ export function createTask(
     slice: world.slice,
     wake: world.wake,
     recordBytesMaxOf: world.recordBytesMaxOf,
+    memory: world.memory,
   })
   task.intake = new Intake(task, channels)
   task.lines = new Lines(task, world.lines)
@@ -184,6 +188,7 @@ function outputsOf(task: Task, world: TaskWorld): Outputs {
     partitionWithoutKey: partition,
     recordBytesMax: world.recordBytesMaxOf(topic) ?? recordBytesMaxDefault,
     sealed,
+    memory: world.memory,
   })
   for (const id of plan.sub.nodeIds) {
     const node = plan.graph.nodes[id]!
@@ -216,6 +221,7 @@ function sidesOf(task: Task, world: TaskWorld): SideStreams {
           // Whatever was read or made here must find a place: nothing may be lost for its size.
           recordBytesMax: Number.POSITIVE_INFINITY,
           sealed: task.sealed,
+          memory: world.memory,
         })
         lanes.set(topic, lane)
         task.outputs.addSide(lane)

@@ -1,6 +1,6 @@
 import type { OutgoingBatch, PositionUpdate } from '../log/log.ts'
 import { changelogTopic } from '../plan/names.ts'
-import { ChangelogBatches, RowTooLargeError } from '../state/changelog.ts'
+import { RowTooLargeError } from '../state/changelog.ts'
 import { TaskStopped } from './failures.ts'
 import { encodeMetadata, type InputMetadata } from './metadata.ts'
 import type { StatefulStep } from './stateful-step.ts'
@@ -18,7 +18,7 @@ export interface TaskCut {
 export interface ChangelogCut {
   readonly step: StatefulStep
   readonly topic: string
-  readonly batches: readonly Uint8Array[]
+  readonly batches: readonly OutgoingBatch[]
 }
 
 /**
@@ -39,14 +39,17 @@ export function cutTask(task: Task, wallTimeMs: number): TaskCut {
 
 function changesOf(task: Task, step: StatefulStep, wallTimeMs: number): ChangelogCut[] {
   const topic = changelogTopic(task.plan.app, task.plan.graph.name, step.name)
-  const sink = new ChangelogBatches(task.recordBytesMaxOf(topic))
+  const sink = task.changelogOf(step, topic)
   step.settleClosing()
   try {
     step.store.writeChanges(sink, wallTimeMs)
   } catch (error) {
     throw error instanceof RowTooLargeError ? stateTooLarge(task, step, topic, error) : error
   }
-  const batches = sink.finish()
+  const { partition } = task
+  const batches = sink
+    .finish()
+    .map(bytes => ({ topic, partition, bytes, release: () => task.memory.giveWhole(bytes) }))
   if (batches.length === 0) return []
   return [{ step, topic, batches }]
 }

@@ -1,6 +1,7 @@
 import type { OutgoingBatch } from '../log/log.ts'
 import { BatchWriter } from '../record/writer.ts'
 import type { ByteSink } from '../serde/sink.ts'
+import type { BufferPool } from '../std/buffer-pool.ts'
 import { partitionOf } from '../std/murmur2.ts'
 import { InPlaceSink } from './in-place-sink.ts'
 
@@ -23,6 +24,8 @@ export interface LaneOptions {
   readonly recordBytesMax: number
   /** Takes sealed batches, in the order in which they were sealed. */
   readonly sealed: OutgoingBatch[]
+  /** Where batches lie until they are in the log. */
+  readonly memory: BufferPool
 }
 
 /** The batches that one task is writing to one topic. Records of one partition keep the order of the calls. */
@@ -33,6 +36,7 @@ export class Lane {
   readonly #recordBytesMax: number
   readonly #sealedBytesMin: number
   readonly #sealed: OutgoingBatch[]
+  readonly #memory: BufferPool
   readonly #writers: BatchWriter[]
   readonly #inPlace = new InPlaceSink()
 
@@ -43,9 +47,10 @@ export class Lane {
     this.#recordBytesMax = options.recordBytesMax
     this.#sealedBytesMin = Math.min(sealedBytesMin, options.recordBytesMax / 2)
     this.#sealed = options.sealed
+    this.#memory = options.memory
     this.#writers = Array.from(
       { length: options.partitions },
-      () => new BatchWriter({ initialBytes: sealedBytesMin + 16_384 }),
+      () => new BatchWriter({ initialBytes: sealedBytesMin + 16_384, pool: options.memory }),
     )
   }
 
@@ -153,7 +158,13 @@ export class Lane {
   seal(partition: number): void {
     const writer = this.#writers[partition]!
     if (writer.count === 0) return
-    this.#sealed.push({ topic: this.topic, partition, bytes: writer.finish() })
+    const bytes = writer.finish()
+    this.#sealed.push({
+      topic: this.topic,
+      partition,
+      bytes,
+      release: () => this.#memory.giveWhole(bytes),
+    })
   }
 
   sealAll(): void {

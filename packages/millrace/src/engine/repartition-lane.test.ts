@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import type { OutgoingBatch } from '../log/log.ts'
 import { RecordCursor } from '../record/cursor.ts'
 import { KeyKind } from '../serde/serde.ts'
+import { BufferPool } from '../std/buffer-pool.ts'
 import { decodeMarker } from './marker.ts'
 import { RepartitionLane } from './repartition-lane.ts'
 
@@ -17,6 +18,7 @@ function written(sizes: readonly number[]): OutgoingBatch[] {
     partitionWithoutKey: 0,
     recordBytesMax: 1_000_000,
     sealed,
+    memory: new BufferPool(),
     upstream: 'hits/0',
     granuleMs: 1,
   })

@@ -3,6 +3,8 @@ import type { KeySerde } from '../serde/key.ts'
 import { decodeKey } from '../serde/key.ts'
 import { KeyKind } from '../serde/serde.ts'
 import { KeyBuffer } from '../serde/sink.ts'
+import { ChangelogBatches } from '../state/changelog.ts'
+import type { BufferPool } from '../std/buffer-pool.ts'
 import type { Clock } from '../std/clock.ts'
 import type { Calls } from './calls/calls.ts'
 import { Closing, type Slice, wholeSlice } from './closing.ts'
@@ -50,6 +52,7 @@ export interface TaskParts {
   /** Called when something the task waited for has happened. */
   readonly wake: () => void
   readonly recordBytesMaxOf: (topic: string) => number | undefined
+  readonly memory: BufferPool
 }
 
 /**
@@ -70,6 +73,9 @@ export class Task {
   readonly wake: () => void
   /** Undefined where the log does not know what a topic takes. */
   readonly recordBytesMaxOf: (topic: string) => number | undefined
+  /** Where what it writes lies until it is in the log. */
+  readonly memory: BufferPool
+  readonly #changelogs = new Map<StatefulStep, ChangelogBatches>()
   readonly effects: Effects
   readonly parked: ParkedCalls
   readonly closing: Closing
@@ -118,6 +124,7 @@ export class Task {
     this.slice = parts.slice ?? wholeSlice
     this.wake = parts.wake
     this.recordBytesMaxOf = parts.recordBytesMaxOf
+    this.memory = parts.memory
     this.effects = new Effects(this, parts.wake)
     this.parked = new ParkedCalls(this)
     this.closing = new Closing(this)
@@ -128,6 +135,16 @@ export class Task {
 
   get name(): string {
     return `${this.plan.sub.name}/${this.partition}`
+  }
+
+  /** Takes the changes of a step's store for its changelog. */
+  changelogOf(step: StatefulStep, topic: string): ChangelogBatches {
+    let batches = this.#changelogs.get(step)
+    if (batches === undefined) {
+      batches = new ChangelogBatches(this.recordBytesMaxOf(topic), this.memory)
+      this.#changelogs.set(step, batches)
+    }
+    return batches
   }
 
   /** Ends a restore: what was open waits for its time again, and a close that a cut fell into goes on at the next `resume`. */

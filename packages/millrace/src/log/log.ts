@@ -98,6 +98,8 @@ export interface FetchedPartition extends TopicPartition {
 /** A batch to append. Ownership of `bytes` passes to the log. Base offset 0; the log patches it. */
 export interface OutgoingBatch extends TopicPartition {
   readonly bytes: Uint8Array
+  /** Takes the memory of `bytes` back from a log that has written them and kept nothing that points into them. At most once. */
+  readonly release?: (() => void) | undefined
 }
 
 /** Who a commit is made by, captured when the commit was cut and never read again from the live membership. */

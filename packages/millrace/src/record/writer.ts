@@ -1,3 +1,4 @@
+import { type BufferPool, POOLED_BYTES_MIN } from '../std/buffer-pool.ts'
 import type { Codec } from './compression.ts'
 import { RangeCopier } from './copy.ts'
 import { crc32c } from './crc32c.ts'
@@ -19,6 +20,8 @@ export interface WriterOptions {
   /** The largest batch (before compression). Default: no limit. */
   readonly maxBytes?: number
   readonly compression?: Codec
+  /** Where buffers come from; whoever is done with a finished batch may give it back there. Default: new memory. */
+  readonly pool?: BufferPool | undefined
 }
 
 /** Header fields that most batches leave as they are. */
@@ -54,6 +57,7 @@ export class BatchWriter {
   readonly #keys = new RangeCopier()
   readonly #values = new RangeCopier()
   readonly #codec: Codec | undefined
+  readonly #pool: BufferPool | undefined
   /** A view of all of `buffer`. */
   #view: DataView
   /** Next free byte; 0 while there is no buffer. */
@@ -76,6 +80,7 @@ export class BatchWriter {
     this.#nextBytes = Math.max(options.initialBytes ?? 65_536, 256)
     this.#maxBytes = options.maxBytes ?? Number.POSITIVE_INFINITY
     this.#codec = options.compression
+    this.#pool = options.pool
     this.buffer = NO_BUFFER
     this.#view = viewOf(NO_BUFFER)
     this.#pending = { start: -1, timestamp: 0, key: 0, value: 0, lengthBytes: 1, valueLengthBytes: 1 }
@@ -296,19 +301,19 @@ export class BatchWriter {
   /** Hands the buffer over, or a copy of its used part when most of it is empty. */
   #give(end: number): Uint8Array {
     const b = this.buffer
-    if ((end + PADDING_BYTES) * 2 < b.length) {
-      const copy = Buffer.allocUnsafeSlow(end + PADDING_BYTES)
-      b.copy(copy, 0, 0, end)
-      copy.fill(0, end)
-      this.#at = AT.records
-      return copy.subarray(0, end)
+    const pool = this.#pool
+    const isMostlyEmpty = (end + PADDING_BYTES) * 2 < b.length
+    const given = isMostlyEmpty ? this.#take(end + PADDING_BYTES) : b
+    if (isMostlyEmpty) b.copy(given, 0, 0, end)
+    given.fill(0, end, end + PADDING_BYTES)
+    if (isMostlyEmpty && pool === undefined) this.#at = AT.records
+    else {
+      if (isMostlyEmpty) pool?.give(b)
+      this.#nextBytes = Math.max(256, Math.min(end + (end >> 2), this.#maxBytes + PADDING_BYTES))
+      this.#useBuffer(NO_BUFFER)
+      this.#at = 0
     }
-    b.fill(0, end, end + PADDING_BYTES)
-    this.#nextBytes = Math.max(256, end + (end >> 2))
-    this.buffer = NO_BUFFER
-    this.#view = viewOf(NO_BUFFER)
-    this.#at = 0
-    return b.subarray(0, end)
+    return given.subarray(0, end)
   }
 
   #compressed(end: number, codec: Codec): Uint8Array {
@@ -336,18 +341,28 @@ export class BatchWriter {
 
   #reserve(bytes: number): void {
     if (this.#at === 0) {
-      this.buffer = Buffer.allocUnsafeSlow(Math.max(this.#nextBytes, AT.records + bytes + PADDING_BYTES))
-      this.#view = viewOf(this.buffer)
+      this.#useBuffer(this.#take(Math.max(this.#nextBytes, AT.records + bytes + PADDING_BYTES)))
       this.#at = AT.records
     } else if (this.#at + bytes + PADDING_BYTES > this.buffer.length) this.#grow(this.#at, bytes)
   }
 
   /** Moves to a larger buffer, keeping the bytes before `used`. */
   #grow(used: number, bytes: number): void {
-    const larger = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, used + bytes + PADDING_BYTES))
-    this.buffer.copy(larger, 0, 0, used)
-    this.buffer = larger
-    this.#view = viewOf(larger)
+    const before = this.buffer
+    const larger = this.#take(Math.max(before.length * 2, used + bytes + PADDING_BYTES))
+    before.copy(larger, 0, 0, used)
+    this.#useBuffer(larger)
+    this.#pool?.give(before)
+  }
+
+  #take(bytes: number): Buffer {
+    const pool = bytes < POOLED_BYTES_MIN ? undefined : this.#pool
+    return pool?.take(bytes) ?? Buffer.allocUnsafeSlow(bytes)
+  }
+
+  #useBuffer(buffer: Buffer): void {
+    this.buffer = buffer
+    this.#view = viewOf(buffer)
   }
 }
 

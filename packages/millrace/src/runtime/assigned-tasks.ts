@@ -13,6 +13,7 @@ import type { Log, TopicPartition } from '../log/log.ts'
 import type { Graph } from '../plan/graph.ts'
 import { changelogTopic, groupName } from '../plan/names.ts'
 import { SnapshotDamagedError, SnapshotReplacedError } from '../state/snapshot-format.ts'
+import { BufferPool } from '../std/buffer-pool.ts'
 import type { Clock } from '../std/clock.ts'
 import { learnAdded, learnChannels, learnUpstream, type SeenTasks } from './added-partitions.ts'
 import { Backoff, isRetriable } from './backoff.ts'
@@ -114,6 +115,7 @@ export class AssignedTasks {
       partitionsOf: topic => this.#counts.get(topic) ?? 1,
       upstreamsOf: keyBy => this.#upstreams(keyBy),
       recordBytesMaxOf: topic => options.recordLimits?.get(topic),
+      memory: new BufferPool(32 * 1024 * 1024),
       lines: { writeLine: (path, line) => options.files.write(path, line), print: options.print },
       wake: options.wake,
       onFirstIncident: options.onIncident,

@@ -32,11 +32,7 @@ export class CommitContent {
     // Measured at once: the batches are the log's once it has them.
     this.#cuts = tasks.map(task => measure(task, cutTask(task, wallTimeMs)))
     this.outputs = this.#cuts.flatMap(({ cut }) => cut.outputs)
-    this.changelog = this.#cuts.flatMap(({ task, cut }) =>
-      cut.changelog.flatMap(({ topic, batches }) =>
-        batches.map(bytes => ({ topic, partition: task.partition, bytes })),
-      ),
-    )
+    this.changelog = this.#cuts.flatMap(({ cut }) => cut.changelog.flatMap(({ batches }) => batches))
     this.positions = this.#cuts.flatMap(({ cut }) => cut.positions)
   }
 
@@ -74,8 +70,8 @@ interface MeasuredCut {
 function measure(task: Task, cut: TaskCut): MeasuredCut {
   const sizes = cut.changelog.map(({ batches }) => ({
     batches: batches.length,
-    lastRecords: batchInfo(batches.at(-1)!).lastOffset + 1,
-    bytes: batches.reduce((sum, batch) => sum + batch.length, 0),
+    lastRecords: batchInfo(batches.at(-1)!.bytes).lastOffset + 1,
+    bytes: batches.reduce((sum, { bytes }) => sum + bytes.length, 0),
   }))
   const output = {
     records: cut.outputs.reduce((sum, { bytes }) => sum + batchInfo(bytes).recordCount, 0),

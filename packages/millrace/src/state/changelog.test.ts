@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { BufferPool } from '../std/buffer-pool.ts'
 import { ChangelogBatches, RowTooLargeError } from './changelog.ts'
 import { recordsOf } from './fixtures.test.ts'
 
@@ -20,6 +21,21 @@ describe('the batches of a changelog', () => {
     const batches = sink.finish()
     assert.deepEqual(batches.map(keysOf), [['a', 'b'], ['c'], ['large'], ['d'], ['larger']])
     assert.ok(batches.every(({ length }) => length <= 3_000_000))
+  })
+
+  it('lie in memory of a pool, commit after commit in the same few pieces of it', () => {
+    const pool = new BufferPool()
+    const sink = new ChangelogBatches(1_000_000, pool)
+    const memory = new Set<ArrayBufferLike>()
+    for (let commit = 0; commit < 10; commit++) {
+      const keys = Array.from({ length: 300 + commit }, (_, i) => `${commit} ${i}`)
+      for (const key of keys) append(sink, key, 5_000)
+      const batches = sink.finish()
+      assert.deepEqual(batches.flatMap(keysOf), keys)
+      for (const { buffer } of batches) memory.add(buffer)
+      for (const batch of batches) pool.giveWhole(batch.fill(0xff))
+    }
+    assert.ok(memory.size <= 4)
   })
 
   it('are no larger than a record may be', () => {

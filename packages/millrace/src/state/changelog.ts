@@ -1,6 +1,7 @@
 /** How stores write their changes and read them back, whatever log or file lies behind. */
 import { RecordTooLargeError } from '../record/errors.ts'
 import { BatchWriter } from '../record/writer.ts'
+import type { BufferPool } from '../std/buffer-pool.ts'
 
 /** Takes the changelog records of one store. */
 export interface ChangeSink {
@@ -39,18 +40,18 @@ export class RowTooLargeError extends RecordTooLargeError {
 
 const batchBytesMax = 1_000_000
 
-/** Collects changelog records into batches: of at most 1 MB, or of a single record that is larger. */
+/** Collects the changelog records of one store into batches, commit after commit: of at most 1 MB, or of a single record that is larger. */
 export class ChangelogBatches implements ChangeSink {
   readonly #recordBytesMax: number
-  readonly #batchBytesMax: number
-  #writer: BatchWriter
+  readonly #pool: BufferPool | undefined
+  readonly #writer: BatchWriter
   readonly #batches: Uint8Array[] = []
 
-  /** `recordBytesMax`: of the topic. */
-  constructor(recordBytesMax = batchBytesMax) {
+  /** `recordBytesMax`: of the topic. Batches lie in memory of the pool. */
+  constructor(recordBytesMax = batchBytesMax, pool?: BufferPool) {
     this.#recordBytesMax = recordBytesMax
-    this.#batchBytesMax = Math.min(batchBytesMax, recordBytesMax)
-    this.#writer = new BatchWriter({ maxBytes: this.#batchBytesMax })
+    this.#pool = pool
+    this.#writer = new BatchWriter({ maxBytes: Math.min(batchBytesMax, recordBytesMax), pool })
   }
 
   append(
@@ -65,8 +66,6 @@ export class ChangelogBatches implements ChangeSink {
     try {
       if (this.#writer.append(timestamp, key, keyStart, keyEnd, value, valueStart, valueEnd)) return
       this.#batches.push(this.#writer.finish())
-      // One full batch seldom comes alone: the next need not grow into their size step by step.
-      this.#writer = new BatchWriter({ maxBytes: this.#batchBytesMax, initialBytes: this.#batchBytesMax })
       this.#writer.append(timestamp, key, keyStart, keyEnd, value, valueStart, valueEnd)
     } catch (error) {
       if (!(error instanceof RecordTooLargeError)) throw error
@@ -80,7 +79,7 @@ export class ChangelogBatches implements ChangeSink {
 
   /** The writer is empty then: a record is too large only for a batch of its own. */
   #appendAlone(timestamp: number, key: Uint8Array, value: Uint8Array | null): void {
-    const writer = new BatchWriter({ maxBytes: this.#recordBytesMax })
+    const writer = new BatchWriter({ maxBytes: this.#recordBytesMax, pool: this.#pool })
     try {
       writer.append(timestamp, key, 0, key.length, value, 0, value?.length ?? 0)
     } catch (error) {

@@ -6,6 +6,7 @@ import { batchInfo } from '../../record/batch.ts'
 import { encodeHeaders } from '../../record/headers.ts'
 import { BatchWriter } from '../../record/writer.ts'
 import { invariant } from '../../std/assert.ts'
+import { BufferPool } from '../../std/buffer-pool.ts'
 import { type Clock, VirtualClock } from '../../std/clock.ts'
 import { endSources } from '../bounded-run.ts'
 import type { Slice } from '../closing.ts'
@@ -62,6 +63,7 @@ export class EngineRun {
   readonly #repartitions: ReadonlyMap<string, number>
   readonly #places = new Map<string, { sub: SubProgram; partition: number }>()
   #seed = 1
+  readonly #memory = new BufferPool()
   #no = liveRun
 
   constructor(graph: Graph, options: EngineRunOptions = {}) {
@@ -181,8 +183,8 @@ export class EngineRun {
       if (task.isParked || !task.effects.isIdle) continue
       const cut = cutTask(task, this.clock.now())
       for (const batch of cut.outputs) this.topics.append(batch)
-      for (const { step, topic, batches } of cut.changelog) {
-        const offsets = batches.map(bytes => this.topics.append({ topic, partition: task.partition, bytes }))
+      for (const { step, batches } of cut.changelog) {
+        const offsets = batches.map(batch => this.topics.append(batch))
         step.store.acknowledge?.(offsets[0]!)
       }
       for (const position of cut.positions) this.topics.commitPosition(position)
@@ -302,6 +304,7 @@ export class EngineRun {
       partitionsOf: topic => this.partitionsOf(topic),
       upstreamsOf: keyBy => this.#upstreamsOf(this.graph.nodes[keyBy] as KeyByNode),
       recordBytesMaxOf: () => this.#options.recordBytesMax ?? 1_000_000,
+      memory: this.#memory,
       slice: this.#options.slice,
       lines: {
         writeLine: (path, line) => this.#options.onLine?.(`${path}: ${line}`),

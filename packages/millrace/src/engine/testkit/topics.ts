@@ -30,10 +30,12 @@ export class Topics {
   readonly #partitions = new Map<string, StoredPartition>()
   readonly #positions = new Map<string, CommittedPosition>()
 
-  append({ topic, partition, bytes }: OutgoingBatch): number {
+  /** Keeps a copy and gives the memory back at once, so that it is written over by what comes next. */
+  append({ topic, partition, bytes, release }: OutgoingBatch): number {
     const place = this.#partition(topic, partition)
     const first = place.end
-    const batch = padded(bytes)
+    const batch = padded(new Uint8Array(bytes))
+    release?.()
     setBaseOffset(batch, first)
     place.end = batchInfo(batch).lastOffset + 1
     place.batches.push({ bytes: batch, first, last: place.end - 1 })

@@ -50,6 +50,33 @@ export function commitSuite(context: Context): void {
       ])
     })
 
+    test(
+      context,
+      '[2.1] keep what they held when its memory is written over after it was given back',
+      async store => {
+        const { log, member } = await begin(store)
+        const given: string[] = []
+        const lent = (...values: string[]) => {
+          const batch = outgoing('out', 0, ...values)
+          const release = () => {
+            given.push(values[0]!)
+            batch.bytes.fill(0xff)
+          }
+          return { ...batch, release }
+        }
+        for (const [i, atLeastOnce] of [undefined, { outputs: 1 }].entries()) {
+          const commit = commitOf(member.identity(), {
+            batches: [lent(`a${i}`, `b${i}`), lent(`c${i}`)],
+            positions: [position(0, i - 1, i)],
+          })
+          await log.commit({ ...commit, ...(atLeastOnce && { atLeastOnce }) })
+        }
+        assert.deepEqual(await valuesIn(log, 'out'), ['a0', 'b0', 'c0', 'a1', 'b1', 'c1'])
+        // All of it or nothing, and once.
+        if (given.length > 0) assert.deepEqual(given, ['a0', 'c0', 'a1', 'c1'])
+      },
+    )
+
     test(context, '[9.1] what commit resolved for is there after a restart', async store => {
       const { log, member } = await begin(store)
       await log.commit(

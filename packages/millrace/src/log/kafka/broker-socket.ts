@@ -7,8 +7,8 @@ import {
   type ResponseParser,
   type Writer,
 } from '@platformatic/kafka'
+import type { BufferPool } from '../../std/buffer-pool.ts'
 import type { Clock } from '../../std/clock.ts'
-import type { BufferPool } from './buffer-pool.ts'
 import { CLOSED, connectionFailure } from './connection-failure.ts'
 import type { Dial } from './dial.ts'
 import { AmbiguousError, UnreachableError } from './errors.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { isPadded } from '../../record/batch.ts'
-import { BufferPool } from './buffer-pool.ts'
+import { BufferPool } from '../../std/buffer-pool.ts'
 import { type Frame, FrameReader } from './frames.ts'
 
 function stream(bodies: readonly string[]): Buffer {

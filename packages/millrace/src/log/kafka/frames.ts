@@ -1,5 +1,5 @@
 import { PADDING_BYTES } from '../../record/layout.ts'
-import type { BufferPool } from './buffer-pool.ts'
+import type { BufferPool } from '../../std/buffer-pool.ts'
 import { noKafka, TLS_ALERT } from './connection-failure.ts'
 
 const SCRATCH_BYTES = 64 * 1024

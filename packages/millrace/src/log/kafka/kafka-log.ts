@@ -213,9 +213,12 @@ export class KafkaLog implements Log {
     this.#cluster.links.throwIfClosed()
     const { identity, positions } = commit
     requireIdentity(identity)
-    return this.#ownership.whileOwner(identity, positions, current =>
+    const result = await this.#ownership.whileOwner(identity, positions, current =>
       this.#commitUnder({ ...commit, identity: current }),
     )
+    // Of a commit that failed something may still lie before a socket.
+    for (const { release } of commit.batches) release?.()
+    return result
   }
 
   #commitUnder(commit: Commit): Promise<CommitResult> {
