@@ -4,8 +4,8 @@ import type { ChannelEnd, ChannelState } from './time.ts'
 
 /**
  * What a commit keeps beside an input's position (SEMANTICS 2.1): the state of the input's channels and,
- * with the task's first input, the task's own. Kafka takes 4096 bytes of text for it, so numbers are varints: a channel
- * behind a re-keying takes about four bytes.
+ * with the task's first input, the task's own. It is written with every commit, and Kafka keeps 3 KiB of text beside a position before a record
+ * is needed, so numbers are varints: a channel behind a re-keying takes about four bytes.
  *
  *   version u8 · names (`writeNames`) · per channel: form u8, watermark, largest time, number of the run that ended it
  *   has task u8 · task watermark f64 · settled f64 · commit counter f64 · tick count u8 · per tick: watermark f64, wall time f64

@@ -110,7 +110,7 @@ export interface MemberIdentity {
   readonly instanceId?: string
 }
 
-/** A position as it stands in the log, with the small binary blob the engine keeps beside it. */
+/** A position as it stands in the log, with the binary blob that the engine keeps with it: small as a rule, at most as large as a record. */
 export interface CommittedPosition extends TopicPartition {
   readonly offset: number
   readonly metadata: Uint8Array

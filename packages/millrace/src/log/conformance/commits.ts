@@ -147,6 +147,42 @@ export function commitSuite(context: Context): void {
       assert.deepEqual([...again!.metadata], [1])
     })
 
+    test(
+      context,
+      '[2.1] keep the metadata of a position whatever its size, and that of each commit',
+      async store => {
+        const { log, member } = await begin(store)
+        const other = await store.open()
+        const sizes = [2304, 2305, 100_000, 300_000, 1, 70_000, 70_000]
+        sizes.push(...sizes)
+        for (const [i, size] of sizes.entries()) {
+          const metadata = [0, 1].map(n => new Uint8Array(size).fill(250 + i + n))
+          const expected = metadata.map(bytes => Uint8Array.from(bytes))
+          const { baseOffsets } = await log.commit(
+            commitOf(member.identity(), {
+              batches: [outgoing('out', 0, 'a'), outgoing('out', 0, 'b')],
+              positions: [position(0, i - 1, i, metadata[0]), position(1, i - 1, i, metadata[1])],
+              ...(i >= 7 && { atLeastOnce: { outputs: 1 } }),
+            }),
+          )
+          assert.equal(baseOffsets.length, 2)
+          for (const bytes of metadata) bytes.fill(0)
+          const found = await other.committed('g', [at('t', 0, 0), at('t', 1, 0)])
+          const shown = (await other.describeGroup('g'))!.positions
+          for (const positions of [found, shown])
+            for (const each of positions) {
+              assert.equal(each.offset, i)
+              assert.ok(Buffer.compare(each.metadata, expected[each.partition]!) === 0, `${size} bytes`)
+            }
+          assert.equal(found.length + shown.length, 4)
+        }
+        assert.deepEqual(
+          await valuesIn(log, 'out'),
+          sizes.flatMap(() => ['a', 'b']),
+        )
+      },
+    )
+
     test(context, 'may hold positions alone, outputs alone, or nothing', async store => {
       const { log, member } = await begin(store)
       assert.deepEqual((await log.commit(commitOf(member.identity(), {}))).baseOffsets, [])

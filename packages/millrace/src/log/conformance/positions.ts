@@ -47,14 +47,19 @@ export function positionSuite(context: Context): void {
       await log.createTopics([{ name: 't', partitions: 2 }])
       const metadata = Uint8Array.of(0, 255, 7)
       await log.resetGroup('g', [{ ...at('t', 0, 3), metadata }, at('t', 1, 4)])
-      const found = await (await store.open()).committed('g', [T0, T1])
+      const other = await store.open()
       assert.deepEqual(
-        found.map(each => [each.offset, [...each.metadata]]),
+        (await other.committed('g', [T0, T1])).map(each => [each.offset, [...each.metadata]]),
         [
           [3, [0, 255, 7]],
           [4, []],
         ],
       )
+      for (const size of [50_000, 60_000]) {
+        await log.resetGroup('g', [{ ...at('t', 1, 5), metadata: new Uint8Array(size).fill(9) }])
+        const [found] = await other.committed('g', [T1])
+        assert.deepEqual([found!.offset, found!.metadata.length, found!.metadata.at(-1)], [5, size, 9])
+      }
     })
 
     test(context, 'lose their metadata with a reset', async store => {

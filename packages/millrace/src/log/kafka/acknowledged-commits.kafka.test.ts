@@ -100,15 +100,22 @@ describe('commits without transactions on Kafka', { timeout: 120_000, concurrenc
     })
   })
 
-  it('[2.1] [2.8] say what to do when what is kept beside a position is too large for the brokers', async () => {
-    await withBench(async ({ log, member }) => {
-      const commit = commitTo(member, -1, 'changes', 'one')
-      const positions = commit.positions.map(each => ({ ...each, metadata: new Uint8Array(4_000) }))
-      await assert.rejects(log.commit({ ...commit, positions }), {
-        message: /takes 5336 characters.*offset\.metadata\.max\.bytes.*fewer partitions/,
+  for (const fault of ['request lost', 'answer lost'] as const) {
+    it(`[2.1] [2.8] keep metadata that is a record when of offsetCommit the ${fault.replace(' ', ' is ')}`, async () => {
+      await withBench(async ({ log, faults, member }) => {
+        for (const n of [0, 1, 2]) {
+          const commit = commitTo(member, n - 1, 'changes', `${n}`)
+          const metadata = new Uint8Array(5_000).fill(n)
+          if (n === 1) faults.arm(REQUEST.offsetCommit, fault)
+          await log.commit({ ...commit, positions: commit.positions.map(each => ({ ...each, metadata })) })
+          const [found] = await log.committed('g', [{ topic: 't', partition: 0 }])
+          assert.deepEqual([found!.offset, found!.metadata], [n, new Uint8Array(5_000).fill(n)])
+        }
+        assert.equal(faults.fired, 1)
+        assert.deepEqual(await valuesIn(log, 'changes'), ['0', '1', '2'])
       })
     })
-  })
+  }
 
   it('[2.1] [2.8] are refused where another position stands than the commit says', async () => {
     await withBench(async ({ log, member }) => {

@@ -4,7 +4,15 @@ import type { Cluster } from './cluster.ts'
 import { KafkaError } from './errors.ts'
 import { KnownPositions } from './known-positions.ts'
 import { isHopeless, toLogError } from './log-error.ts'
+import type { MetadataRecords } from './metadata-records.ts'
 import { checkMember, type Positions } from './positions.ts'
+
+export interface AcknowledgedCommitsOptions {
+  readonly cluster: Cluster
+  readonly appender: Appender
+  readonly positions: Positions
+  readonly records: MetadataRecords
+}
 
 /**
  * Commits without transactions, for at-least-once: outputs, then changelogs, then positions, each acknowledged before the next. What
@@ -14,13 +22,15 @@ export class AcknowledgedCommits {
   readonly #cluster: Cluster
   readonly #appender: Appender
   readonly #positions: Positions
+  readonly #records: MetadataRecords
   readonly #known: KnownPositions
   #last: Promise<unknown> = Promise.resolve()
 
-  constructor(cluster: Cluster, appender: Appender, positions: Positions) {
+  constructor({ cluster, appender, positions, records }: AcknowledgedCommitsOptions) {
     this.#cluster = cluster
     this.#appender = appender
     this.#positions = positions
+    this.#records = records
     this.#known = new KnownPositions(positions)
   }
 
@@ -36,10 +46,13 @@ export class AcknowledgedCommits {
     try {
       await this.#known.check(identity, positions)
       if (batches.length > 0) await this.#cluster.retry(() => checkMember(this.#cluster, identity))
+      const packed = await this.#records.pack(identity.group, positions, each => this.#known.get(each))
+      const changelog = batches.slice(outputs)
       const offsets = await this.#appender.append(batches.slice(0, outputs))
-      const later = await this.#appender.append(batches.slice(outputs))
-      await this.#positions.commit(identity, positions)
-      this.#known.replace(positions)
+      const later = await this.#appender.append([...changelog, ...packed.batches])
+      const written = packed.positionsAt(later.splice(changelog.length))
+      await this.#positions.commit(identity, written)
+      this.#known.replace(written)
       return { baseOffsets: [...offsets, ...later] }
     } catch (error) {
       this.#known.forget()

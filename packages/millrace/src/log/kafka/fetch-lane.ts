@@ -7,7 +7,7 @@ import type { Frame } from './frames.ts'
 import type { Link } from './links.ts'
 
 const FETCH = 1
-const READ_COMMITTED = 1
+const ISOLATION = { uncommitted: 0, committed: 1 } as const
 /** Of a request on its own: everything is named, and nothing is remembered. */
 const NO_SESSION = { id: 0, epoch: -1, forgotten: [] }
 /** What a session may be refused with; one without it is served. */
@@ -46,13 +46,16 @@ export interface NodeAnswer {
 export class FetchLane {
   readonly #cluster: Cluster
   readonly #node: number
+  readonly #isolation: keyof typeof ISOLATION
   readonly #free: Link[] = []
   readonly #all = new Set<Link>()
   readonly #sessions = new WeakMap<Link, FetchSession>()
 
-  constructor(cluster: Cluster, node: number) {
+  /** What is read `uncommitted` is read from that broker alone, however near others are. */
+  constructor(cluster: Cluster, node: number, isolation: keyof typeof ISOLATION = 'committed') {
     this.#cluster = cluster
     this.#node = node
+    this.#isolation = isolation
   }
 
   /** Asks once. Rejects with `KafkaError` for an error of the whole request, or as a connection does. */
@@ -88,12 +91,12 @@ export class FetchLane {
       maxWaitMs,
       1,
       maxBytes,
-      READ_COMMITTED,
+      ISOLATION[this.#isolation],
       id,
       epoch,
       topicsOf(asks, partitionMaxBytes),
       [...forgotten],
-      this.#cluster.settings.rack,
+      this.#isolation === 'committed' ? this.#cluster.settings.rack : '',
     )
     const frame = await socket.send(FETCH, versions.fetch, body, maxWaitMs + GRACE_MS)
     return { frame, answer: parseFetchAnswer(frame.bytes) }

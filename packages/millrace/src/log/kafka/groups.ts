@@ -3,14 +3,14 @@ import { type GroupInfo, type GroupMember, LogError } from '../log.ts'
 import type { Cluster } from './cluster.ts'
 import { CODE, KafkaError } from './errors.ts'
 import { decodeAssignment, decodeSubscription, PROTOCOL_NAME } from './group-protocol.ts'
-import type { Positions } from './positions.ts'
+import type { WholePositions } from './whole-positions.ts'
 
 /** Lists, shows and deletes groups. */
 export class Groups {
   readonly #cluster: Cluster
-  readonly #positions: Positions
+  readonly #positions: WholePositions
 
-  constructor(cluster: Cluster, positions: Positions) {
+  constructor(cluster: Cluster, positions: WholePositions) {
     this.#cluster = cluster
     this.#positions = positions
   }

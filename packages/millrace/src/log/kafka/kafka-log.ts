@@ -28,6 +28,7 @@ import { Groups } from './groups.ts'
 import type { LinksOptions } from './links.ts'
 import { asLogErrors } from './log-error.ts'
 import { KafkaMembership } from './membership.ts'
+import { MetadataRecords } from './metadata-records.ts'
 import { Offsets } from './offsets.ts'
 import { LocalOwnership, type Ownership, requireIdentity } from './ownership.ts'
 import { Positions } from './positions.ts'
@@ -35,6 +36,7 @@ import type { KafkaProperties } from './settings.ts'
 import { TopicAdmin } from './topic-admin.ts'
 import { TransactionRequests } from './transaction-requests.ts'
 import { Transactions } from './transactions.ts'
+import { WholePositions } from './whole-positions.ts'
 import { type KafkaLogPort, sendable, serveWorker } from './worker-port.ts'
 
 export interface KafkaLogOptions extends LinksOptions {
@@ -44,6 +46,8 @@ export interface KafkaLogOptions extends LinksOptions {
   readonly pid: number
   /** Transactions as before KIP-890 even where the broker has it. */
   readonly isFlow1: boolean
+  /** How long metadata beside a position may be, for tests of longer ones. */
+  readonly besideBytesMax?: number
   /** What the settings were read from, for handles in other threads. */
   readonly properties: KafkaProperties
   /** For a handle in a worker thread: its number, and who owns what. */
@@ -61,6 +65,8 @@ export class KafkaLog implements Log {
   readonly #fetcher: Fetcher
   readonly #appender: Appender
   readonly #positions: Positions
+  readonly #records: MetadataRecords
+  readonly #whole: WholePositions
   readonly #groups: Groups
   readonly #members = new LocalOwnership()
   readonly #ownership: Ownership
@@ -81,7 +87,14 @@ export class KafkaLog implements Log {
     this.#fetcher = new Fetcher(this.#cluster, this.#offsets)
     this.#appender = new Appender(this.#cluster)
     this.#positions = new Positions(this.#cluster)
-    this.#groups = new Groups(this.#cluster, this.#positions)
+    this.#records = new MetadataRecords(this.#cluster, options.besideBytesMax)
+    this.#whole = new WholePositions({
+      cluster: this.#cluster,
+      positions: this.#positions,
+      appender: this.#appender,
+      records: this.#records,
+    })
+    this.#groups = new Groups(this.#cluster, this.#whole)
     this.#ownership = options.worker?.ownership ?? this.#members
   }
 
@@ -206,7 +219,7 @@ export class KafkaLog implements Log {
   }
 
   committed(group: string, partitions: readonly TopicPartition[]): Promise<CommittedPosition[]> {
-    return asLogErrors(this.#positions.committed(group, partitions))
+    return asLogErrors(this.#whole.committed(group, partitions))
   }
 
   async commit(commit: Commit): Promise<CommitResult> {
@@ -230,6 +243,7 @@ export class KafkaLog implements Log {
       transactions = new Transactions({
         cluster: this.#cluster,
         positions: this.#positions,
+        records: this.#records,
         transactionalId,
         isFlow1: this.#options.isFlow1,
       })
@@ -242,7 +256,12 @@ export class KafkaLog implements Log {
     const { group } = commit.identity
     let commits = this.#acknowledged.get(group)
     if (commits === undefined) {
-      commits = new AcknowledgedCommits(this.#cluster, this.#appender, this.#positions)
+      commits = new AcknowledgedCommits({
+        cluster: this.#cluster,
+        appender: this.#appender,
+        positions: this.#positions,
+        records: this.#records,
+      })
       this.#acknowledged.set(group, commits)
     }
     return commits.commit(commit)
@@ -257,7 +276,7 @@ export class KafkaLog implements Log {
   }
 
   resetGroup(group: string, positions: readonly PositionReset[]): Promise<void> {
-    return asLogErrors(this.#positions.reset(group, positions))
+    return asLogErrors(this.#whole.reset(group, positions))
   }
 
   deleteGroup(group: string): Promise<void> {
@@ -268,6 +287,7 @@ export class KafkaLog implements Log {
     this.#members.abandon()
     this.#options.worker?.ownership.close()
     this.#fetcher.close()
+    this.#whole.close()
     await this.#cluster.close()
   }
 }

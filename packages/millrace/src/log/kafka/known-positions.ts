@@ -8,7 +8,7 @@ import {
 import { partitionKey } from './partition-key.ts'
 import type { Positions } from './positions.ts'
 
-/** Committed positions as one identity last knew them, to hold against what a commit says that it replaces. */
+/** Committed positions, with what stands beside them, as one identity last knew them, to hold against what a commit says that it replaces. */
 export class KnownPositions {
   readonly #positions: Positions
   readonly #known = new Map<string, CommittedPosition | undefined>()
@@ -23,7 +23,7 @@ export class KnownPositions {
   }
 
   /** These are committed now. */
-  replace(positions: readonly PositionUpdate[]): void {
+  replace(positions: readonly CommittedPosition[]): void {
     for (const position of positions) this.#known.set(partitionKey(position), position)
   }
 

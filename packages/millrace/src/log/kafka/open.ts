@@ -17,6 +17,7 @@ export interface OpenKafkaOptions {
 export interface KafkaSurroundings {
   readonly dial?: Dial
   readonly isFlow1?: boolean
+  readonly besideBytesMax?: number
 }
 
 /**
@@ -65,7 +66,7 @@ export function connectKafkaIn(
 }
 
 async function connected(
-  { dial }: KafkaSurroundings,
+  { dial, besideBytesMax }: KafkaSurroundings,
   properties: KafkaProperties,
   options: Pick<KafkaLogOptions, 'clock' | 'handleId' | 'isFlow1' | 'worker'>,
 ): Promise<KafkaLog> {
@@ -74,6 +75,7 @@ async function connected(
     ...options,
     properties,
     settings,
+    besideBytesMax,
     dial: dial ?? systemDial(settings.tls),
     host: hostname(),
     pid: process.pid,

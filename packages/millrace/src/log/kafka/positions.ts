@@ -1,11 +1,5 @@
 import { accessRight } from '../../std/access-right.ts'
-import {
-  type CommittedPosition,
-  LogError,
-  type MemberIdentity,
-  type PositionReset,
-  type TopicPartition,
-} from '../log.ts'
+import { type CommittedPosition, LogError, type MemberIdentity, type TopicPartition } from '../log.ts'
 import type { ArgsOf } from './apis.ts'
 import type { Cluster } from './cluster.ts'
 import { CODE, KafkaError } from './errors.ts'
@@ -13,7 +7,6 @@ import { CODE, KafkaError } from './errors.ts'
 const NO_GENERATION = -1
 const NO_OFFSET = -1
 const NO_EPOCH = -1
-const NOTHING = new Uint8Array(0)
 /** Of commits: out of the way of heartbeats and of what waits long. */
 export const COMMIT_LANE = 'txn'
 
@@ -24,7 +17,7 @@ interface Asked {
   readonly stable: boolean
 }
 
-/** Positions of groups. */
+/** Positions of groups, with what stands beside them. */
 export class Positions {
   readonly #cluster: Cluster
 
@@ -101,12 +94,11 @@ export class Positions {
     return found
   }
 
-  /** As the contract's `resetGroup`. */
-  async reset(group: string, positions: readonly PositionReset[]): Promise<void> {
+  /** Of a group without members; throws `LogError` `group-active` otherwise. */
+  async reset(group: string, positions: readonly CommittedPosition[]): Promise<void> {
     const nobody = { group, memberId: '', generation: NO_GENERATION }
-    const bare = positions.map(position => ({ metadata: NOTHING, ...position }))
     try {
-      await this.commit(nobody, bare)
+      await this.commit(nobody, positions)
     } catch (error) {
       if (!(error instanceof KafkaError && MEMBERS_STAND_IN_THE_WAY.has(error.code))) throw error
       throw new LogError('group-active', `Group ${group} has members; stop them first`)
@@ -173,9 +165,8 @@ export function whyRefused(
   if (code !== CODE.metadataTooLarge) return null
   const found = positions.find(each => each.topic === topic && each.partition === partition)!
   return (
-    `how far event time is in everything that writes to ${topic}/${partition} takes ${metadataText(found.metadata).length} characters, ` +
-    'more than offset.metadata.max.bytes of the brokers, 4096 by default: about 700 partitions in front of one keyBy fit. Raise that setting, ' +
-    'or give the topics in front of the keyBy fewer partitions'
+    `what stands beside the position of ${topic}/${partition} takes ${metadataText(found.metadata).length} characters, more than ` +
+    'offset.metadata.max.bytes of the brokers. Up to 3072 are put there: set it to that or more, 4096 is the default'
   )
 }
 

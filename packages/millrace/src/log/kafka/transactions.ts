@@ -14,6 +14,7 @@ import { ForgottenEnds } from './forgotten-ends.ts'
 import { ForgottenPositions } from './forgotten-positions.ts'
 import { KnownPositions } from './known-positions.ts'
 import { isHopeless, toLogError } from './log-error.ts'
+import type { MetadataRecords } from './metadata-records.ts'
 import { partitionKey } from './partition-key.ts'
 import { COMMIT_LANE, checkMember, type Positions } from './positions.ts'
 import { checkPlaces, Producer } from './producer.ts'
@@ -33,6 +34,7 @@ const END_AMBIGUOUS: ReadonlySet<number> = new Set([
 export interface TransactionsOptions {
   readonly cluster: Cluster
   readonly positions: Positions
+  readonly records: MetadataRecords
   readonly transactionalId: string
   /** Of two flows the older one, whatever the broker can. */
   readonly isFlow1: boolean
@@ -45,6 +47,7 @@ export interface TransactionsOptions {
 export class Transactions {
   readonly #cluster: Cluster
   readonly #positions: Positions
+  readonly #records: MetadataRecords
   readonly #requests: TransactionRequests
   readonly #producer: Producer
   readonly #produceLane: string
@@ -55,9 +58,10 @@ export class Transactions {
   readonly #known: KnownPositions
   #memberId = ''
 
-  constructor({ cluster, positions, transactionalId, isFlow1 }: TransactionsOptions) {
+  constructor({ cluster, positions, records, transactionalId, isFlow1 }: TransactionsOptions) {
     this.#cluster = cluster
     this.#positions = positions
+    this.#records = records
     this.#known = new KnownPositions(positions)
     this.#requests = new TransactionRequests(cluster, transactionalId)
     this.#produceLane = `produce ${transactionalId}`
@@ -87,6 +91,7 @@ export class Transactions {
   async #commit(commit: Commit): Promise<CommitResult> {
     const { batches, positions, identity } = commit
     if (batches.length === 0 && positions.length === 0) return { baseOffsets: [] }
+    let written = commit
     try {
       // What tasks have cut is whole; were it not, the broker would refuse it by the CRC that it was sealed with.
       await checkPlaces(this.#cluster, batches)
@@ -97,17 +102,21 @@ export class Transactions {
         await this.#forgotten.settle(identity.group, endVersionMax)
       }
       await this.#known.check(identity, positions)
+      const packed = await this.#records.pack(identity.group, positions, each => this.#known.get(each))
+      written = { ...commit, batches: [...batches, ...packed.batches] }
       await this.#begin(identity)
-      await this.#ends.settle(batches, endVersionMax)
+      await this.#ends.settle(written.batches, endVersionMax)
       await this.#forgotten.begun(identity.group, positions)
-      const baseOffsets = await this.#write(commit, isOld)
-      await this.#end(commit, isOld)
-      this.#ended(commit, 'committed')
-      this.#known.replace(positions)
-      return { baseOffsets }
+      const baseOffsets = await this.#writeBatches(written, isOld)
+      written = { ...written, positions: packed.positionsAt(baseOffsets.slice(batches.length)) }
+      await this.#writePositions(written, isOld)
+      await this.#end(written, isOld)
+      this.#ended(written, 'committed')
+      this.#known.replace(written.positions)
+      return { baseOffsets: baseOffsets.slice(0, batches.length) }
     } catch (error) {
       const failure = await this.#giveUp(error as Error, identity)
-      if (failure instanceof CommitError && failure.outcome === 'unknown') this.#ended(commit, undefined)
+      if (failure instanceof CommitError && failure.outcome === 'unknown') this.#ended(written, undefined)
       throw failure
     }
   }
@@ -125,20 +134,19 @@ export class Transactions {
     await this.#ends.begin()
   }
 
-  /** Everything of the transaction but its end. */
-  async #write({ batches, positions, identity }: Commit, isOld: boolean): Promise<number[]> {
+  async #writeBatches({ batches }: Commit, isOld: boolean): Promise<number[]> {
+    if (batches.length === 0) return []
+    if (isOld) await this.#refused(() => this.#requests.addPartitions(this.#producer.identity!, batches))
+    return this.#producer.write(batches, isOld)
+  }
+
+  async #writePositions({ positions, identity }: Commit, isOld: boolean): Promise<void> {
     const producer = this.#producer.identity!
     const requests = this.#requests
-    if (isOld && batches.length > 0) await this.#refused(() => requests.addPartitions(producer, batches))
-    const baseOffsets = batches.length === 0 ? [] : await this.#producer.write(batches, isOld)
-    if (positions.length === 0) {
-      await this.#refused(() => checkMember(this.#cluster, identity))
-      return baseOffsets
-    }
+    if (positions.length === 0) return this.#refused(() => checkMember(this.#cluster, identity))
     if (isOld) await this.#refused(() => requests.addOffsets(producer, identity.group))
     const versionMax = isOld ? FLOW_1_VERSION_MAX : ANY_VERSION
     await this.#refused(() => requests.commitOffsets(producer, identity, positions, versionMax))
-    return baseOffsets
   }
 
   /** Repeats what was certainly not done; a broken connection is thrown. */
