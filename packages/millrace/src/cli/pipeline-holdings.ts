@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises'
+import { metadataTopic } from '../log/kafka/metadata-topic.ts'
 import type { Log } from '../log/log.ts'
 import { inputsOf } from '../plan/layout-history.ts'
 import { changelogTopic, groupName, repartitionTopic } from '../plan/names.ts'
@@ -108,8 +109,11 @@ export async function renameStep(
 
 /** The steps whose state is stored, whether the pipeline still has them or not. */
 export function stepsWithState({ app, pipeline }: StoredPipeline, { topics }: PipelineHoldings): string[] {
-  const stepOf = (topic: string) => topic.slice(groupName(app, pipeline).length + 1).split('.')[0]!
-  return topics.filter(topic => topic === changelogTopic(app, pipeline, stepOf(topic))).map(stepOf)
+  const group = groupName(app, pipeline)
+  const stepOf = (topic: string) => topic.slice(group.length + 1).split('.')[0]!
+  return topics
+    .filter(topic => topic === changelogTopic(app, pipeline, stepOf(topic)) && topic !== metadataTopic(group))
+    .map(stepOf)
 }
 
 /** Throws `CliError` unless each is one of the steps with state. */

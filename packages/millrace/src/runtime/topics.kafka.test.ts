@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { count, json, pipeline, start, topic } from '../index.ts'
+import { metadataTopic } from '../log/kafka/metadata-topic.ts'
 import { openKafkaLog } from '../log/kafka/open.ts'
 import { testBrokers } from '../log/kafka/testkit/brokers.ts'
-import { specOf } from './topics.ts'
+import type { TopicSpec } from '../log/log.ts'
+import { internalSpecs, specOf } from './topics.ts'
 
 interface Hit {
   readonly url: string
@@ -94,5 +96,29 @@ describe('topics on Kafka', { timeout: 120_000 }, () => {
       )
       assert.ok(earliest <= (position?.offset ?? 0), 'what is not committed stays')
     }
+  })
+
+  it('[2.1] for those who make them beforehand include one for times, where more tasks write a re-keying than surely fit', async () => {
+    const app = named()
+    await using running = await start([], { app, brokers })
+    const specsOf = async (partitions: number) => {
+      const hits = topic(`${app}-hits-${partitions}`, { value: json<Hit>(), partitions })
+      const perUrl = pipeline('per-url', p => {
+        p.from(hits)
+          .keyBy('url', v => v.url, { partitions: 1 })
+          .aggregate('n', { n: count() })
+          .emit('updates')
+          .print(String)
+      })
+      await running.log.createTopics([specOf(hits)])
+      return internalSpecs(running.log, app, perUrl.graph)
+    }
+    const times = (specs: readonly { name: string }[]) =>
+      specs.filter(({ name }) => name === metadataTopic(`${app}.per-url`))
+    assert.deepEqual(times(await specsOf(120)), [])
+    const [spec] = times(await specsOf(121))
+    await running.log.createTopics([spec as TopicSpec])
+    const [made] = await running.log.describeTopics([spec!.name])
+    assert.deepEqual([made!.cleanup, made!.retentionMs, made!.internal], ['compact', -1, true])
   })
 })

@@ -1,6 +1,7 @@
+import { metadataTopicSpec, upstreamsBesideMax } from '../log/kafka/metadata-topic.ts'
 import { type Log, LogError, type TopicSpec } from '../log/log.ts'
 import type { Graph } from '../plan/graph.ts'
-import { changelogTopic, repartitionTopic, type SideTopic, sideTopic } from '../plan/names.ts'
+import { changelogTopic, groupName, repartitionTopic, type SideTopic, sideTopic } from '../plan/names.ts'
 import { checkCoPartitioning, repartitionCounts } from '../plan/partitions.ts'
 import { PlanError } from '../plan/plan-error.ts'
 import { isTrimmed, keepsState } from '../plan/stateful.ts'
@@ -114,7 +115,7 @@ function repartitionSpecs(app: string, graph: Graph, counts: PartitionCounts): T
 
 function changelogSpecs(app: string, graph: Graph, counts: PartitionCounts): TopicSpec[] {
   return subTopologies(graph).flatMap(sub => {
-    const partitions = Math.max(...inputTopics(app, graph, sub).map(topic => counts.get(topic) ?? 1))
+    const partitions = taskCount(app, graph, sub, counts)
     return sub.nodeIds.flatMap((id): TopicSpec[] => {
       const node = graph.nodes[id]!
       if (!keepsState(node)) return []
@@ -123,6 +124,15 @@ function changelogSpecs(app: string, graph: Graph, counts: PartitionCounts): Top
       return [{ name, partitions, cleanup, retentionMs: -1, retentionBytes: -1, internal: true }]
     })
   })
+}
+
+function taskCount(
+  app: string,
+  graph: Graph,
+  sub: Parameters<typeof inputTopics>[2],
+  counts: PartitionCounts,
+): number {
+  return Math.max(...inputTopics(app, graph, sub).map(topic => counts.get(topic) ?? 1))
 }
 
 /** A store's partitions are those its keys were put into; with others their rows would be looked for in the wrong place (SEMANTICS 5.9). */
@@ -158,7 +168,19 @@ export async function internalSpecs(log: Log, app: string, graph: Graph): Promis
   const repartitions = repartitionSpecs(app, graph, counts)
   for (const { name, partitions } of repartitions) counts.set(name, partitions)
   const sides = (['failed', 'rejected', 'late'] as const).map(side => sideTopicSpec(app, graph.name, side))
-  return [...repartitions, ...changelogSpecs(app, graph, counts), ...sides]
+  const isLarge = log.kind === 'kafka' && upstreamsMax(app, graph, counts) > upstreamsBesideMax
+  const times = isLarge ? [metadataTopicSpec(groupName(app, graph.name))] : []
+  return [...repartitions, ...changelogSpecs(app, graph, counts), ...times, ...sides]
+}
+
+/** The largest number of tasks that write one re-keying. */
+function upstreamsMax(app: string, graph: Graph, counts: PartitionCounts): number {
+  const subs = subTopologies(graph)
+  const upstreams = graph.nodes.map(({ id, kind }) => {
+    const writers = kind === 'keyBy' ? subs.filter(({ nodeIds }) => nodeIds.includes(id)) : []
+    return writers.reduce((sum, sub) => sum + taskCount(app, graph, sub, counts), 0)
+  })
+  return Math.max(0, ...upstreams)
 }
 
 /** The spec of a side-stream topic, made when the first record goes there (SEMANTICS 7.1). */
