@@ -228,7 +228,7 @@ export class PipelineRun {
   #runnable(): TaskRunner[] {
     if (this.#isRevoking) return []
     // While a commit waits for asynchronous calls, their tasks take no further records, or it might wait for ever.
-    return [...this.runners.values()].filter(({ task }) => !(this.#commits.isDue && !task.effects.isIdle))
+    return [...this.runners.values()].filter(({ task }) => task.effects.isIdle || !this.#commits.isDue)
   }
 
   /** Every input that has room. */
