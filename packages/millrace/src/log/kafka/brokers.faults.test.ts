@@ -111,7 +111,7 @@ describe('three brokers, each killed and started again', { skip: isWithoutJava, 
     }
   })
 
-  it('[2.1] keep every commit whole', async () => {
+  it('[2.1] keep every commit whole, with metadata beside the position or in a record', async () => {
     await log.deleteTopics(['out'])
     await log.createTopics(topics)
     const member = await joinGroup(limits, log)
@@ -119,13 +119,19 @@ describe('three brokers, each killed and started again', { skip: isWithoutJava, 
     const expected: string[] = []
     let position = -1
     let aborted = 0
+    const metadataOf = (i: number) => new Uint8Array(i % 3 === 0 ? 10 : 5_000).fill(i)
+    const check = async () => {
+      const [committed] = await log.committed('g', [{ topic: 't', partition: 0 }])
+      assert.equal(committed!.offset, position)
+      assert.deepEqual(committed!.metadata, metadataOf(position))
+    }
     const kills = await storm(async () => {
       for (let i = 0; i < rounds; i++) {
         const commit = {
           identity: member.identity(),
           batches: [0, 3].map(partition => outgoing('out', partition, recordOf(i))),
           positions: [
-            { topic: 't', partition: 0, previousOffset: position, offset: i, metadata: new Uint8Array(0) },
+            { topic: 't', partition: 0, previousOffset: position, offset: i, metadata: metadataOf(i) },
           ],
         }
         try {
@@ -137,11 +143,11 @@ describe('three brokers, each killed and started again', { skip: isWithoutJava, 
           assert.equal(error.outcome, 'aborted', error.message)
           aborted++
         }
+        if (i % 5 === 4 && position >= 0) await check()
       }
     })
     assert.ok(kills > 0)
-    const [committed] = await log.committed('g', [{ topic: 't', partition: 0 }])
-    assert.equal(committed!.offset, position)
+    await check()
     for (const partition of [0, 3]) {
       const values = (await readAll(log, { topic: 'out', partition })).map(record => record.value)
       assert.deepEqual(values, expected, `partition ${partition}, ${aborted} aborted`)
