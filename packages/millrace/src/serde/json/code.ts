@@ -37,22 +37,29 @@ function at(base: string, offset: number): string {
 }
 
 /**
- * Sets the top bit of the first byte of x that is `"`, `\`, a control character or above 0x7f. Bits above
- * that one may be false hits: a subtraction borrows only out of a true one.
+ * Has the top bit of a byte of x set where that is `"`, `\\`, a control character or above 0x7f. Bits above the first such byte may be false
+ * hits: a subtraction borrows only out of a true one.
  */
-const STOP =
-  '(((x ^ 0x22222222) - 0x01010101 & ~(x ^ 0x22222222)) | ((x ^ 0x5c5c5c5c) - 0x01010101 & ~(x ^ 0x5c5c5c5c)) | (x - 0x20202020 & ~x) | x) & 0x80808080'
+const stop = (x: string) =>
+  `((${x} ^ 0x22222222) - 0x01010101 | (${x} ^ 0x5c5c5c5c) - 0x01010101 | ${x} - 0x20202020 | ${x})`
 
-/** Moves p, which stands behind the opening quote, onto the closing one; `m` ends as the string's tag. */
+/** Moves p to the next byte that `stop` finds, eight bytes at a time; false where the record ends before it. */
+const toStop = `x = v.getInt32(p, true); y = v.getInt32(p + 4, true)
+  m = ${stop('x')} & 0x80808080
+  if (m === 0) {
+    m = ${stop('y')} & 0x80808080
+    p += 4
+    if (m === 0) { p += 4; if (p >= e) return false; continue }
+  }
+  p += (31 - Math.clz32(m & -m)) >> 3
+  if (p >= e) return false
+  c = u[p]`
+
+/** Moves p, which stands behind the opening quote, onto the closing one; `n` ends as the string's tag. */
 export function stringToQuote(): string {
   return `n = 1
 for (;;) {
-  x = v.getInt32(p, true)
-  m = ${STOP}
-  if (m === 0) { p += 4; if (p >= e) return false; continue }
-  p += (31 - Math.clz32(m & -m)) >> 3
-  if (p >= e) return false
-  c = u[p]
+  ${toStop}
   if (c === 34) break
   if (c === 92) { n = 3; p = skipEscape(u, p); if (p < 0 || p >= e) return false }
   else if (c < 32) return false
@@ -63,12 +70,7 @@ for (;;) {
 /** As above for a member name: one with an escape is left to the whole parser. */
 export function nameToQuote(): string {
   return `for (;;) {
-  x = v.getInt32(p, true)
-  m = ${STOP}
-  if (m === 0) { p += 4; if (p >= e) return false; continue }
-  p += (31 - Math.clz32(m & -m)) >> 3
-  if (p >= e) return false
-  c = u[p]
+  ${toStop}
   if (c === 34) break
   if (c < 128) return false
   do p++; while (p < e && u[p] > 127)

@@ -76,7 +76,7 @@ function source({ holes, tail }: Layout, fieldCount: number): string {
   return `'use strict'
 const R = slots.ranges, F = slots.numbers, T = slots.tags
 return function layout(u, v, s, e) {
-  let p = s, c = 0, x = 0, m = 0, n = 0, q = 0
+  let p = s, c = 0, x = 0, y = 0, m = 0, n = 0, q = 0
   ${missing.map(k => `T[${k}] = 0`).join('\n')}
   ${holes.map(hole => `${literal(hole.literal)}\n${value(hole)}`).join('\n')}
   ${literal(tail)}

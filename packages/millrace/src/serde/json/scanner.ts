@@ -15,7 +15,7 @@ function source(names: readonly Uint8Array[]): string {
   return `'use strict'
 const R = slots.ranges, F = slots.numbers, T = slots.tags
 return function scan(u, v, s, e) {
-  let p = s, c = 0, x = 0, m = 0, n = 0, q = 0, k = 0
+  let p = s, c = 0, x = 0, y = 0, m = 0, n = 0, q = 0, k = 0
   ${names.map((_, k) => `T[${k}] = 0`).join('\n')}
   ${space()}
   if (c !== 123) return false
