@@ -3,6 +3,7 @@ import type { Graph, KeyByNode, SourceNode } from '../plan/graph.ts'
 import { type Picking, pickings } from '../plan/picking.ts'
 import { serdeAt } from '../plan/serde-at.ts'
 import type { SubTopologyInput } from '../plan/sub-topology.ts'
+import { isComputed, isOf, type PickedMember } from '../serde/json/picked.ts'
 import { compilePickedWriter, type WritePicked } from '../serde/json/picked-writer.ts'
 import { compileProjection, decodeWhole, type JsonProjection } from '../serde/json/projection.ts'
 import { json } from '../serde/json.ts'
@@ -35,12 +36,25 @@ export interface InputDecoder {
   readonly pickers: ReadonlyMap<number, Picker>
 }
 
-/** A step that only picks, and how that goes from the text of a record. */
+/** A step that picks, and how that goes from the text of a record. */
 export interface Picker extends Picking {
   readonly projection: JsonProjection
   readonly write: WritePicked
   /** The value with all that is used of it; of `seen`, which other steps have looked at, it takes what that has. */
   readonly whole: (buffer: Buffer, start: number, end: number, seen: unknown) => unknown
+  /** Some members have to be computed: the callback is called with what `decode` gives, and what it gives has the others only by chance. */
+  readonly isComputing: boolean
+}
+
+/** What the callback of a computing step would have given of the whole value, instead of the `result` that it gave of less. */
+export function completed({ members }: Picking, value: unknown, result: object): object {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return result
+  const of = (member: PickedMember) => {
+    if (!isOf(member, 0)) return (result as Record<string, unknown>)[member.name]
+    const picked = (value as Record<string, unknown>)[member.field]
+    return member.otherwise === undefined ? picked : (picked ?? member.otherwise)
+  }
+  return Object.fromEntries(members.map(member => [member.name, of(member)]))
 }
 
 const noPickers: ReadonlyMap<number, Picker> = new Map()
@@ -89,6 +103,8 @@ function projected(
   const joins = graph.nodes.filter(({ kind }) => kind === 'streamJoin').map(({ id }) => id)
   const others = sourceFields(graph, origin, { closedLog, except: new Set([...picking.keys(), ...joins]) })
   const made = new Set('fields' in others ? others.fields : fields)
+  for (const { members } of picking.values())
+    for (const field of members.filter(isComputed).flatMap(({ computedOf }) => computedOf)) made.add(field)
   if (origin.kind === 'keyBy' && made.size === 0 && picking.size === 0) return plainly(() => unread)
   const projection = compileProjection(fields, {
     scannedOnly: new Set(fields.filter(field => !made.has(field))),
@@ -100,7 +116,7 @@ function projected(
   const pickers = new Map<number, Picker>()
   for (const [id, each] of picking) {
     const write = compilePickedWriter(each.members, fields, projection)
-    pickers.set(id, { ...each, projection, write, whole })
+    pickers.set(id, { ...each, projection, write, whole, isComputing: each.members.some(isComputed) })
   }
   return { decode: projection.decode, pickers }
 }

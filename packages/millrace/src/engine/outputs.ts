@@ -167,8 +167,8 @@ export class Outputs {
   }
 
   /**
-   * Writes the result of a step that only picks members of the source record in work, behind which there is nothing but a sink. False, having
-   * written nothing, where the result has to be made.
+   * Writes the result of a step that picks members of the source record in work, behind which there is nothing but a sink. False, having
+   * written nothing, where the result has to be made. `result` is what the callback gave, where it computes members.
    */
   writePicked(
     picker: Picker,
@@ -178,6 +178,7 @@ export class Outputs {
     ks: number,
     ke: number,
     t: number,
+    result?: unknown,
   ): boolean {
     const { sink } = picker
     if (!this.#keepsKeyBytes(sink.topic, ks)) return false
@@ -185,7 +186,7 @@ export class Outputs {
     const lane = this.lane(sink.id)
     const partition = lane.partitionOf(kb, ks, ke)
     const value = lane.beginInPlace(partition, t, kb, ks, ke)
-    if (!this.#picked.write(value, picker, cursor, table, place)) return false
+    if (!this.#picked.write(value, picker, cursor, table, place, result)) return false
     const headers = cursor.headerCount === 0 ? null : cursor.buffer
     return lane.endInPlace(partition, ke - ks, headers, cursor.headersStart, cursor.headersEnd)
   }

@@ -31,6 +31,19 @@ const pickLeft = (v: Any, row: Any) => ({
   again: v.id,
 })
 
+/** What a computed member may be besides a text or a number. */
+function odd(more: Any, n: Any): Any {
+  if (n === 17) return { nested: more }
+  if (n === -17) return new Date(0)
+  if (n === 19.95) return 10n
+  if (n === true) return () => more
+  if (n === null) return { toJSON: (name: string) => `${name} of its own` }
+  if (n === false) throw new Error('computed no more')
+  return typeof n === 'number' ? Number.NaN : n
+}
+
+const size = (more: Any) => `${more}`.length
+
 type Build = (p: PipelineBuilder) => void
 
 const builds: Readonly<Record<string, Build>> = {
@@ -86,6 +99,33 @@ const builds: Readonly<Record<string, Build>> = {
   },
   'that wait for their rows': p => {
     p.from(hits).byKey().leftJoin(p.table(users), pickLeft, { name: 'waits', wait: 'event-time' }).to(out)
+  },
+  'that compute, too': p => {
+    p.from(hits)
+      .filter(v => v.n !== 3)
+      .map(v => ({ id: v.id, twice: v.n * 2, kind: 'hit', more: v.more ?? 'no more', n: v.n, odd: v.name }))
+      .to(out)
+  },
+  'that compute what is no simple value': p => {
+    const convert = ({ id, more, n, city: name }: Any, { key }: { key: unknown }) => ({
+      id,
+      computed: n === undefined ? undefined : odd(more, n),
+      name,
+      key,
+    })
+    p.from(hits, { nulls: true }).map(convert).to(out)
+  },
+  'that compute of a record': p => {
+    const look = p.from(hits).peek(v => v.name)
+    look
+      .map((v, record) => ({ id: v.id, at: record.timestamp, of: `${record.key}`, size: size(v?.more) }))
+      .to(out)
+    look.map(v => ({ list: v.more, length: v.more?.length, id: v.id })).to(other)
+  },
+  'that compute, with failures that are read': p => {
+    const made = p.from(hits).map(({ id, n, name }) => ({ id, up: name.toUpperCase(), n }))
+    made.to(out)
+    made.failed.map(v => ({ failed: v })).to(other)
   },
   'with failures that are read': p => {
     const joined = p.from(hits).byKey().leftJoin(p.table(users), pick)
@@ -182,7 +222,7 @@ const sent: fc.Arbitrary<Sent> = fc.record({
   text,
 })
 
-describe('the results of steps that only pick members', () => {
+describe('the results of steps that pick members', () => {
   for (const [name, build] of Object.entries(builds))
     it(`[4.1] [5.5] [6.2] are those of the interpreter, byte for byte: ${name}`, () => {
       const rounds = fc.array(fc.array(sent, { maxLength: 12 }), { minLength: 1, maxLength: 3 })
@@ -216,6 +256,10 @@ describe('the results of steps that only pick members', () => {
       'of two sources': 0,
       'with rows of their own time': 0,
       'that wait for their rows': 0,
+      'that compute, too': 1,
+      'that compute what is no simple value': 0,
+      'that compute of a record': 2,
+      'that compute, with failures that are read': 1,
       'with failures that are read': 1,
     })
   })

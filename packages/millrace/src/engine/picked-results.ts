@@ -6,14 +6,14 @@ import type { TableStep } from './tables/table-step.ts'
 
 const noObjects: readonly unknown[] = []
 
-/** Results of a task's steps that only pick members, written from the text of the record in work and of its row. */
+/** Results of a task's steps that pick members, written from the text of the record in work and of its row. */
 export class PickedResults {
   /** By step. */
   readonly #rows: (PickedRows | undefined)[] = []
 
   /**
    * Appends the result as JSON; false, having appended nothing, where it has to be made. `place` is that of the row among the objects of the table,
-   * -1 where there is none.
+   * -1 where there is none; `result` is what the callback gave, where it computes members.
    */
   write(
     sink: ByteSink,
@@ -21,12 +21,13 @@ export class PickedResults {
     { buffer, valueStart, valueEnd }: RecordCursor,
     table: TableStep | undefined,
     place: number,
+    result: unknown,
   ): boolean {
     if (valueStart < 0) return false
     const rows = this.#rows[picker.node.id] ?? this.#addRows(picker, table)
     const i = rows.indexOf(place, table === undefined ? noObjects : table.table.objects)
     const view = i < 0 ? undefined : picker.projection.viewAt(buffer, valueStart, valueEnd)
-    return view !== undefined && picker.write(sink, buffer as never, view, rows, i)
+    return view !== undefined && picker.write(sink, buffer as never, view, rows, i, result)
   }
 
   #addRows({ node, members }: Picker, table: TableStep | undefined): PickedRows {

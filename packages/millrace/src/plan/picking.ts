@@ -1,4 +1,4 @@
-import { isOf, type PickedMember, pickedMembers } from '../serde/json/picked.ts'
+import { type PickedMember, pickedAndComputed, pickedMembers } from '../serde/json/picked.ts'
 import { isPlainJson } from '../serde/serde.ts'
 import type {
   Edge,
@@ -12,7 +12,10 @@ import type {
 } from './graph.ts'
 import { type Consumer, consumersOf, hasRetry, recordInputs, tableOf } from './walk.ts'
 
-/** A step that only picks members, and the sink that is all there is behind it: its results can be written from text to text. */
+/**
+ * A step that picks members, and the sink that is all there is behind it: what it picks can be written from text to text. A join does nothing else; a
+ * map may work other members out.
+ */
 export interface Picking {
   readonly node: MapNode | LookupNode
   readonly members: readonly PickedMember[]
@@ -43,12 +46,9 @@ function pickingOf(graph: Graph, node: PlanNode, behind: readonly Consumer[]): P
   if (node.kind !== 'map' && !(node.kind === 'lookup' && keepsRows(graph, node.inputs[1]!))) return undefined
   const [only, ...others] = behind.filter(({ edge }) => edge.port === 'out')
   if (only === undefined || others.length > 0 || !isPlainSink(only.node)) return undefined
-  const members = pickedMembers(node.fn)
-  if (members === undefined) return undefined
-  // What a map is given beside the value is the record's metadata.
-  return node.kind === 'map' && members.some(member => isOf(member, 1))
-    ? undefined
-    : { node, members, sink: only.node }
+  // What a map is given beside the value is the record's metadata, so that is computed.
+  const members = node.kind === 'map' ? pickedAndComputed(node.fn) : pickedMembers(node.fn)
+  return members === undefined ? undefined : { node, members, sink: only.node }
 }
 
 /** Whether the rows of a table are kept as they are given out. */

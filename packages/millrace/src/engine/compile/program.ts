@@ -32,11 +32,11 @@ import { aggregateCode } from './aggregate.ts'
 import { Code } from './code.ts'
 import { argumentsOf, arrivalParameters, arrivalPath, type Path } from './path.ts'
 import { phasedCode, phasedPlan } from './phased.ts'
-import { pickedCode } from './picked.ts'
+import { pickedMapCode } from './picked.ts'
 import { readCode } from './read.ts'
 import { resultOf, rowEndText, rowValueCode } from './row-change.ts'
 import { rowWriterCode } from './row-writer.ts'
-import { branchCode, failure, fieldCode, filterCode, flatMapCode, mapCode, peekCode } from './steps.ts'
+import { branchCode, failure, fieldCode, filterCode, flatMapCode, peekCode } from './steps.ts'
 import { holdCode, joinArrivalCode, pairCode } from './stream-join.ts'
 import { globalTableCode, lookupCode, type TableCode, tableCode, tableJoinCode } from './tables.ts'
 
@@ -263,9 +263,7 @@ class Compiler {
       case 'peek':
         return peekCode(code, node, path, go)
       case 'map':
-        return pickedCode(code, node, 'undefined', '-1', this.#options.freeze, path, next =>
-          mapCode(code, node, next, go),
-        )
+        return pickedMapCode(code, node, this.#options.freeze, path, go)
       case 'flatMap':
         return flatMapCode(code, node, path, go)
       case 'branch':

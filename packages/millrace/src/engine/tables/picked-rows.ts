@@ -97,7 +97,7 @@ function runText(run: readonly PickedMember[], row: unknown): string | undefined
   let text = ''
   for (const member of run) {
     if (isOf(member, 1) && !canRead(row, member.field, member.isOptional)) return undefined
-    const value = 'constant' in member ? member.constant : readOf(row, member)
+    const value = isOf(member, 1) ? readOf(row, member) : (member as { readonly constant: Constant }).constant
     if (value !== undefined) text += `,${JSON.stringify(member.name)}:${textOf(value)}`
   }
   return text

@@ -77,7 +77,7 @@ function parseExpression(source: string, sourceType: 'module' | 'script'): Node 
 }
 
 /** Ways to the arguments that name no parameter. */
-function hiddenAccess(node: FunctionNode): string | undefined {
+export function hiddenAccess(node: FunctionNode): string | undefined {
   if (mentions(node, n => n.type === 'Identifier' && n.name === 'arguments')) return 'it uses "arguments"'
   if (mentions(node, n => n.type === 'Identifier' && n.name === 'eval')) return 'it uses "eval"'
   if (mentions(node, n => n.type === 'WithStatement')) return 'it uses "with"'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { pickedMembers } from './picked.ts'
+import { pickedAndComputed, pickedMembers } from './picked.ts'
 
 type Any = any
 const limit = 3
@@ -91,4 +91,57 @@ describe('the members that a callback picks', () => {
   it('are not known where a name stands twice', () => {
     assert.equal(pickedMembers(new Function('v', 'return { a: v.a, a: v.b }')), undefined)
   })
+})
+
+describe('the members that a callback of one value computes', () => {
+  it('are those that are not picked, each with what it reads', () => {
+    assert.deepEqual(
+      pickedAndComputed((v: Any) => ({ id: v.id, rate: v.price * limit, both: `${v.a} ${v.b}`, kind: 1 })),
+      [
+        { name: 'id', of: 0, field: 'id', isOptional: false },
+        { name: 'rate', computedOf: ['price'] },
+        { name: 'both', computedOf: ['a', 'b'] },
+        { name: 'kind', constant: 1 },
+      ],
+    )
+    assert.deepEqual(
+      pickedAndComputed(({ id, price: of }: Any, record: Any) => ({ id, at: record.timestamp, up: of + 1 })),
+      [
+        { name: 'id', of: 0, field: 'id', isOptional: false },
+        { name: 'at', computedOf: [] },
+        { name: 'up', computedOf: ['price'] },
+      ],
+    )
+  })
+
+  const others: readonly [why: string, fn: Function][] = [
+    ['nothing is picked', (v: Any) => ({ a: v.a + 1 })],
+    ['the value is handed on', (v: Any) => ({ a: v.a, b: String(v) })],
+    ['the value gets another name', (v: Any) => ({ a: v.a, b: ((w: Any) => w.b)(v) })],
+    // biome-ignore lint/suspicious/noAssignInExpressions: it is what the test is about.
+    ['a name may mean something else', ({ a, b }: Any) => ({ a, b: (a = b) })],
+    ['a name is counted up', ({ a, b }: Any) => ({ a, b: b++ })],
+    [
+      'a loop gives a name its meaning',
+      ({ a, b }: Any) => ({
+        a,
+        b: (() => {
+          for (a of b);
+        })(),
+      }),
+    ],
+    ['a member of the value is changed', (v: Any) => ({ a: v.a, b: delete v.a })],
+    [
+      'arguments reach it, too',
+      function (v: Any) {
+        // biome-ignore lint/complexity/noArguments: it is what the test is about.
+        return { a: v.a, b: arguments[0].b }
+      },
+    ],
+    ['another parameter stands for it', (v: Any, w: Any = v) => ({ a: v.a, b: w.b })],
+    ['the record is taken apart', (v: Any, { key }: Any) => ({ a: v.a, key })],
+    ['members are spread', (v: Any) => ({ a: v.a, ...v.b })],
+  ]
+  for (const [why, fn] of others)
+    it(`are not looked for where ${why}`, () => assert.equal(pickedAndComputed(fn), undefined))
 })

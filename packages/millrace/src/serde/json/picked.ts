@@ -1,5 +1,6 @@
 import type { Expression, ObjectExpression, Pattern, Property } from 'acorn'
 import { type FunctionNode, parseFunction } from './analyse.ts'
+import { type Argument, canCompute, fieldsComputedOf } from './computed.ts'
 import { unprojectable } from './projectable.ts'
 
 /** What JSON says with one token. */
@@ -16,8 +17,18 @@ export interface PickedField {
   readonly otherwise?: Constant
 }
 
+/** A member that only a call of the callback gives. */
+export interface ComputedMember {
+  /** What the call reads of the value for it. */
+  readonly computedOf: readonly string[]
+}
+
 /** A member of the object that a callback gives. */
-export type PickedMember = { readonly name: string } & (PickedField | { readonly constant: Constant })
+export type PickedMember = { readonly name: string } & (
+  | PickedField
+  | { readonly constant: Constant }
+  | ComputedMember
+)
 
 /**
  * The members of the object that a callback gives, where all it does is to pick them: each is a member of an argument, or a constant. So
@@ -26,18 +37,26 @@ export type PickedMember = { readonly name: string } & (PickedField | { readonly
 export function pickedMembers(fn: Function): readonly PickedMember[] | undefined {
   const node = parseFunction(Function.prototype.toString.call(fn))
   if (typeof node === 'string' || node.async || node.params.length > 2) return undefined
-  const literal = literalOf(node)
   const args = node.params.map(argumentOf)
-  if (literal === undefined || args.some(each => each === undefined)) return undefined
-  const members = literal.properties.map(property =>
-    property.type === 'Property' ? memberOf(property, args as Argument[]) : undefined,
-  )
-  if (members.length === 0 || members.some(member => member === undefined)) return undefined
-  const picked = members as PickedMember[]
-  if (new Set(picked.map(({ name }) => name)).size < picked.length) return undefined
+  if (args.some(each => each === undefined)) return undefined
+  const picked = membersOf(node, args as Argument[])
+  if (picked === undefined) return undefined
   // Taking apart what is undefined throws, also where nothing of it is used.
   const isForNothing = typeof args[1] !== 'string' && picked.every(each => !isOf(each, 1))
   return args.length === 2 && isForNothing ? undefined : picked
+}
+
+/**
+ * The same for a callback of one value that works some of its members out, and picks others: those need not be made for the call, which sees
+ * nothing of them but in the members that they become. Undefined where nothing is picked.
+ */
+export function pickedAndComputed(fn: Function): readonly PickedMember[] | undefined {
+  const node = parseFunction(Function.prototype.toString.call(fn))
+  if (typeof node === 'string' || node.async || !canCompute(node)) return undefined
+  const [value] = node.params.map(argumentOf)
+  if (value === undefined) return undefined
+  const picked = membersOf(node, [value], each => fieldsComputedOf(each, value))
+  return picked?.some(member => isOf(member, 0)) ? picked : undefined
 }
 
 /** Whether a member is read of an argument. */
@@ -45,8 +64,25 @@ export function isOf(member: PickedMember, of: 0 | 1): member is { readonly name
   return 'of' in member && member.of === of
 }
 
-/** What a parameter calls its argument, or the members of it that it takes apart. */
-type Argument = string | ReadonlyMap<string, string>
+export function isComputed(member: PickedMember): member is { readonly name: string } & ComputedMember {
+  return 'computedOf' in member
+}
+
+/** What an expression that is no pick reads of the value; undefined where that is not certain. */
+type Computes = (node: Expression) => readonly string[] | undefined
+
+function membersOf(
+  node: FunctionNode,
+  args: readonly Argument[],
+  computes: Computes = () => undefined,
+): readonly PickedMember[] | undefined {
+  const members = literalOf(node)?.properties.map(property =>
+    property.type === 'Property' ? memberOf(property, args, computes) : undefined,
+  )
+  if (members === undefined || members.length === 0 || members.includes(undefined)) return undefined
+  const picked = members as PickedMember[]
+  return new Set(picked.map(({ name }) => name)).size < picked.length ? undefined : picked
+}
 
 function literalOf({ body }: FunctionNode): ObjectExpression | undefined {
   if (body.type === 'ObjectExpression') return body
@@ -70,13 +106,19 @@ function argumentOf(pattern: Pattern): Argument | undefined {
   return fields
 }
 
-function memberOf(property: Property, args: readonly Argument[]): PickedMember | undefined {
+function memberOf(
+  property: Property,
+  args: readonly Argument[],
+  computes: Computes,
+): PickedMember | undefined {
   const name = nameOf(property)
   if (property.kind !== 'init' || property.method || name === undefined || isMoved(name)) return undefined
   const constant = constantOf(property.value)
   if (constant !== undefined) return { name, constant }
   const picked = fieldOf(property.value, args)
-  return picked === undefined ? undefined : { name, ...picked }
+  if (picked !== undefined) return { name, ...picked }
+  const computedOf = computes(property.value)
+  return computedOf === undefined ? undefined : { name, computedOf }
 }
 
 /** Names that mean more than a member at the place where it is written: numbers go first, others change what the object is. */
