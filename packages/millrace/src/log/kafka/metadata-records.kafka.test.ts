@@ -1,20 +1,26 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { systemClock } from '../../std/clock.ts'
 import { at, rejectsWith } from '../conformance/store.ts'
 import type { Log } from '../log.ts'
+import { Cluster } from './cluster.ts'
+import { systemDial } from './dial.ts'
 import { metadataTopic } from './metadata-topic.ts'
 import { openKafkaIn } from './open.ts'
+import { Positions } from './positions.ts'
+import { kafkaSettings } from './settings.ts'
 import { testBrokers } from './testkit/brokers.ts'
 import { prefixedLog } from './testkit/prefixed-log.ts'
 
 const T0 = { topic: 't', partition: 0 }
 
-async function withLog(run: (log: Log) => Promise<void>): Promise<void> {
+async function withLog(run: (log: Log, prefix: string) => Promise<void>): Promise<void> {
   const opened = await openKafkaIn({}, { brokers: testBrokers() })
   try {
-    const log = prefixedLog(opened, `m${crypto.randomUUID().slice(0, 8)}.`)
+    const prefix = `m${crypto.randomUUID().slice(0, 8)}.`
+    const log = prefixedLog(opened, prefix)
     await log.createTopics([{ name: 't', partitions: 2 }])
-    await run(log)
+    await run(log, prefix)
   } finally {
     await opened.close()
   }
@@ -64,5 +70,24 @@ describe('[2.1] metadata in records on Kafka', { timeout: 120_000, concurrency: 
       await rejectsWith(log.committed('g', [T0]), { code: 'corrupt' })
       assert.deepEqual((await log.committed('g', [{ ...T0, partition: 1 }]))[0]!.metadata, large(4))
     })
+  })
+
+  it('of groups that are not ours is shown as it is, whatever it begins with', async () => {
+    const settings = kafkaSettings({ 'bootstrap.servers': testBrokers() })
+    const cluster = new Cluster({ settings, clock: systemClock, dial: systemDial(undefined) })
+    try {
+      await withLog(async (log, prefix) => {
+        const foreign = [Uint8Array.of(254), Uint8Array.of(254, 7, 1), Uint8Array.of(254, 1, 0, 255)]
+        for (const [offset, metadata] of foreign.entries()) {
+          const position = { topic: `${prefix}t`, partition: 0, offset, metadata }
+          await cluster.refresh([])
+          await new Positions(cluster).reset(`${prefix}other`, [position])
+          const { positions } = (await log.describeGroup('other'))!
+          assert.deepEqual(positions, [{ ...position, topic: 't' }])
+        }
+      })
+    } finally {
+      await cluster.close()
+    }
   })
 })
