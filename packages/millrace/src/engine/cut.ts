@@ -27,8 +27,8 @@ export interface ChangelogCut {
  */
 export function cutTask(task: Task, wallTimeMs: number): TaskCut {
   task.outputs.markAll()
-  task.outputs.sealAll()
-  const outputs = task.sealed.splice(0)
+  const outputs = task.takeOutputs()
+  task.isAhead = false
   const changelog = task.plan.stateful.flatMap(({ node }) =>
     changesOf(task, task.steps[node.id]!, wallTimeMs),
   )

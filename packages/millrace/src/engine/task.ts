@@ -95,6 +95,8 @@ export class Task {
   commits = 0
   /** The run whose end the last cut held (`TaskTime.endedBy`); undefined where it held none. */
   cutEnd: number | undefined
+  /** Outputs have been sent whose positions no cut has held. */
+  isAhead = false
   #runNo = liveRun
   /** Scratch for a re-computed key and for an encoded value. */
   readonly keyBuffer = new KeyBuffer()
@@ -368,13 +370,25 @@ export class Task {
       : X[NextDue]! - X[TaskWatermark]!
   }
 
+  get hasOutputs(): boolean {
+    return this.sealed.length > 0 || this.outputs.hasRecords
+  }
+
+  /** Takes what has been written, to send it before the cut that holds the positions of what it came from (SEMANTICS 2.8). */
+  takeOutputs(): OutgoingBatch[] {
+    this.outputs.sealAll()
+    const taken = this.sealed.splice(0)
+    this.isAhead ||= taken.length > 0
+    return taken
+  }
+
   /** Something has changed since the last cut that a commit must hold. */
   get hasProgress(): boolean {
     return (
-      this.sealed.length > 0 ||
+      this.isAhead ||
+      this.hasOutputs ||
       this.inputs.some(input => !input.isGlobal && input.position !== input.committedOffset) ||
       this.steps.some(step => step?.hasChanges) ||
-      this.outputs.hasRecords ||
       this.outputs.hasNews ||
       (this.hasEnded && this.time.endedBy !== this.cutEnd)
     )

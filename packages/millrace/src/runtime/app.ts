@@ -80,7 +80,8 @@ export interface StartOptions {
   readonly freeze?: boolean
   /**
    * `exactly-once`, the default: output, state and positions are one commit. `at-least-once` commits without transactions on Kafka:
-   * after a crash records may be processed again, with what they led to written twice. The embedded log is exactly-once either way.
+   * what comes out is written at once, and after a crash records may be processed again, with what they led to written twice. The
+   * embedded log is exactly-once either way.
    */
   readonly guarantee?: Guarantee
   /** Longest time between commits, for all pipelines. Default: each pipeline's own, 100 ms exactly-once and 1 s at-least-once. */

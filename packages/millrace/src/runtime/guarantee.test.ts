@@ -35,6 +35,15 @@ describe('how often a run commits', () => {
     }
   })
 
+  it('[2.8] lets outputs go ahead only on Kafka, and at-least-once', () => {
+    const outputsOf = (log: 'embedded' | 'memory' | 'kafka', guarantee: Guarantee) =>
+      commitPace(plain.graph, log, { guarantee }).outputsMs
+    assert.equal(outputsOf('kafka', 'at-least-once'), 10)
+    assert.equal(outputsOf('kafka', 'exactly-once'), undefined)
+    assert.equal(outputsOf('embedded', 'at-least-once'), undefined)
+    assert.equal(outputsOf('memory', 'at-least-once'), undefined)
+  })
+
   it('is refused where it makes no sense', async () => {
     const refused = (options: object) => start([plain], { app: 'test', log: new MemoryLog(), ...options })
     await assert.rejects(refused({ guarantee: 'sometimes' }), {

@@ -9,6 +9,7 @@ import { Backoff } from './backoff.ts'
 import { CommitContent, type CommittedTask } from './commit-content.ts'
 import type { CommitPace, Guarantee } from './guarantee.ts'
 import { CommitMeter } from './metrics/commit-meter.ts'
+import { OutputsAhead } from './outputs-ahead.ts'
 import { sideTopicSpec } from './topics.ts'
 
 /** How often a task is looked at that cannot be cut yet. */
@@ -50,6 +51,8 @@ export class PipelineCommits {
   readonly #state: RunState
   readonly #failed: (error: Error, identity: MemberIdentity) => void
   readonly #pace: CommitPace
+  /** Undefined where outputs go with their commits. */
+  readonly #ahead: OutputsAhead | undefined
   readonly meter = new CommitMeter()
   readonly #sideTopics = new Set<string>()
   #inFlight: Promise<void> | undefined
@@ -67,10 +70,15 @@ export class PipelineCommits {
     this.#tasks = tasks
     this.#state = state
     this.#failed = failed
-    const { clock, commitPace } = options
+    const { clock, commitPace, log } = options
     this.#lastCommitMs = clock.monotonic()
     this.failures = new Backoff(clock)
     this.#pace = commitPace
+    const { outputsMs } = commitPace
+    if (outputsMs !== undefined) {
+      const prepare = (topics: readonly string[]) => this.#ensureSideTopics(topics)
+      this.#ahead = new OutputsAhead({ log, clock, everyMs: outputsMs, prepare })
+    }
   }
 
   /** How many have been acknowledged. */
@@ -97,16 +105,40 @@ export class PipelineCommits {
     return ignoresInterval || !this.#tasks.isDrained ? intervalMs : Math.min(drainedMs, intervalMs)
   }
 
-  /** When the next commit is due, ms from now; Infinity when there is nothing to commit. */
+  /** When the next commit is due, or outputs may be sent ahead of it, ms from now; Infinity when there is nothing of either. */
   nextInMs(): number {
+    return Math.min(this.#commitInMs(), this.#outputsInMs())
+  }
+
+  #commitInMs(): number {
     if (!this.#mayCommit || this.#ready().length === 0) return Number.POSITIVE_INFINITY
     const elapsed = this.#options.clock.monotonic() - this.#lastCommitMs
     return Math.max(1, this.#afterMs - elapsed)
   }
 
-  /** Cuts and sends a commit when one is due and none is under way. */
+  #outputsInMs(): number {
+    if (this.#ahead === undefined || !this.#ready().some(task => task.hasOutputs))
+      return Number.POSITIVE_INFINITY
+    return Math.max(1, this.#ahead.nextInMs(this.#tasks.isDrained))
+  }
+
+  /** Cuts and sends a commit when one is due and none is under way; else what may go ahead of it. */
   commitIfDue(): void {
     if (this.#mayCommit && this.isDue) this.#start()
+    else this.#sendAhead()
+  }
+
+  #sendAhead(): void {
+    const { identity, phase } = this.#state
+    if (this.#ahead === undefined || phase !== 'running' || identity === undefined) return
+    if (this.#ahead.nextInMs(this.#tasks.isDrained) > 0) return
+    const { epoch } = this.#tasks
+    const { wake } = this.#options
+    this.#ahead.send(this.#ready())?.then(wake, error => {
+      this.meter.failed(error, 0)
+      if (epoch === this.#tasks.epoch) this.#failed(error, identity)
+      wake()
+    })
   }
 
   /** Cuts and sends a commit now; resolves when it is settled. */
@@ -168,7 +200,9 @@ export class PipelineCommits {
     const content = this.#cut(tasks, identity)
     if (content === undefined) return
     this.#options.onPoint?.('cut')
-    const inFlight = this.#commit(identity, content, this.#tasks.epoch).finally(() => {
+    // In its turn from now on: what is sent ahead of the next commit goes behind it.
+    const sent = this.#ahead?.append(content.outputs)
+    const inFlight = this.#commit(identity, content, this.#tasks.epoch, sent).finally(() => {
       if (this.#inFlight === inFlight) this.#inFlight = undefined
       this.#options.wake()
     })
@@ -186,12 +220,19 @@ export class PipelineCommits {
     }
   }
 
-  async #commit(identity: MemberIdentity, content: CommitContent, epoch: number): Promise<void> {
+  /** `sent` are its outputs, where they go ahead of it. */
+  async #commit(
+    identity: MemberIdentity,
+    content: CommitContent,
+    epoch: number,
+    sent: Promise<void> | undefined,
+  ): Promise<void> {
     const { log, clock, files, guarantee, onPoint, onCommitted } = this.#options
     const startMs = clock.monotonic()
-    const { outputs, changelog, positions } = content
+    const { changelog, positions } = content
+    const outputs = sent === undefined ? content.outputs : []
     try {
-      await this.#ensureSideTopics(outputs.map(({ topic }) => topic))
+      await (sent ?? this.#ensureSideTopics(outputs.map(({ topic }) => topic)))
       await files.flush()
       onPoint?.('before-commit')
       const result = await log.commit({

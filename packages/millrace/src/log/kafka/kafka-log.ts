@@ -155,7 +155,9 @@ export class KafkaLog implements Log {
 
   async #append(batches: readonly OutgoingBatch[]): Promise<number[]> {
     this.#cluster.links.throwIfClosed()
-    return this.#appender.append(batches)
+    const offsets = await this.#appender.append(batches)
+    for (const { release } of batches) release?.()
+    return offsets
   }
 
   join(options: JoinOptions): Promise<Membership> {
