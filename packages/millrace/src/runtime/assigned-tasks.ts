@@ -115,7 +115,8 @@ export class AssignedTasks {
       partitionsOf: topic => this.#counts.get(topic) ?? 1,
       upstreamsOf: keyBy => this.#upstreams(keyBy),
       recordBytesMaxOf: topic => options.recordLimits?.get(topic),
-      memory: new BufferPool(32 * 1024 * 1024),
+      // A join may write so much in a second; the pool keeps no more than was in use at once.
+      memory: new BufferPool(192 * 1024 * 1024),
       lines: { writeLine: (path, line) => options.files.write(path, line), print: options.print },
       wake: options.wake,
       onFirstIncident: options.onIncident,

@@ -31,4 +31,21 @@ describe('BufferPool', () => {
     const again = buffers.map(({ length }) => pool.take(length))
     assert.equal(again.filter(buffer => buffers.includes(buffer)).length, 2)
   })
+
+  it('lets go of what nobody needs any more, and of nothing that is used', () => {
+    const pool = new BufferPool(10_000_000)
+    const burst = Array.from({ length: 40 }, () => pool.take(200_000))
+    for (const buffer of burst) pool.give(buffer)
+    const used = new Set<Buffer>()
+    const use = (count: number) => {
+      const taken = Array.from({ length: count }, () => pool.take(200_000))
+      for (const buffer of taken) pool.give(buffer)
+      for (const buffer of taken) used.add(buffer)
+      return taken
+    }
+    for (let i = 0; i < 500; i++) use(10)
+    assert.ok(used.size <= 10, `${used.size} buffers were in use`)
+    const left = use(40).filter(buffer => burst.includes(buffer)).length
+    assert.ok(left >= 10 && left <= 20, `${left} buffers were kept`)
+  })
 })

@@ -14,6 +14,9 @@ export class BufferPool {
   readonly #free = new Map<number, Buffer[]>()
   readonly #keptBytesMax: number
   #keptBytes = 0
+  /** The least that was kept since `#letGo`, and what was taken since then. */
+  #leastKeptBytes = 0
+  #takenBytes = 0
 
   constructor(keptBytesMax = KEPT_BYTES_MAX) {
     this.#keptBytesMax = keptBytesMax
@@ -23,10 +26,13 @@ export class BufferPool {
   take(bytes: number): Buffer {
     const size = sizeClass(bytes)
     const step = stepOf(size)
+    this.#takenBytes += size
+    if (this.#takenBytes > this.#keptBytesMax) this.#letGo()
     for (let larger = size; larger <= size + CLASSES_ABOVE * step; larger = sizeClass(larger + 1)) {
       const reused = this.#free.get(larger)?.pop()
       if (reused === undefined) continue
       this.#keptBytes -= larger
+      if (this.#keptBytes < this.#leastKeptBytes) this.#leastKeptBytes = this.#keptBytes
       return reused
     }
     return Buffer.allocUnsafeSlow(size)
@@ -44,6 +50,15 @@ export class BufferPool {
     const free = this.#free.get(size)
     if (free === undefined) this.#free.set(size, [buffer])
     else free.push(buffer)
+  }
+
+  /** Leaves half of what nobody has needed for a while to the garbage collector: of each size, what has lain longest. */
+  #letGo(): void {
+    const most = this.#keptBytes - this.#leastKeptBytes / 2
+    for (const [size, free] of this.#free)
+      while (this.#keptBytes > most && free.shift() !== undefined) this.#keptBytes -= size
+    this.#leastKeptBytes = this.#keptBytes
+    this.#takenBytes = 0
   }
 }
 
