@@ -29,7 +29,7 @@ export class Outputs {
   readonly #sides: Lane[] = []
   readonly #value = new KeyBuffer(4096)
   readonly #keyFns: (ValueFn | undefined)[] = []
-  readonly #picked = new PickedResults()
+  readonly picked = new PickedResults()
   /** Where values are written as plain JSON. */
   readonly #objects: (ObjectWriter | undefined)[] = []
 
@@ -186,7 +186,7 @@ export class Outputs {
     const lane = this.lane(sink.id)
     const partition = lane.partitionOf(kb, ks, ke)
     const value = lane.beginInPlace(partition, t, kb, ks, ke)
-    if (!this.#picked.write(value, picker, cursor, table, place, result)) return false
+    if (!this.picked.write(value, picker, cursor, table, place, result)) return false
     const headers = cursor.headerCount === 0 ? null : cursor.buffer
     return lane.endInPlace(partition, ke - ks, headers, cursor.headersStart, cursor.headersEnd)
   }

@@ -6,7 +6,7 @@ import { pickings } from '../plan/picking.ts'
 import { json } from '../serde/json.ts'
 import { type PipelineBuilder, pipeline } from '../stream/pipeline.ts'
 import { topic } from '../stream/topic.ts'
-import { EngineRun, type EngineRunOptions } from './testkit/engine-run.ts'
+import { EngineRun, type EngineRunOptions, type InputRecord } from './testkit/engine-run.ts'
 import { other, out } from './testkit/hits.ts'
 import { at, valuesIn } from './testkit/story.ts'
 
@@ -148,15 +148,27 @@ interface Sent {
   readonly text: string | null
 }
 
-/** What leaves a run whose input comes in rounds, with a loss of everything that is not committed after each of them. */
-function outcome(build: Build, rounds: readonly (readonly Sent[])[], options: EngineRunOptions) {
+/**
+ * What leaves a run whose input comes in rounds, with a loss of everything that is not committed after each of them. A topic's records of a round
+ * are a batch, or each of them is one.
+ */
+function outcome(
+  build: Build,
+  rounds: readonly (readonly Sent[])[],
+  isBatched: boolean,
+  options: EngineRunOptions,
+) {
   const run = new EngineRun(graphOf(build), options).start()
   let second = 0
   for (const round of rounds) {
+    const batches = { hits: [] as InputRecord[], users: [] as InputRecord[] }
     for (const { topic, key, text } of round) {
-      const value = text === null ? null : Buffer.from(text)
-      run.append(topic, 0, [{ ...at(++second, null, key), value }])
+      const record = { ...at(++second, null, key), value: text === null ? null : Buffer.from(text) }
+      if (isBatched) batches[topic].push(record)
+      else run.append(topic, 0, [record])
     }
+    if (batches.hits.length > 0) run.append('hits', 0, batches.hits)
+    if (batches.users.length > 0) run.append('users', 0, batches.users)
     run.drain()
     run.crash([...run.tasks.values()])
   }
@@ -227,8 +239,8 @@ describe('the results of steps that pick members', () => {
     it(`[4.1] [5.5] [6.2] are those of the interpreter, byte for byte: ${name}`, () => {
       const rounds = fc.array(fc.array(sent, { maxLength: 12 }), { minLength: 1, maxLength: 3 })
       fc.assert(
-        fc.property(rounds, input => {
-          const [expected, ...others] = modes.map(mode => outcome(build, input, mode))
+        fc.property(rounds, fc.boolean(), (input, isBatched) => {
+          const [expected, ...others] = modes.map(mode => outcome(build, input, isBatched, mode))
           for (const each of others) assert.deepEqual(each, expected)
         }),
         { numRuns: 60 },

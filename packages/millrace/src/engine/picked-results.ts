@@ -1,6 +1,7 @@
 import type { RecordCursor } from '../record/cursor.ts'
 import type { ByteSink } from '../serde/json/sink.ts'
 import type { Picker } from './decode.ts'
+import { LookAhead } from './tables/look-ahead.ts'
 import { PickedRows } from './tables/picked-rows.ts'
 import type { TableStep } from './tables/table-step.ts'
 
@@ -10,6 +11,7 @@ const noObjects: readonly unknown[] = []
 export class PickedResults {
   /** By step. */
   readonly #rows: (PickedRows | undefined)[] = []
+  readonly #ahead = new LookAhead()
 
   /**
    * Appends the result as JSON; false, having appended nothing, where it has to be made. `place` is that of the row among the objects of the table,
@@ -28,6 +30,12 @@ export class PickedResults {
     const i = rows.indexOf(place, table === undefined ? noObjects : table.table.objects)
     const view = i < 0 ? undefined : picker.projection.viewAt(buffer, valueStart, valueEnd)
     return view !== undefined && picker.write(sink, buffer as never, view, rows, i, result)
+  }
+
+  /** Fetches what the next records will be joined with, and gives the mark of the cursor up to which it has. */
+  lookAhead(picker: Picker, cursor: RecordCursor, { table }: TableStep): number {
+    const rows = this.#rows[picker.node.id]
+    return rows === undefined || table.size === 0 ? cursor.mark + 1 : this.#ahead.at(cursor, table, rows)
   }
 
   #addRows({ node, members }: Picker, table: TableStep | undefined): PickedRows {

@@ -39,6 +39,8 @@ export class TaskInput {
   held = false
   heldValue: unknown = undefined
   heldTime = 0
+  /** The mark of the cursor up to which the open batch has been looked at ahead of the loop. */
+  lookedAhead = 0
   /** Records before it were processed before the last restore. */
   readonly startOffset: number
   /** The offset the log holds for the task, -1 for none: what the next commit replaces. */
@@ -195,6 +197,7 @@ export class TaskInput {
     if (queued === undefined) return false
     this.#openBatch(queued.batch)
     this.bufferedBytes -= queued.batch.length
+    this.lookedAhead = 0
     this.#release = queued.release
     this.#measure(queued.batch)
     this.#open = true

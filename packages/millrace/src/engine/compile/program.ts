@@ -9,7 +9,7 @@ import {
 } from '../../plan/graph.ts'
 import { serdeAt } from '../../plan/serde-at.ts'
 import type { SubTopologyInput } from '../../plan/sub-topology.ts'
-import { hasRetry, makesCalls, recordInputs } from '../../plan/walk.ts'
+import { hasRetry, makesCalls, recordInputs, tableOf } from '../../plan/walk.ts'
 import { deepFreeze } from '../../serde/freeze.ts'
 import { WINDOW_START_BYTES } from '../../state/changelog-key.ts'
 import { carriedSerde, type InputDecoder } from '../decode.ts'
@@ -33,7 +33,7 @@ import { Code } from './code.ts'
 import { argumentsOf, arrivalParameters, arrivalPath, type Path } from './path.ts'
 import { phasedCode, phasedPlan } from './phased.ts'
 import { pickedMapCode } from './picked.ts'
-import { readCode } from './read.ts'
+import { type ReadPlan, readCode } from './read.ts'
 import { resultOf, rowEndText, rowValueCode } from './row-change.ts'
 import { rowWriterCode } from './row-writer.ts'
 import { branchCode, failure, fieldCode, filterCode, flatMapCode, peekCode } from './steps.ts'
@@ -127,10 +127,21 @@ class Compiler {
       mayBeDue: hasTimers || this.#plan.aggregates.some(tellsWithRecords),
       hasRetries: this.#nodes().some(hasRetry),
       single: this.#plan.sub.inputs.length + this.#plan.sub.globals.length === 1 && input.kind === 'source',
+      ahead: this.#ahead(this.#options.decoders[index]!),
       phases: phased && phasedCode(this.#code, phased),
       body: path => this.#continue(origin, 'out', path),
     })
     return name
+  }
+
+  /** The first join that finds its row by the record's key and picks of it. */
+  #ahead({ pickers }: InputDecoder): ReadPlan['ahead'] {
+    for (const picker of pickers.values()) {
+      const { node } = picker
+      if (node.kind === 'lookup' && node.key === undefined)
+        return { table: tableOf(this.#plan.graph, node.inputs[1]!).id, picker }
+    }
+    return undefined
   }
 
   #pairs(node: StreamJoinNode): string {

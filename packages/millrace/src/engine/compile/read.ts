@@ -3,7 +3,7 @@ import type { SubTopologyInput } from '../../plan/sub-topology.ts'
 import { KeyKind } from '../../serde/serde.ts'
 import { toEventTime } from '../../serde/timestamp.ts'
 import { isBroken } from '../../std/broken-rules.ts'
-import type { InputDecoder } from '../decode.ts'
+import type { InputDecoder, Picker } from '../decode.ts'
 import { saidWatermark } from '../said-watermark.ts'
 import { maxTimeOf, NextDue, Settled, TaskWatermark, watermarkOf } from '../time.ts'
 import type { Code } from './code.ts'
@@ -26,6 +26,8 @@ export interface ReadPlan {
   readonly mayBeDue: boolean
   /** The task has this one source channel, so its watermark is the task's (unless it is released). */
   readonly single: boolean
+  /** Step of the table and picker of a join that all records come to, which is looked ahead for. */
+  readonly ahead?: { readonly table: number; readonly picker: Picker } | undefined
   /** The function that takes ordinary records in phases, in front of every other one. */
   readonly phases?: string
   /** Writes what is done with each record. */
@@ -49,6 +51,10 @@ export function readCode(code: Code, plan: ReadPlan): void {
     code.line(
       `if (until === Infinity) ${plan.phases}(T, I, ${Number.isFinite(maxFutureMs) ? 'limit' : 'Infinity'})`,
     )
+  if (plan.ahead !== undefined) {
+    const ahead = `T.outputs.picked.lookAhead(${code.constant(plan.ahead.picker, 'picker')}, c, T.steps[${plan.ahead.table}])`
+    code.line(`if (c.mark >= I.lookedAhead && c.left > 0) I.lookedAhead = ${ahead}`)
+  }
   code.line('if (!c.next()) { I.closeBatch(); return 0 }')
   if (input.kind === 'repartition') markerCode(code)
   code.line('if (c.offset < from) continue')

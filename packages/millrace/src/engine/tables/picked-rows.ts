@@ -5,6 +5,8 @@ import { type RowTexts, rowRuns, textOf } from '../../serde/json/picked-writer.t
 const BYTES_MAX = 32 << 20
 /** What may be read behind the last text. */
 const SPARE_BYTES = 8
+/** What the processor fetches at once. */
+const LINE_BYTES = 64
 /** Bounds of rows whose texts have not been asked for, and of those that have none. */
 const unmade = -2
 const noText = -1
@@ -41,6 +43,17 @@ export class PickedRows implements RowTexts {
     const start = this.bounds[i]!
     if (start >= 0) return i
     return start === unmade && this.#take(i, place < 0 ? undefined : objects[place]) ? i : noText
+  }
+
+  /** Reads of the texts of rows where they lie, for those at `count` places; `places` is scratch from then on. */
+  prefetch(places: Int32Array, count: number): number {
+    const { bounds, bytes } = this
+    let seen = 0
+    for (let i = 0; i < count; i++) places[i] = bounds[(places[i]! + 1) * this.#width] ?? 0
+    for (let i = 0; i < count; i++)
+      if (places[i]! > 0)
+        seen ^= bytes[places[i]!]! ^ bytes[Math.min(places[i]! + LINE_BYTES, bytes.length - 1)]!
+    return seen
   }
 
   /** The row at a place is another one now. */
