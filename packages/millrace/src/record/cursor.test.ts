@@ -8,7 +8,8 @@ import { RecordCursor } from './cursor.ts'
 import { CorruptBatchError, RecordTooLargeError, UnsupportedCodecError } from './errors.ts'
 import { encodeHeaders, type Header, readHeaders } from './headers.ts'
 import { AT, writeInt32 } from './layout.ts'
-import { BatchWriter, type FinishOptions, type WriterOptions } from './writer.ts'
+import type { FinishOptions } from './seal.ts'
+import { BatchWriter, type WriterOptions } from './writer.ts'
 
 interface Plain {
   readonly timestamp: number
@@ -97,12 +98,7 @@ describe('a record batch', () => {
     const batch = write(
       [
         { timestamp: 1_700_000_000_000, key: bytes('k'), value: bytes('v'), headers: [] },
-        {
-          timestamp: 1_700_000_000_000 + 30 * DAY_MS,
-          key: null,
-          value: null,
-          headers: [{ key: 'h', value: null }],
-        },
+        { ...SAMPLE[1]!, timestamp: 1_700_000_000_000 + 30 * DAY_MS, value: null },
       ],
       { baseOffset: 5, producerId: 9, producerEpoch: 2, baseSequence: 7, transactional: true },
     )

@@ -1,17 +1,9 @@
 import { type BufferPool, POOLED_BYTES_MIN } from '../std/buffer-pool.ts'
 import type { Codec } from './compression.ts'
 import { RangeCopier } from './copy.ts'
-import { crc32c } from './crc32c.ts'
 import { RecordTooLargeError } from './errors.ts'
-import {
-  AT,
-  ATTRIBUTE,
-  LENGTH_OVERHEAD,
-  PADDING_BYTES,
-  writeInt16,
-  writeInt32,
-  writeInt64,
-} from './layout.ts'
+import { AT, PADDING_BYTES } from './layout.ts'
+import { type FinishOptions, seal } from './seal.ts'
 import { varintSize, varlongSize, writeVarint, writeVarlong } from './varint.ts'
 
 export interface WriterOptions {
@@ -22,18 +14,6 @@ export interface WriterOptions {
   readonly compression?: Codec
   /** Where buffers come from; whoever is done with a finished batch may give it back there. Default: new memory. */
   readonly pool?: BufferPool | undefined
-}
-
-/** Header fields that most batches leave as they are. */
-export interface FinishOptions {
-  readonly baseOffset?: number
-  readonly producerId?: number
-  readonly producerEpoch?: number
-  readonly baseSequence?: number
-  readonly transactional?: boolean
-  readonly control?: boolean
-  /** Every record's time becomes this one, the time of the append. */
-  readonly logAppendTimeMs?: number
 }
 
 /** Length, attributes, time, offset and two length varints of a record at their widest. */
@@ -208,6 +188,41 @@ export class BatchWriter {
       this.#grow(at, bytes + RECORD_OVERHEAD_MAX)
   }
 
+  /**
+   * Makes room for records of `timestamp` that the caller writes whole, from `position` on up to `roomEnd` at most; `addRecords` adds them.
+   * False where the batch cannot take `bytes` more, or has the times of its records at other distances than 0.
+   */
+  makeRoom(timestamp: number, bytes: number): boolean {
+    if (this.byteLength + bytes > this.#maxBytes) return false
+    if (this.count === 0 && !this.#hasBase) this.startAt(timestamp)
+    if (this.#baseTimestamp !== timestamp) return false
+    this.#reserve(bytes)
+    return true
+  }
+
+  /** Where the next record begins, once there is room for one. */
+  get position(): number {
+    return this.#at
+  }
+
+  /** Up to where records may be written. */
+  get roomEnd(): number {
+    return Math.min(this.buffer.length - PADDING_BYTES, this.#maxBytes)
+  }
+
+  /** A view of all of `buffer`. */
+  get view(): DataView {
+    return this.#view
+  }
+
+  /** Adds `count` records that end before `end`, written whole with the offset deltas from `nextOffsetDelta` on and time deltas of 0. */
+  addRecords(timestamp: number, count: number, end: number): void {
+    if (timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp
+    this.count += count
+    this.#offsetDelta += count
+    this.#at = end
+  }
+
   /** Adds the record begun last, its value ending before `valueEnd`; returns and throws as `append` does. */
   endRecord(valueEnd: number, headers: Uint8Array | null = null, headersStart = 0, headersEnd = 0): boolean {
     const pending = this.#pending
@@ -254,7 +269,8 @@ export class BatchWriter {
     const end = this.#at
     const batch =
       this.#codec === undefined || this.count === 0 ? this.#give(end) : this.#compressed(end, this.#codec)
-    this.#seal(batch, options)
+    const codecId = this.#codec === undefined || this.count === 0 ? 0 : this.#codec.id
+    seal(batch, codecId, this.count, this.#offsetDelta, this.#baseTimestamp, this.#maxTimestamp, options)
     this.#keys.clear()
     this.#values.clear()
     this.count = 0
@@ -273,29 +289,6 @@ export class BatchWriter {
     this.#baseTimestamp = -1
     this.#hasBase = false
     this.#maxTimestamp = -1
-  }
-
-  #seal(batch: Uint8Array, options: FinishOptions): void {
-    const appendTime = options.logAppendTimeMs
-    const codecId = this.#codec === undefined || this.count === 0 ? 0 : this.#codec.id
-    writeInt64(batch, AT.baseOffset, options.baseOffset ?? 0)
-    writeInt32(batch, AT.batchLength, batch.length - LENGTH_OVERHEAD)
-    writeInt32(batch, AT.leaderEpoch, -1)
-    batch[AT.magic] = 2
-    const attributes =
-      codecId |
-      (appendTime === undefined ? 0 : ATTRIBUTE.logAppendTime) |
-      (options.transactional ? ATTRIBUTE.transactional : 0) |
-      (options.control ? ATTRIBUTE.control : 0)
-    writeInt16(batch, AT.attributes, attributes)
-    writeInt32(batch, AT.lastOffsetDelta, this.#offsetDelta - 1)
-    writeInt64(batch, AT.baseTimestamp, this.#baseTimestamp)
-    writeInt64(batch, AT.maxTimestamp, appendTime ?? this.#maxTimestamp)
-    writeInt64(batch, AT.producerId, options.producerId ?? -1)
-    writeInt16(batch, AT.producerEpoch, options.producerEpoch ?? -1)
-    writeInt32(batch, AT.baseSequence, options.baseSequence ?? -1)
-    writeInt32(batch, AT.recordCount, this.count)
-    writeInt32(batch, AT.crc, crc32c(batch, AT.attributes, batch.length))
   }
 
   /** Hands the buffer over, or a copy of its used part when most of it is empty. */

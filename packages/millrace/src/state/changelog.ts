@@ -15,6 +15,11 @@ export interface ChangeSink {
     valueStart: number,
     valueEnd: number,
   ): void
+  /**
+   * A batch with room for `bytes` of whole records of that time (`BatchWriter.makeRoom`); undefined where no batch has. A sink without this
+   * takes all records by `append`.
+   */
+  room?(timestamp: number, bytes: number): BatchWriter | undefined
 }
 
 /** A record read back: a `RecordCursor` that stands on it is one. */
@@ -75,6 +80,13 @@ export class ChangelogBatches implements ChangeSink {
         value?.subarray(valueStart, valueEnd) ?? null,
       )
     }
+  }
+
+  room(timestamp: number, bytes: number): BatchWriter | undefined {
+    const writer = this.#writer
+    if (writer.makeRoom(timestamp, bytes)) return writer
+    if (writer.count > 0) this.#batches.push(writer.finish())
+    return writer.makeRoom(timestamp, bytes) ? writer : undefined
   }
 
   /** The writer is empty then: a record is too large only for a batch of its own. */

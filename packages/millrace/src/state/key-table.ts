@@ -41,7 +41,8 @@ export interface MemoryBeside {
 const noPlaces: readonly number[] = []
 const FIRST_ROW = 1
 const ARENA_BYTES = 512
-const OVERHEAD_UNITS = 1
+/** What lies between the columns of a row and its key. */
+export const OVERHEAD_UNITS = 1
 
 export class KeyTable {
   /**
@@ -49,6 +50,8 @@ export class KeyTable {
    * evaluates `f64` first and may write into the old one.
    */
   f64: Float64Array
+  /** The whole arena as words. Growth replaces it. */
+  i32: Int32Array
   /** The whole arena as bytes, for the key ranges. Growth replaces it. */
   keyBytes: Buffer
   /** What object columns point to; place 0 is never used. */
@@ -60,7 +63,6 @@ export class KeyTable {
   /** Live rows. */
   size = 0
   readonly columns: number
-  #i32: Int32Array
   readonly #initial: Float64Array
   readonly #objectColumns: readonly ObjectColumn[]
   readonly #memory = new GrowableMemory(ARENA_BYTES)
@@ -82,7 +84,7 @@ export class KeyTable {
     this.#objectColumns = options.objects ?? []
     this.#keyHash = typeof options.seed === 'number' ? new KeyHash(options.seed) : options.seed
     this.f64 = new Float64Array(this.#memory.buffer)
-    this.#i32 = new Int32Array(this.#memory.buffer)
+    this.i32 = new Int32Array(this.#memory.buffer)
     this.keyBytes = Buffer.from(this.#memory.buffer)
   }
 
@@ -143,7 +145,7 @@ export class KeyTable {
    */
   prefetch(hashes: Int32Array, count: number, rows: Int32Array): number {
     const { slots, directory, shift, mask } = this.#index
-    const i32 = this.#i32
+    const i32 = this.i32
     const lengthWord = 2 * this.columns
     for (let i = 0; i < count; i++) {
       const hash = hashes[i]!
@@ -162,14 +164,14 @@ export class KeyTable {
   /** Marks a row as changed since `clearDirty`. */
   touch(row: number): void {
     const epochWord = 2 * (row + this.columns) + 1
-    if (this.#i32[epochWord] === this.#epoch) return
-    this.#i32[epochWord] = this.#epoch
+    if (this.i32[epochWord] === this.#epoch) return
+    this.i32[epochWord] = this.#epoch
     if (this.#dirty.length === 0) this.onFirstTouch?.()
     this.#dirty.push(row)
   }
 
   isDirty(row: number): boolean {
-    return this.#i32[2 * (row + this.columns) + 1] === this.#epoch
+    return this.i32[2 * (row + this.columns) + 1] === this.#epoch
   }
 
   get dirtyCount(): number {
@@ -195,7 +197,7 @@ export class KeyTable {
   }
 
   isLive(row: number): boolean {
-    return this.#i32[2 * (row + this.columns)]! >= 0
+    return this.i32[2 * (row + this.columns)]! >= 0
   }
 
   /** Where the key of a row begins in `keyBytes`. */
@@ -254,7 +256,7 @@ export class KeyTable {
   }
 
   #keyIs(row: number, bytes: Uint8Array, start: number, end: number): boolean {
-    const i32 = this.#i32
+    const i32 = this.i32
     const lengthWord = 2 * (row + this.columns)
     const length = end - start
     if (i32[lengthWord] !== length) return false
@@ -286,7 +288,7 @@ export class KeyTable {
   #place(units: number): number {
     const free = this.#free.get(units)
     if (free !== undefined && free !== 0) {
-      this.#free.set(units, this.#i32[2 * (free + this.columns) + 1]!)
+      this.#free.set(units, this.i32[2 * (free + this.columns) + 1]!)
       return free
     }
     const row = this.#used
@@ -296,7 +298,7 @@ export class KeyTable {
   }
 
   #writeKey(row: number, bytes: Uint8Array, start: number, end: number): void {
-    const i32 = this.#i32
+    const i32 = this.i32
     const lengthWord = 2 * (row + this.columns)
     i32[lengthWord] = end - start
     i32[lengthWord + 1] = 0
@@ -314,7 +316,7 @@ export class KeyTable {
     const hash = this.#keyHash.hash(this.keyBytes, start, this.keyEnd(row))
     if (!this.#index.remove(hash, row)) throw new Error(`Row ${row} is not live: it was removed before`)
     const lengthWord = 2 * (row + this.columns)
-    this.#i32[lengthWord] = ~this.#i32[lengthWord]!
+    this.i32[lengthWord] = ~this.i32[lengthWord]!
     this.size--
   }
 
@@ -326,13 +328,13 @@ export class KeyTable {
       this.#freeObjects.push(place)
     }
     const units = this.#unitsFor(this.#keyLength(row))
-    this.#i32[2 * (row + this.columns) + 1] = this.#free.get(units) ?? 0
+    this.i32[2 * (row + this.columns) + 1] = this.#free.get(units) ?? 0
     this.#free.set(units, row)
   }
 
   /** The key's length, of a dead row too. */
   #keyLength(row: number): number {
-    const length = this.#i32[2 * (row + this.columns)]!
+    const length = this.i32[2 * (row + this.columns)]!
     return length < 0 ? ~length : length
   }
 
@@ -342,7 +344,7 @@ export class KeyTable {
 
   #liveFrom(row: number): number {
     while (row < this.#used) {
-      const length = this.#i32[2 * (row + this.columns)]!
+      const length = this.i32[2 * (row + this.columns)]!
       if (length >= 0) return row
       row += this.#unitsFor(~length)
     }
@@ -352,7 +354,7 @@ export class KeyTable {
   #ensure(units: number): void {
     if (!this.#memory.ensure(units * 8)) return
     this.f64 = new Float64Array(this.#memory.buffer, 0, this.#memory.buffer.byteLength >>> 3)
-    this.#i32 = new Int32Array(this.#memory.buffer)
+    this.i32 = new Int32Array(this.#memory.buffer)
     this.keyBytes = Buffer.from(this.#memory.buffer)
   }
 }

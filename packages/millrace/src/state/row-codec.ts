@@ -83,6 +83,25 @@ export class RowCodec {
     this.#view = this.#sink.view
   }
 
+  /** Version of the layout that rows are written under. */
+  get version(): number {
+    return this.#layout.version
+  }
+
+  /** A row's value is the prefix and its first `doubles` columns. */
+  get isNumeric(): boolean {
+    return this.#objectPlaces.length === 0
+  }
+
+  get doubles(): number {
+    return this.#doublePlaces.length
+  }
+
+  /** Length of the value of a row of numbers. */
+  get numericBytes(): number {
+    return PREFIX_BYTES + 8 * this.#doublePlaces.length
+  }
+
   /** Holds the value that `encode` wrote, from 0 on. */
   get bytes(): Buffer {
     return this.#sink.buffer

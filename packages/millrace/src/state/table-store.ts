@@ -3,6 +3,7 @@ import { isEscaped, keyForm } from './changelog-key.ts'
 import type { KeyTable } from './key-table.ts'
 import type { StoreLayout } from './layout.ts'
 import { RowCodec, type StoreDefinition } from './row-codec.ts'
+import { RowWriter } from './row-writer.ts'
 import type { Store } from './store.ts'
 import { StoreHeader } from './store-header.ts'
 
@@ -11,10 +12,11 @@ export class TableStore implements Store {
   readonly table: KeyTable
   readonly #codec: RowCodec
   readonly #header: StoreHeader
-  #key = Buffer.alloc(256)
+  readonly #rows: RowWriter
 
   constructor(definition: StoreDefinition) {
     this.#codec = new RowCodec(definition)
+    this.#rows = new RowWriter(this.#codec)
     this.#header = new StoreHeader(definition.layout, this.#codec, () => [this.table])
     this.table = this.#codec.newTable()
   }
@@ -60,14 +62,7 @@ export class TableStore implements Store {
     const count = table.dirtyCount
     if (count === 0) return 0
     if (this.#header.isDue) this.#header.write(sink, wallTimeMs)
-    for (let n = 0; n < count; n++) {
-      const row = table.dirtyRow(n)
-      const [key, start, end] = this.#recordKey(table.keyStart(row), table.keyEnd(row))
-      if (table.isLive(row)) {
-        const valueEnd = this.#codec.encode(table, row, this.keyKind)
-        sink.append(wallTimeMs, key, start, end, this.#codec.bytes, 0, valueEnd)
-      } else sink.append(wallTimeMs, key, start, end, null, 0, 0)
-    }
+    this.#rows.write(sink, table, this.keyKind, wallTimeMs)
     table.clearDirty()
     return count
   }
@@ -95,14 +90,5 @@ export class TableStore implements Store {
   /** Ends a restore; throws `LayoutChangedError` when the stored columns do not fit. */
   finishRestore(): void {
     this.#header.finish()
-  }
-
-  #recordKey(start: number, end: number): readonly [Buffer, number, number] {
-    const { keyBytes } = this.table
-    if (!isEscaped(keyBytes, start, end)) return [keyBytes, start, end]
-    if (this.#key.length < end - start + 1) this.#key = Buffer.alloc(2 * (end - start))
-    this.#key[0] = 0xff
-    keyBytes.copy(this.#key, 1, start, end)
-    return [this.#key, 0, end - start + 1]
   }
 }

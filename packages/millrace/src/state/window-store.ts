@@ -5,6 +5,7 @@ import { closeKey, keyForm, readStart, WINDOW_START_BYTES, writeStart } from './
 import type { KeyTable } from './key-table.ts'
 import type { StoreLayout } from './layout.ts'
 import { RowCodec, type StoreDefinition } from './row-codec.ts'
+import { RowWriter } from './row-writer.ts'
 import type { Store } from './store.ts'
 import { StoreHeader } from './store-header.ts'
 import { TrimLedger, type TrimWindow } from './trim-ledger.ts'
@@ -34,10 +35,12 @@ export class WindowStore implements Store {
   #closeIsDue = false
   #lastStart = Number.NaN
   #lastTable: KeyTable | undefined
-  #key = Buffer.alloc(256)
+  readonly #rows: RowWriter
+  readonly #startBytes = Buffer.alloc(WINDOW_START_BYTES)
 
   constructor(definition: StoreDefinition) {
     this.#codec = new RowCodec(definition)
+    this.#rows = new RowWriter(this.#codec)
     const tables = () => [...this.#windows.values()].map(({ table }) => table)
     this.#header = new StoreHeader(definition.layout, this.#codec, tables)
   }
@@ -242,16 +245,8 @@ export class WindowStore implements Store {
   }
 
   #writeWindow({ start, table }: OpenWindow, sink: ChangeSink, wallTimeMs: number): void {
-    const count = table.dirtyCount
-    writeStart(this.#key, 0, start)
-    for (let n = 0; n < count; n++) {
-      const row = table.dirtyRow(n)
-      const keyEnd = this.#setKey(table, row)
-      if (table.isLive(row)) {
-        const valueEnd = this.#codec.encode(table, row, this.keyKind)
-        sink.append(wallTimeMs, this.#key, 0, keyEnd, this.#codec.bytes, 0, valueEnd)
-      } else sink.append(wallTimeMs, this.#key, 0, keyEnd, null, 0, 0)
-    }
+    writeStart(this.#startBytes, 0, start)
+    this.#rows.write(sink, table, this.keyKind, wallTimeMs, this.#startBytes)
     table.clearDirty()
   }
 
@@ -260,19 +255,5 @@ export class WindowStore implements Store {
     writeStart(bound, 0, this.closedBelow)
     sink.append(wallTimeMs, closeKey, 0, closeKey.length, bound, 0, WINDOW_START_BYTES)
     this.#closeIsDue = false
-  }
-
-  /** Puts a row's key behind the window start. */
-  #setKey(table: KeyTable, row: number): number {
-    const keyStart = table.keyStart(row)
-    const end = WINDOW_START_BYTES + table.keyEnd(row) - keyStart
-    if (this.#key.length < end) {
-      const larger = Buffer.alloc(2 * end)
-      this.#key.copy(larger, 0, 0, WINDOW_START_BYTES)
-      this.#key = larger
-    }
-    const { keyBytes } = table
-    for (let at = WINDOW_START_BYTES, from = keyStart; at < end; at++, from++) this.#key[at] = keyBytes[from]!
-    return end
   }
 }
