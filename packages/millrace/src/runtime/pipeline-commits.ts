@@ -117,9 +117,18 @@ export class PipelineCommits {
   }
 
   #outputsInMs(): number {
-    if (this.#ahead === undefined || !this.#ready().some(task => task.hasOutputs))
+    const inMs = this.#aheadInMs
+    if (inMs === Number.POSITIVE_INFINITY || !this.#ready().some(task => task.hasOutputs))
       return Number.POSITIVE_INFINITY
-    return Math.max(1, this.#ahead.nextInMs(this.#tasks.isDrained))
+    return Math.max(1, inMs)
+  }
+
+  /** When outputs may go ahead, if there are any: ms from now. */
+  get #aheadInMs(): number {
+    const { identity, phase } = this.#state
+    if (this.#ahead === undefined || phase !== 'running' || identity === undefined)
+      return Number.POSITIVE_INFINITY
+    return this.#ahead.nextInMs(this.#tasks.isDrained)
   }
 
   /** Cuts and sends a commit when one is due and none is under way; else what may go ahead of it. */
@@ -129,12 +138,11 @@ export class PipelineCommits {
   }
 
   #sendAhead(): void {
-    const { identity, phase } = this.#state
-    if (this.#ahead === undefined || phase !== 'running' || identity === undefined) return
-    if (this.#ahead.nextInMs(this.#tasks.isDrained) > 0) return
+    if (this.#aheadInMs > 0) return
     const { epoch } = this.#tasks
     const { wake } = this.#options
-    this.#ahead.send(this.#ready())?.then(wake, error => {
+    const identity = this.#state.identity!
+    this.#ahead!.send(this.#ready())?.then(wake, error => {
       this.meter.failed(error, 0)
       if (epoch === this.#tasks.epoch) this.#failed(error, identity)
       wake()
