@@ -122,6 +122,11 @@ const builds: Readonly<Record<string, Build>> = {
       .to(out)
     look.map(v => ({ list: v.more, length: v.more?.length, id: v.id })).to(other)
   },
+  'that compute, with failures of which a member is read': p => {
+    const made = p.from(hits).map(({ id, n, name }) => ({ id, up: name.toUpperCase(), n }))
+    made.to(out)
+    made.failed.map(v => ({ id: v.id, more: v.more })).to(other)
+  },
   'that compute, with failures that are read': p => {
     const made = p.from(hits).map(({ id, n, name }) => ({ id, up: name.toUpperCase(), n }))
     made.to(out)
@@ -271,6 +276,7 @@ describe('the results of steps that pick members', () => {
       'that compute, too': 1,
       'that compute what is no simple value': 0,
       'that compute of a record': 2,
+      'that compute, with failures of which a member is read': 1,
       'that compute, with failures that are read': 1,
       'with failures that are read': 1,
     })

@@ -26,7 +26,7 @@ export interface ReadPlan {
   readonly mayBeDue: boolean
   /** The task has this one source channel, so its watermark is the task's (unless it is released). */
   readonly single: boolean
-  /** Step of the table and picker of a join that all records come to, which is looked ahead for. */
+  /** Step of the table and picker of a join that records come to under their own keys, which is looked ahead for. */
   readonly ahead?: { readonly table: number; readonly picker: Picker } | undefined
   /** The function that takes ordinary records in phases, in front of every other one. */
   readonly phases?: string

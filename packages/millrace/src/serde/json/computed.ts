@@ -1,6 +1,5 @@
 import type { Expression, Pattern } from 'acorn'
-import type { FunctionNode } from './analyse.ts'
-import { hiddenAccess } from './analyse.ts'
+import { type FunctionNode, hiddenAccess } from './analyse.ts'
 import { collectReads, isWhole, mentions } from './references.ts'
 
 /** What a parameter calls its argument, or the members of it that it takes apart: their fields by their names. */
