@@ -88,7 +88,7 @@ let current, v
 return function write(sink, bytes, view, row, i, result) {
   ${used.map(k => `if (T[${k}] === 8) return false`).join('\n  ')}
   ${computed.map(({ name }, j) => `const c${j} = result[${JSON.stringify(name)}]`).join('\n  ')}
-  ${computed.map((_, j) => `if (${isLarge(`c${j}`)}) return false`).join('\n  ')}
+  ${computed.map((_, j) => `if (${isLeftToStringify(`c${j}`)}) return false`).join('\n  ')}
   const bounds = row.bounds
   let room = ${fixed}${rows === 0 ? '' : ` + bounds[i + ${rows}] - bounds[i]`}
   ${ofValue.map(member => `if (T[${slotOf(member)}] <= 3) room += 6 * (R[${2 * slotOf(member) + 1}] - R[${2 * slotOf(member)}])`).join('\n  ')}
@@ -146,7 +146,7 @@ function memberCode(member: PickedMember & PickedField, k: number): string {
 }
 
 /** Whether a computed value is written by `JSON.stringify`, which may call it, throw, or leave it out. */
-function isLarge(value: string): string {
+function isLeftToStringify(value: string): string {
   return `(typeof ${value} === 'object' && ${value} !== null) || typeof ${value} === 'bigint' || typeof ${value} === 'function' || typeof ${value} === 'symbol'`
 }
 
